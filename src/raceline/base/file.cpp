@@ -1,0 +1,114 @@
+#include "raceline/base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "raceline/base/error.h"
+
+namespace raceline {
+namespace {
+
+[[noreturn]] void fail(std::string_view action, const std::filesystem::path& path, int error) {
+  throw IoError(fmt::format("cannot {} '{}': {}", action, path.string(), std::strerror(error)));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) fail("open", path, errno);
+  std::string content;
+  char block[1 << 16];
+  for (;;) {
+    const ssize_t got = ::read(file.get(), block, sizeof block);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("read", path, errno);
+    if (got == 0) return content;
+    content.append(block, static_cast<size_t>(got));
+  }
+}
+
+void write_file(const std::filesystem::path& path, std::string_view content) {
+  // A symbolic link, and a device such as /dev/null or /dev/full, is written through and not replaced.
+  std::error_code ignored;
+  const std::filesystem::path target =
+      std::filesystem::is_symlink(path, ignored) ? std::filesystem::weakly_canonical(path, ignored) : path;
+  const bool replace = !std::filesystem::exists(target, ignored) || std::filesystem::is_regular_file(target, ignored);
+  const std::filesystem::path scratch =
+      replace ? std::filesystem::path(target.string() + fmt::format(".{}.partial", ::getpid())) : target;
+  Descriptor file(::open(scratch.c_str(), O_WRONLY | O_CLOEXEC | (replace ? O_CREAT | O_TRUNC : 0), 0666));
+  if (file.get() < 0) fail("write", path, errno);
+  const auto give_up = [&](int error) {
+    if (replace) ::unlink(scratch.c_str());
+    fail("write", path, error);
+  };
+  while (!content.empty()) {
+    const ssize_t put = ::write(file.get(), content.data(), content.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) give_up(errno);
+    content.remove_prefix(static_cast<size_t>(put));
+  }
+  if (!replace) return;
+  if (::fsync(file.get()) != 0) give_up(errno);
+  if (::close(file.release()) != 0) give_up(errno);
+  if (::rename(scratch.c_str(), target.c_str()) != 0) give_up(errno);
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) fail("open", path, errno);
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) fail("read", path, errno);
+  if (!S_ISREG(info.st_mode)) {
+    throw IoError(fmt::format("cannot read '{}': not a regular file", path.string()));
+  }
+  size_ = static_cast<size_t>(info.st_size);
+  if (size_ == 0) return;
+  void* mapping = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (mapping == MAP_FAILED) fail("map", path, errno);
+  data_ = static_cast<const std::byte*>(mapping);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+void MappedFile::forget(std::span<const std::byte> part) const {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto last = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+}  // namespace raceline

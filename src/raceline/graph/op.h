@@ -1,0 +1,74 @@
+// The ops of Raceline's internal form, their parameters, and the table that knows each op's rules.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "raceline/graph/ops/conv.h"
+#include "raceline/graph/ops/elementwise.h"
+#include "raceline/graph/ops/matmul.h"
+#include "raceline/graph/ops/movement.h"
+#include "raceline/graph/ops/norm.h"
+#include "raceline/graph/ops/pool.h"
+#include "raceline/tensor/tensor.h"
+
+namespace raceline {
+
+enum class OpKind : uint8_t {
+  conv2d,
+  conv3d,
+  conv_transpose,
+  max_pool,
+  average_pool,
+  gemm,
+  matmul,
+  batch_norm,
+  lrn,
+  softmax,
+  unary,
+  binary,
+  concat,
+  reshape,
+  transpose,
+  slice,
+  gather,
+  pad,
+  cast,
+  expand,
+  shape_of,
+  identity,
+  reorder,
+};
+
+using OpParams = std::variant<NoParams, ConvParams, ConvTransposeParams, PoolParams, GemmParams, BatchNormParams,
+                              LrnParams, SoftmaxParams, UnaryParams, BinaryParams, ConcatParams, ReshapeParams,
+                              TransposeParams, SliceParams, GatherParams, PadParams, CastParams, ExpandParams,
+                              ShapeOfParams, ReorderParams>;
+
+/// What the table knows of an op. Operands that may be absent are passed as empty pointers.
+struct OpInfo {
+  using Operands = std::span<const TensorDesc* const>;
+
+  OpKind op;
+  std::string_view name;  ///< "conv2d"; the first part of its primitives' names
+  OpParams defaults;      ///< holds the alternative of OpParams that belongs to the op
+  int min_operands, max_operands;
+  /// Fills what was left empty (strides of one, pads of zero), so that equal layers have equal parameters.
+  void (*normalise)(OpParams&, Operands);
+  /// The outputs' types and shapes. Throws GraphError saying what was given and what was wanted.
+  std::vector<TensorDesc> (*infer)(const OpParams&, Operands);
+  /// Floating-point operations, a multiply-add counted as two; 0 for ops that move data.
+  double (*flops)(const OpParams&, Operands, std::span<const TensorDesc> outputs);
+};
+
+/// The row of an op; every OpKind has one.
+const OpInfo& op_info(OpKind op);
+std::span<const OpInfo> all_ops();
+/// The op's name.
+std::string_view to_string(OpKind op);
+/// Throws ParseError naming the nearest ops.
+OpKind parse_op(std::string_view name);
+
+}  // namespace raceline

@@ -1,0 +1,8 @@
+find_package(dnnl CONFIG QUIET)
+if(NOT RACELINE_ONEDNN)
+  add_missing_folder(onednn "switched off (RACELINE_ONEDNN=OFF)")
+elseif(NOT dnnl_FOUND)
+  add_missing_folder(onednn "not found when built; Debian's package is libdnnl-dev")
+else()
+  add_kernel_folder(onednn DNNL::dnnl)
+endif()

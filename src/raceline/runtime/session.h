@@ -1,0 +1,58 @@
+// A plan made ready to run: weights packed, memory laid out.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "raceline/runtime/plan.h"
+
+namespace raceline {
+
+/// What a step of the session is and did; for observers and traces.
+struct StepInfo {
+  std::string_view name;       ///< the covered nodes joined by '+', or the converted tensor
+  std::string_view primitive;
+  bool conversion = false;
+  double expected_us = 0;
+};
+
+struct SessionOptions {
+  int threads = 0;                 ///< 0: the plan's
+  bool release_constants = false;  ///< free the graph's constants as soon as they are packed
+};
+
+/// Runs a plan. run() belongs to one thread at a time; two Sessions do not disturb each other. The graph
+/// must outlive the session.
+class Session {
+ public:
+  /// Checks the plan, prepares all kernels, plans and allocates the memory. Throws PlanError, UnsupportedError,
+  /// IoError.
+  Session(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+          SessionOptions options = {});
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+
+  /// inputs and outputs in the order of the graph's, nchw, in host memory of the caller. Allocates nothing of
+  /// its own. Throws GraphError when a type or shape differs from the graph's, Error when a kernel fails.
+  void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
+  /// As run(), timing each step; times has steps().size() entries.
+  void run_timed(std::span<const TensorView> inputs, std::span<const TensorView> outputs, std::span<double> times_us);
+
+  std::span<const StepInfo> steps() const;
+  int threads() const;
+  /// Bytes of activations and workspace, of packed weights.
+  size_t arena_bytes() const;
+  size_t packed_bytes() const;
+  /// The largest sum of tensors and workspace alive at once: what arena_bytes() cannot go below.
+  size_t peak_live_bytes() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace raceline

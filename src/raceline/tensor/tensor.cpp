@@ -1,0 +1,80 @@
+#include "raceline/tensor/tensor.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "raceline/base/error.h"
+
+namespace raceline {
+
+int64_t TensorDesc::stored_elements() const {
+  const int block = block_of(layout);
+  if (block == 1) return shape.elements();
+  return shape[0] * ((shape[1] + block - 1) / block * block) * shape[2] * shape[3];
+}
+
+std::string TensorDesc::to_string() const {
+  if (type == DataType::f32) return shape.to_string();
+  return fmt::format("{}:{}", shape.to_string(), raceline::to_string(type));
+}
+
+TensorDesc TensorDesc::parse(std::string_view text) {
+  const size_t colon = text.find(':');
+  TensorDesc desc;
+  desc.shape = Shape::parse(text.substr(0, colon));
+  if (colon != std::string_view::npos) desc.type = parse_data_type(text.substr(colon + 1));
+  return desc;
+}
+
+int64_t element_offset(const TensorDesc& desc, int64_t n, int64_t c, int64_t h, int64_t w) {
+  const int64_t channels = desc.shape[1];
+  const int64_t height = desc.shape[2];
+  const int64_t width = desc.shape[3];
+  switch (desc.layout) {
+    case Layout::nchw:
+      return ((n * channels + c) * height + h) * width + w;
+    case Layout::nhwc:
+      return ((n * height + h) * width + w) * channels + c;
+    case Layout::nchw8c:
+    case Layout::nchw16c:
+      break;
+  }
+  const int64_t block = block_of(desc.layout);
+  const int64_t blocks = (channels + block - 1) / block;
+  return (((n * blocks + c / block) * height + h) * width + w) * block + c % block;
+}
+
+void Tensor::Release::operator()(std::byte* memory) const { std::free(memory); }
+
+Tensor::Tensor(const TensorDesc& desc) : desc_(desc) {
+  // Whole cache lines, so that a vector load at the end stays inside, and never zero bytes.
+  const size_t bytes = desc.bytes() / 64 * 64 + 64;
+  data_.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
+  if (!data_) throw IoError(fmt::format("out of memory: a tensor {} needs {} bytes", desc.to_string(), bytes));
+}
+
+Tensor with_layout(const TensorView& source, Layout layout) {
+  Tensor result(source.desc.with(layout));
+  if (source.desc.layout == layout) {
+    std::memcpy(result.data<std::byte>(), source.data<std::byte>(), source.desc.bytes());
+    return result;
+  }
+  std::memset(result.data<std::byte>(), 0, result.desc().bytes());
+  const size_t size = size_of(source.desc.type);
+  const Shape& shape = source.desc.shape;
+  for (int64_t n = 0; n < shape[0]; ++n) {
+    for (int64_t c = 0; c < shape[1]; ++c) {
+      for (int64_t h = 0; h < shape[2]; ++h) {
+        for (int64_t w = 0; w < shape[3]; ++w) {
+          std::memcpy(result.data<std::byte>() + element_offset(result.desc(), n, c, h, w) * size,
+                      source.data<std::byte>() + element_offset(source.desc, n, c, h, w) * size, size);
+        }
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace raceline
