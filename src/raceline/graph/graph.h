@@ -32,10 +32,10 @@ struct Node {
 struct Value {
   std::string name;  ///< unique in the graph
   TensorDesc desc;
-  NodeId producer = absent;  ///< absent for inputs and constants
-  int slot = 0;              ///< which output of the producer
-  int32_t constant = absent; ///< index of its data, for a constant
-  uint8_t density = 0;       ///< of a constant: see OperandDesc
+  NodeId producer = absent;   ///< absent for inputs and constants
+  int slot = 0;               ///< which output of the producer
+  int32_t constant = absent;  ///< index of its data, for a constant
+  uint8_t density = 0;        ///< of a constant: see OperandDesc
 };
 
 /// Several nodes that one layer could compute: nodes[0] (a convolution or matrix product) and the elementwise
@@ -51,7 +51,8 @@ class Graph {
   Graph(Graph&&) = default;
   Graph& operator=(Graph&&) = default;
 
-  // Building. Each throws GraphError for a name used twice, a value that does not exist or shapes that do not fit.
+  // Building. Each throws GraphError for a name used twice, a value that does not exist or shapes that do not
+  // fit.
   ValueId add_input(std::string name, const TensorDesc& desc);
   ValueId add_constant(std::string name, Tensor data);
   /// The bytes stay where they are; keep() what they lie in. They are aligned as the element type wants.
@@ -90,7 +91,8 @@ class Graph {
   NodeId find_node(std::string_view name) const;
 
   LayerDesc layer(NodeId node) const;
-  /// The layer that computes all nodes of a fusion. Its operands are nodes[0]'s, then the residual if there is one.
+  /// The layer that computes all nodes of a fusion. Its operands are nodes[0]'s, then the residual if there
+  /// is one.
   LayerDesc layer(const Fusion& fusion) const;
   /// The values behind the operands of layer(fusion).
   std::vector<ValueId> operands(const Fusion& fusion) const;

@@ -13,10 +13,10 @@ namespace raceline {
 /// An operand of a layer.
 struct OperandDesc {
   TensorDesc desc;
-  bool present = true;   ///< an optional operand may be absent
-  bool constant = false; ///< known before the first run: weights, bias, tables
-  uint8_t density = 0;   ///< of a constant: 0 dense, k: at most 2^-k of the elements are not zero
-  float scale = 0;       ///< of a quantised type: real value = scale * (element - zero_point)
+  bool present = true;    ///< an optional operand may be absent
+  bool constant = false;  ///< known before the first run: weights, bias, tables
+  uint8_t density = 0;    ///< of a constant: 0 dense, k: at most 2^-k of the elements are not zero
+  float scale = 0;        ///< of a quantised type: real value = scale * (element - zero_point)
   int32_t zero_point = 0;
   friend bool operator==(const OperandDesc&, const OperandDesc&) = default;
 };

@@ -42,10 +42,10 @@ enum class OpKind : uint8_t {
   reorder,
 };
 
-using OpParams = std::variant<NoParams, ConvParams, ConvTransposeParams, PoolParams, GemmParams, BatchNormParams,
-                              LrnParams, SoftmaxParams, UnaryParams, BinaryParams, ConcatParams, ReshapeParams,
-                              TransposeParams, SliceParams, GatherParams, PadParams, CastParams, ExpandParams,
-                              ShapeOfParams, ReorderParams>;
+using OpParams = std::variant<NoParams, ConvParams, ConvTransposeParams, PoolParams, GemmParams,
+                              BatchNormParams, LrnParams, SoftmaxParams, UnaryParams, BinaryParams,
+                              ConcatParams, ReshapeParams, TransposeParams, SliceParams, GatherParams,
+                              PadParams, CastParams, ExpandParams, ShapeOfParams, ReorderParams>;
 
 /// What the table knows of an op. Operands that may be absent are passed as empty pointers.
 struct OpInfo {
