@@ -7,6 +7,7 @@
 
 #include "raceline/graph/graph.h"
 #include "raceline/primitive/registry.h"
+#include "raceline/profile/candidates.h"
 #include "raceline/profile/cost_table.h"
 #include "raceline/profile/store.h"
 
@@ -16,7 +17,6 @@ namespace raceline {
 struct ProfileOptions {
   int threads = 1;
   bool pinned = false;
-  PrimitiveFilter filter;
   double max_error = 2e-5;      ///< candidates less accurate than this are not offered; see docs/measuring.md
   int rounds = 12;              ///< interleaved rounds, each giving every candidate still in the race one sample
   double batch_below_us = 10;   ///< shorter calls are repeated inside one sample until it lasts this long
@@ -41,10 +41,9 @@ struct ProfileReport {
   double seconds = 0;
 };
 
-/// Fills the table with the costs of all candidates of the graph's nodes, of its fusions, and of all
-/// conversions between interfaces that candidates on the two sides of a value use: from the store where it
-/// has them, else measured here and saved. Views and layers without work cost 0 and are not measured.
-ProfileReport profile(const Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
+/// Fills the table with the costs of all candidates: from the store where it has them, else measured here and
+/// saved. Views cost 0 and are not measured.
+ProfileReport profile(const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device, CostStore& store,
                       const ProfileOptions& options, CostTable& table);
 
 }  // namespace raceline
