@@ -14,8 +14,9 @@ namespace raceline {
 
 /// What a choice of the problem stands for in the graph.
 struct ChoiceMeaning {
-  const Primitive* primitive = nullptr;  ///< nullptr: runs nothing (a network input or output, a deferred node)
-  std::vector<NodeId> covers;            ///< the nodes that the primitive computes
+  const Primitive* primitive =
+      nullptr;                 ///< nullptr: runs nothing (a network input or output, a deferred node)
+  std::vector<NodeId> covers;  ///< the nodes that the primitive computes
 };
 
 /// A problem together with what its numbers mean. The graph must outlive it.
@@ -28,7 +29,8 @@ struct GraphProblem {
 /// Layers are the graph's inputs, nodes and outputs, in this order; choices the candidates that have a cost.
 /// A fusion becomes an alternative by private interfaces: its first node may be deferred at no cost, giving
 /// an interface such as "cpu:nhwc+deferred.conv12" that converts to nothing and that only the fused choice of
-/// the following node accepts. Throws UnsupportedError naming the layer when a node has no candidate with a cost.
+/// the following node accepts. Throws UnsupportedError naming the layer when a node has no candidate with a
+/// cost.
 GraphProblem build_problem(const Graph& graph, const CandidateSet& candidates, const CostTable& costs);
 
 /// The plan of an answer: steps, conversions with their cheapest primitives, expected costs. Fills all but

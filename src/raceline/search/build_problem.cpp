@@ -1,0 +1,256 @@
+#include "raceline/search/build_problem.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/base/text.h"
+
+namespace raceline {
+namespace {
+
+/// The CPU's interface of a value in a layout.
+Interface interface_of(const TensorDesc& desc, Layout layout) {
+  return {{}, layout, desc.type};
+}
+
+/// The operands of a node that are tensors of the problem: given, and not constant.
+std::vector<size_t> wired_operands(const Graph& graph, std::span<const ValueId> operands) {
+  std::vector<size_t> wired;
+  for (size_t index = 0; index < operands.size(); ++index) {
+    if (operands[index] != absent && !graph.is_constant(operands[index])) wired.push_back(index);
+  }
+  return wired;
+}
+
+class ProblemBuilder {
+ public:
+  ProblemBuilder(const Graph& graph, const CandidateSet& candidates, const CostTable& costs)
+      : graph_(graph), candidates_(candidates), costs_(costs) {}
+
+  GraphProblem build() {
+    for (const ValueId input : graph_.inputs()) {
+      add_layer(fmt::format("input:{}", graph_.value(input).name));
+      const std::string plain = interface_of(graph_.desc(input), Layout::nchw).to_string();
+      add_choice(layers() - 1, "", 0, {}, {plain}, {});
+      producer_[input] = {layers() - 1, 0};
+    }
+    first_node_ = layers();
+    for (const Node& node : graph_.nodes()) {
+      add_layer(node.name);
+      for (const ValueId output : node.outputs) producer_[output] = {layers() - 1, graph_.value(output).slot};
+    }
+    for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) add_node_choices(id);
+    for (const Fusion& fusion : graph_.fusions()) add_fusion_choices(fusion);
+    for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) require_choices(id);
+    wire_nodes();
+    for (const Graph::Output& output : graph_.outputs()) {
+      if (graph_.is_constant(output.value)) continue;
+      add_layer(fmt::format("output:{}", output.name));
+      const std::string plain = interface_of(graph_.desc(output.value), Layout::nchw).to_string();
+      add_choice(layers() - 1, "", 0, {plain}, {}, {});
+      consumers_[output.value].push_back({layers() - 1, 0});
+    }
+    add_tensors();
+    return std::move(built_);
+  }
+
+ private:
+  int layers() const { return static_cast<int>(built_.problem.layers.size()); }
+
+  void add_layer(std::string name) {
+    built_.problem.layers.push_back({std::move(name), {}});
+    built_.meanings.emplace_back();
+  }
+
+  void add_choice(int layer, std::string primitive, double cost_us, const std::vector<std::string>& inputs,
+                  const std::vector<std::string>& outputs, ChoiceMeaning meaning) {
+    Choice choice{.primitive = std::move(primitive), .cost_us = cost_us};
+    for (const std::string& interface : inputs) choice.inputs.push_back(built_.problem.intern(interface));
+    for (const std::string& interface : outputs) choice.outputs.push_back(built_.problem.intern(interface));
+    auto& choices = built_.problem.layers[static_cast<size_t>(layer)].choices;
+    // A deferral may arise from several fusions of one node; it is one choice.
+    if (meaning.primitive == nullptr && std::find(choices.begin(), choices.end(), choice) != choices.end())
+      return;
+    choices.push_back(std::move(choice));
+    built_.meanings[static_cast<size_t>(layer)].push_back(std::move(meaning));
+  }
+
+  std::vector<std::string> outputs_of(const Node& node, const LayerLayouts& layouts) const {
+    std::vector<std::string> interfaces;
+    for (size_t slot = 0; slot < node.outputs.size(); ++slot) {
+      interfaces.push_back(interface_of(graph_.desc(node.outputs[slot]), layouts.outputs[slot]).to_string());
+    }
+    return interfaces;
+  }
+
+  void add_node_choices(NodeId id) {
+    const Node& node = graph_.node(id);
+    const std::string key = graph_.layer(id).key();
+    for (const Candidate& candidate : candidates_.at(key).candidates) {
+      const auto cost = costs_.find(key, candidate.primitive->name());
+      if (!cost) continue;
+      std::vector<std::string> inputs;
+      for (const size_t operand : wired_operands(graph_, node.inputs)) {
+        inputs.push_back(
+            interface_of(graph_.desc(node.inputs[operand]), candidate.layouts.inputs[operand]).to_string());
+      }
+      add_choice(first_node_ + id, candidate.primitive->name(), cost->us, inputs,
+                 outputs_of(node, candidate.layouts), {candidate.primitive, {id}});
+    }
+  }
+
+  /// The first node takes its operands and gives a private interface that names them; each inner node passes
+  /// it on, with the residual's interface added where that joins; the last node accepts it and carries the
+  /// cost.
+  void add_fusion_choices(const Fusion& fusion) {
+    const LayerDesc layer = graph_.layer(fusion);
+    const std::string key = layer.key();
+    const std::vector<ValueId> operands = graph_.operands(fusion);
+    const Node& anchor = graph_.node(fusion.nodes.front());
+    for (const Candidate& candidate : candidates_.at(key).candidates) {
+      const auto cost = costs_.find(key, candidate.primitive->name());
+      if (!cost) continue;
+      std::vector<std::string> inputs;
+      for (const size_t operand : wired_operands(graph_, anchor.inputs)) {
+        inputs.push_back(
+            interface_of(graph_.desc(operands[operand]), candidate.layouts.inputs[operand]).to_string());
+      }
+      std::string deferred = fmt::format("{}+deferred.{}", join(inputs, ","), anchor.name);
+      add_choice(first_node_ + fusion.nodes.front(), "deferred", 0, inputs, {deferred}, {});
+      ValueId current = anchor.outputs[0];
+      for (size_t index = 1; index < fusion.nodes.size(); ++index) {
+        const NodeId id = fusion.nodes[index];
+        const Node& node = graph_.node(id);
+        std::vector<std::string> slots;
+        std::string residual;
+        for (const size_t operand : wired_operands(graph_, node.inputs)) {
+          if (node.inputs[operand] == current) {
+            slots.push_back(deferred);
+          } else {
+            residual =
+                interface_of(graph_.desc(node.inputs[operand]), candidate.layouts.inputs.back()).to_string();
+            slots.push_back(residual);
+          }
+        }
+        current = node.outputs[0];
+        if (index + 1 == fusion.nodes.size()) {
+          add_choice(first_node_ + id, candidate.primitive->name(), cost->us, slots,
+                     outputs_of(node, candidate.layouts), {candidate.primitive, fusion.nodes});
+        } else {
+          deferred =
+              fmt::format("{}{}+deferred.{}", deferred, residual.empty() ? "" : "," + residual, node.name);
+          add_choice(first_node_ + id, "deferred", 0, slots, {deferred}, {});
+        }
+      }
+    }
+  }
+
+  void require_choices(NodeId id) const {
+    if (!built_.problem.layers[static_cast<size_t>(first_node_ + id)].choices.empty()) return;
+    const std::string key = graph_.layer(id).key();
+    std::string reasons;
+    for (const Candidate& candidate : candidates_.at(key).candidates) {
+      const std::string_view why = costs_.failure(key, candidate.primitive->name());
+      reasons += fmt::format("\n  {}: {}", candidate.primitive->name(), why.empty() ? "not measured" : why);
+    }
+    throw UnsupportedError(
+        fmt::format("layer '{}' ({}) has no primitive with a cost:{}", graph_.node(id).name, key, reasons));
+  }
+
+  void wire_nodes() {
+    for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
+      const Node& node = graph_.node(id);
+      int slot = 0;
+      for (const size_t operand : wired_operands(graph_, node.inputs)) {
+        consumers_[node.inputs[operand]].push_back({first_node_ + id, slot++});
+      }
+    }
+  }
+
+  void add_tensors() {
+    for (const auto& [value, producer] : producer_) {
+      const auto consumers = consumers_.find(value);
+      if (consumers == consumers_.end()) continue;
+      ProblemTensor tensor{.producer = producer, .consumers = consumers->second};
+      for (const Interface& from : candidates_.interfaces(value)) {
+        for (const Interface& to : candidates_.interfaces(value)) {
+          if (from == to) continue;
+          const auto best = cheapest_reorder(graph_.desc(value), from, to, candidates_, costs_);
+          if (!best.primitive) continue;
+          tensor.conversions.push_back(
+              {built_.problem.intern(from.to_string()), built_.problem.intern(to.to_string()), best.cost_us});
+        }
+      }
+      built_.problem.tensors.push_back(std::move(tensor));
+      built_.values.push_back(value);
+    }
+  }
+
+ public:
+  struct Reorder {
+    const Primitive* primitive = nullptr;
+    double cost_us = impossible;
+  };
+  static Reorder cheapest_reorder(const TensorDesc& desc, const Interface& from, const Interface& to,
+                                  const CandidateSet& candidates, const CostTable& costs) {
+    const std::string key = LayerDesc::reorder(desc, from, to).key();
+    Reorder best;
+    for (const Candidate& candidate : candidates.at(key).candidates) {
+      const auto cost = costs.find(key, candidate.primitive->name());
+      if (cost && cost->us < best.cost_us) best = {candidate.primitive, cost->us};
+    }
+    return best;
+  }
+
+ private:
+  const Graph& graph_;
+  const CandidateSet& candidates_;
+  const CostTable& costs_;
+  GraphProblem built_;
+  int first_node_ = 0;
+  std::map<ValueId, Slot> producer_;
+  std::map<ValueId, std::vector<Slot>> consumers_;
+};
+
+}  // namespace
+
+GraphProblem build_problem(const Graph& graph, const CandidateSet& candidates, const CostTable& costs) {
+  GraphProblem built = ProblemBuilder(graph, candidates, costs).build();
+  built.problem.validate();
+  return built;
+}
+
+Plan make_plan(const Graph& graph, const GraphProblem& built, const SearchAnswer& answer,
+               const CandidateSet& candidates, const CostTable& costs) {
+  Plan plan;
+  plan.graph_key = graph.key();
+  plan.expected_us = answer.cost_us;
+  plan.lower_bound_us = answer.lower_bound_us;
+  for (size_t layer = 0; layer < built.problem.layers.size(); ++layer) {
+    const auto chosen = static_cast<size_t>(answer.choice[layer]);
+    const ChoiceMeaning& meaning = built.meanings[layer][chosen];
+    if (meaning.primitive == nullptr) continue;
+    PlanStep step{.primitive = meaning.primitive->name(),
+                  .expected_us = built.problem.layers[layer].choices[chosen].cost_us};
+    for (const NodeId node : meaning.covers) step.covers.push_back(graph.node(node).name);
+    plan.steps.push_back(std::move(step));
+  }
+  const Evaluation evaluation = evaluate(built.problem, answer.choice);
+  for (size_t tensor = 0; tensor < built.values.size(); ++tensor) {
+    const ValueId value = built.values[tensor];
+    for (const Conversion& conversion : evaluation.tensors[tensor].conversions) {
+      const auto from = Interface::parse(built.problem.interfaces[static_cast<size_t>(conversion.from)]);
+      const auto to = Interface::parse(built.problem.interfaces[static_cast<size_t>(conversion.to)]);
+      const auto reorder = ProblemBuilder::cheapest_reorder(graph.desc(value), from, to, candidates, costs);
+      plan.conversions.push_back(
+          {graph.value(value).name, from, to, reorder.primitive->name(), conversion.cost_us});
+    }
+  }
+  return plan;
+}
+
+}  // namespace raceline
