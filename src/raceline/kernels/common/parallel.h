@@ -1,0 +1,45 @@
+// Loops split over the threads of a kernel's queue: one region of libgomp, a slice of equal size for each
+// thread.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+
+#include <omp.h>
+
+namespace raceline {
+
+/// A part [first, last) of a loop.
+struct Slice {
+  int64_t first = 0, last = 0;
+  int64_t size() const { return last - first; }
+};
+
+/// The part of [0, count) that falls to `index` of `parts`, in multiples of `grain`. Parts may be empty.
+inline Slice slice_of(int64_t count, int64_t index, int64_t parts, int64_t grain = 1) {
+  const int64_t grains = (count + grain - 1) / grain;
+  const int64_t base = grains / parts;
+  const int64_t rest = grains % parts;
+  const int64_t first = base * index + std::min(index, rest);
+  const int64_t last = first + base + (index < rest ? 1 : 0);
+  return {std::min(first * grain, count), std::min(last * grain, count)};
+}
+
+/// Calls body(slice, thread) for the slices of [0, count), on up to `threads` threads. Fewer than `least`
+/// iterations a thread aren't worth waking one.
+template <class Body>
+void parallel_slices(int threads, int64_t count, int64_t grain, int64_t least, const Body& body) {
+  const int64_t worth = std::max<int64_t>(1, count / std::max<int64_t>(1, least));
+  const int team = static_cast<int>(std::min<int64_t>(threads, worth));
+  if (team <= 1) {
+    if (count > 0) body(Slice{0, count}, 0);
+    return;
+  }
+#pragma omp parallel num_threads(team)
+  {
+    // The system may have given fewer threads than were asked for.
+    const Slice slice = slice_of(count, omp_get_thread_num(), omp_get_num_threads(), grain);
+    if (slice.size() > 0) body(slice, omp_get_thread_num());
+  }
+}
+
+}  // namespace raceline
