@@ -1,0 +1,34 @@
+// A subcommand of the program: how it is described and how it runs.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace raceline::cli {
+
+/// Exit statuses: 0 done, 1 the answer is no, 2 wrong use or bad input, 130 interrupted.
+inline constexpr int done = 0, answer_is_no = 1, wrong_use = 2, interrupted = 130;
+
+/// A row of the table in main.cpp. setup adds the options and says what to run, which gives the exit status.
+struct Command {
+  std::string_view name;
+  std::string_view what;
+  std::string_view example;  ///< shown by --help
+  std::function<int()> (*setup)(CLI::App& app);
+};
+
+std::function<int()> setup_bench(CLI::App& app);
+std::function<int()> setup_explain(CLI::App& app);
+std::function<int()> setup_inspect(CLI::App& app);
+std::function<int()> setup_primitives(CLI::App& app);
+std::function<int()> setup_profile(CLI::App& app);
+std::function<int()> setup_run(CLI::App& app);
+std::function<int()> setup_search(CLI::App& app);
+std::function<int()> setup_store(CLI::App& app);
+std::function<int()> setup_tune(CLI::App& app);
+std::function<int()> setup_verify(CLI::App& app);
+std::function<int()> setup_zoo(CLI::App& app);
+
+}  // namespace raceline::cli

@@ -1,0 +1,26 @@
+#include "cli/versions.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "raceline/kernels/builtin.h"
+#include "raceline/version.h"
+
+namespace raceline::cli {
+
+std::string version_text() {
+  const PrimitiveRegistry registry = builtin_primitives();
+  std::map<std::string, std::string> libraries;
+  for (const auto& primitive : registry.all()) {
+    if (!primitive->info().library_version.empty()) {
+      libraries[primitive->info().library] = primitive->info().library_version;
+    }
+  }
+  std::string text = fmt::format("raceline {}", version);
+  for (const auto& [library, version] : libraries) text += fmt::format("\n{} {}", library, version);
+  for (const Missing& missing : registry.missing()) text += fmt::format("\n{} missing: {}", missing.what, missing.why);
+  return text;
+}
+
+}  // namespace raceline::cli
