@@ -67,6 +67,8 @@ std::string_view to_string(BinaryKind kind);
 /// Throw ParseError.
 UnaryKind parse_unary_kind(std::string_view text);
 BinaryKind parse_binary_kind(std::string_view text);
+/// How many of alpha and beta the kind has: 0, 1 (alpha) or 2.
+int parameters_of(UnaryKind kind);
 
 template <class Visitor>
 void visit_fields(UnaryParams& p, Visitor&& visit) {
