@@ -1,0 +1,93 @@
+// raceline profile: measure every primitive of every layer of a model into the store.
+#include "cli/cmd_profile.h"
+
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include "raceline/base/text.h"
+
+namespace raceline::cli {
+
+void add_profile_options(CLI::App& app, ProfileOptions& options) {
+  app.add_option("--max-error", options.max_error,
+                 "Largest error of a primitive against fp64, as a share of the layer's largest output")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--budget", options.seconds, "Seconds that measuring may take; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void watch(ProfileOptions& options, Progress& progress) {
+  options.stop = [] { return is_interrupted(); };
+  options.progress = [&progress](size_t done, size_t all, const std::string& now) { progress.show(done, all, now); };
+}
+
+void report_profile(const ProfileReport& report) {
+  fmt::print(stderr, "measured {} of {} candidates of {} layers in {:.1f} s; {} were in the store\n", report.measured,
+             report.candidates, report.layers, report.seconds, report.from_store);
+  for (const std::string& failure : report.failures) fmt::print(stderr, "  not used: {}\n", failure);
+}
+
+namespace {
+
+struct Options {
+  ModelOptions model;
+  TimingOptions timing;
+  ProfileOptions profile;
+  PrimitiveFilter filter;
+  bool json = false;
+};
+
+int profile_model(Options& options) {
+  const Workbench bench;
+  options.filter.check(bench.registry);
+  const LoadedModel model = load_model(options.model, bench);
+  options.profile.threads = options.timing.prepare(bench);
+  options.profile.pinned = !options.timing.no_pin;
+  CostStore store = options.timing.open_store(CostStore::Mode::write);
+  Progress progress("profile");
+  watch(options.profile, progress);
+  const CandidateSet candidates(model.graph, bench.registry, options.filter);
+  CpuDevice device(bench.cpu.machine());
+  CostTable table;
+  const ProfileReport report = profile(candidates, bench.registry, device, store, options.profile, table);
+  progress.finish();
+  report_profile(report);
+  Json list = Json::array();
+  std::vector<std::vector<std::string>> rows{{"us", "spread", "error", "primitive", "layer"}};
+  for (const auto& [key, cost] : table.costs()) {
+    rows.push_back({fmt::format("{:.2f}", cost.us), fmt::format("{:.2f}", cost.spread_us),
+                    fmt::format("{:.1e}", cost.error), key.second, key.first});
+    list.push_back({{"layer", key.first},
+                    {"primitive", key.second},
+                    {"us", cost.us},
+                    {"median_us", cost.median_us},
+                    {"spread_us", cost.spread_us},
+                    {"samples", cost.samples},
+                    {"error", cost.error}});
+  }
+  if (options.json) {
+    print_json({{"model", model.name}, {"costs", list}, {"failures", report.failures}, {"complete", report.complete}});
+  } else {
+    fmt::print("{}", align_table(rows));
+  }
+  return is_interrupted() ? interrupted : done;
+}
+
+}  // namespace
+
+std::function<int()> setup_profile(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  options->model.add_to(app);
+  options->timing.add_to(app);
+  add_profile_options(app, options->profile);
+  add_filter(app, options->filter);
+  app.add_flag("--json", options->json, "One JSON document");
+  return [options] { return profile_model(*options); };
+}
+
+}  // namespace raceline::cli

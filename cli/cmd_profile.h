@@ -1,0 +1,18 @@
+// What profile shares with the commands that measure on their way: search, tune, explain.
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include "cli/progress.h"
+#include "cli/workbench.h"
+#include "raceline/profile/profiler.h"
+
+namespace raceline::cli {
+
+/// --max-error and --budget.
+void add_profile_options(CLI::App& app, ProfileOptions& options);
+/// Shows progress, and stops at Ctrl-C.
+void watch(ProfileOptions& options, Progress& progress);
+/// What was measured, on stderr.
+void report_profile(const ProfileReport& report);
+
+}  // namespace raceline::cli

@@ -1,0 +1,105 @@
+// raceline run: one inference, outputs as .npy files, times per layer.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/workbench.h"
+#include "raceline/base/text.h"
+#include "raceline/model/npy.h"
+#include "raceline/report/trace.h"
+#include "raceline/runtime/session.h"
+
+namespace raceline::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  std::filesystem::path plan, output_dir, trace;
+  int threads = 0;
+  bool repair = false;
+  bool json = false;
+};
+
+/// The largest elements of a float output, for a first look.
+Json summary(const std::string& name, const Tensor& tensor) {
+  Json item{{"name", name}, {"desc", tensor.desc().to_string()}};
+  if (tensor.desc().type != DataType::f32) return item;
+  const auto count = static_cast<size_t>(tensor.desc().shape.elements());
+  std::vector<size_t> order(count);
+  std::iota(order.begin(), order.end(), size_t{0});
+  const size_t most = std::min<size_t>(5, count);
+  const float* data = tensor.data<float>();
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(most), order.end(),
+                    [&](size_t a, size_t b) { return data[a] > data[b] || (data[a] == data[b] && a < b); });
+  Json largest = Json::array();
+  for (size_t index = 0; index < most; ++index) largest.push_back({{"index", order[index]}, {"value", data[order[index]]}});
+  item["largest"] = largest;
+  return item;
+}
+
+int run(const Options& options) {
+  const Workbench bench;
+  CpuDevice device(bench.cpu.machine());
+  Plan plan;
+  if (!options.plan.empty()) plan = read_plan(options.plan);
+  LoadedModel model = load_model(options.model, bench, options.plan.empty() ? nullptr : &plan);
+  if (options.plan.empty()) {
+    plan = Plan::reference(model.graph, bench.registry);
+  } else if (options.repair) {
+    for (const std::string& change : repair(plan, model.graph, bench.registry, device.fingerprint())) {
+      fmt::print(stderr, "repaired: {}\n", change);
+    }
+  }
+  plan.check(model.graph, bench.registry, device.fingerprint());
+  Session session(model.graph, plan, bench.registry, device, {.threads = options.threads, .release_constants = true});
+  const std::vector<Tensor> outputs = output_tensors(model.graph);
+  std::vector<double> times(session.steps().size());
+  session.run_timed(views_of(model.inputs), views_of(outputs), times);
+  if (!options.trace.empty()) write_file(options.trace, chrome_trace(model.name, session.steps(), times));
+  Json list = Json::array();
+  for (size_t index = 0; index < outputs.size(); ++index) {
+    const std::string& name = model.graph.outputs()[index].name;
+    Json item = summary(name, outputs[index]);
+    if (!options.output_dir.empty()) {
+      std::filesystem::create_directories(options.output_dir);
+      std::string stem = name;
+      std::replace_if(stem.begin(), stem.end(), [](char c) { return c == '/' || c == '\\' || c == ':'; }, '_');
+      const auto file = options.output_dir / (stem + ".npy");
+      write_npy(file, outputs[index].view());
+      item["file"] = file.string();
+    }
+    list.push_back(std::move(item));
+  }
+  if (options.json) {
+    print_json({{"model", model.name}, {"outputs", list}});
+    return done;
+  }
+  for (const Json& item : list) {
+    fmt::print("{} {}\n", item["name"].get<std::string>(), item["desc"].get<std::string>());
+    if (item.contains("file")) fmt::print("  written to {}\n", item["file"].get<std::string>());
+    if (!item.contains("largest")) continue;
+    for (const Json& entry : item["largest"]) {
+      fmt::print("  [{}] {:.6g}\n", entry["index"].get<size_t>(), entry["value"].get<double>());
+    }
+  }
+  return done;
+}
+
+}  // namespace
+
+std::function<int()> setup_run(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  options->model.add_to(app);
+  app.add_option("--plan", options->plan, "Plan to run by; without one the reference runs")->type_name("PLAN");
+  app.add_option("--threads", options->threads, "Threads; 0: the plan's")->check(CLI::Range(0, 1024));
+  app.add_option("--output-dir", options->output_dir, "Write each output as .npy into this folder")->type_name("DIR");
+  app.add_option("--trace", options->trace, "Write the time of each layer as Chrome trace JSON")->type_name("FILE");
+  app.add_flag("--repair", options->repair, "Replace what does not fit in the plan by the reference");
+  app.add_flag("--json", options->json, "One JSON document");
+  return [options] { return run(*options); };
+}
+
+}  // namespace raceline::cli
