@@ -57,4 +57,16 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
+/// A plan made to fit, and one line for each thing that was changed; none when it fitted already.
+struct RepairedPlan {
+  Plan plan;
+  std::vector<std::string> changes;
+};
+
+/// Keeps of a plan what fits and puts reference primitives in place of the rest, with reference reorders where
+/// layouts do not meet. The result passes check(). Expected times of what is new are 0; all are, when the plan
+/// was made on another machine. Throws UnsupportedError when a layer has no reference primitive.
+RepairedPlan repair_plan(const Plan& plan, const Graph& graph, const PrimitiveRegistry& registry,
+                         std::string_view machine);
+
 }  // namespace raceline
