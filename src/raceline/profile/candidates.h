@@ -26,19 +26,24 @@ struct LayerCandidates {
 /// interfaces that candidates on the sides of a value use (network inputs and outputs are cpu:nchw).
 class CandidateSet {
  public:
-  /// A layer for which the filter admits nothing keeps all its candidates: "--only X" means X wherever it can.
-  /// The same holds for reorders. Throws UnsupportedError naming the layers that nothing can compute.
+  /// A layer for which the filter admits nothing keeps all its candidates: "--only X" means X wherever it
+  /// can. The same holds for reorders. Throws UnsupportedError naming the layers that nothing can compute.
   CandidateSet(const Graph& graph, const PrimitiveRegistry& registry, const PrimitiveFilter& filter);
 
   /// Throws Error when the layer is not of this set.
   const LayerCandidates& at(const std::string& layer_key) const;
   const std::map<std::string, LayerCandidates>& layers() const { return layers_; }
   /// Interfaces in which a value may be wanted or given, sorted; empty for constants.
-  const std::vector<Interface>& interfaces(ValueId value) const { return interfaces_[static_cast<size_t>(value)]; }
+  const std::vector<Interface>& interfaces(ValueId value) const {
+    return interfaces_[static_cast<size_t>(value)];
+  }
+  /// Bytes of all constants of the graph: whether weights stay in a cache from one run to the next.
+  size_t weights_bytes() const { return weights_bytes_; }
 
  private:
   std::map<std::string, LayerCandidates> layers_;
   std::vector<std::vector<Interface>> interfaces_;
+  size_t weights_bytes_ = 0;
 };
 
 }  // namespace raceline

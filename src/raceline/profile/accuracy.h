@@ -1,0 +1,76 @@
+// Is a primitive's result right? Errors against an fp64 reference, and how large they may be.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "raceline/primitive/registry.h"
+#include "raceline/profile/operands.h"
+
+namespace raceline {
+
+/// c of the common bound c * sqrt(additions) * 2^-24. Rounding errors of a sum of n terms of random signs
+/// grow like sqrt(n) (Higham and Mary 2019); measured errors of direct and GEMM kernels lie below c = 1, and
+/// a kernel that misses a term or rounds its operands to 16 bits lies far above 4.
+inline constexpr double rounding_constant = 4;
+
+/// How many roundings stand behind one output: terms of its longest sum, and those of function evaluations.
+double additions(const LayerDesc& layer);
+
+/// Largest error allowed: the primitive's own bound where it has one, otherwise the common one; 0 for layers
+/// that only move data.
+double error_bound(const Primitive& primitive, const LayerDesc& layer);
+
+/// The layer's outputs, nchw, by the registry's reference primitive: f32 operands are turned to f64 and so
+/// are the outputs; other types are computed as they are. Throws UnsupportedError when there is no reference.
+std::vector<Tensor> reference_outputs_f64(const PrimitiveRegistry& registry, Device& device,
+                                          const LayerDesc& layer, std::span<const Tensor> operands);
+
+/// The largest |got - want| over the largest |want| (the difference itself when want is all zeros). Any two
+/// layouts, and types of the same kind. An element that is NaN or infinite on one side only makes it
+/// infinite.
+double relative_error(const TensorView& got, const TensorView& want);
+
+/// What a layer must give on certain operands, whole or at sampled positions.
+struct Expected {
+  struct Output {
+    Tensor whole;                    ///< as reference_outputs_f64 gives it; empty when sampled
+    std::vector<int64_t> positions;  ///< sampled: row-major indices into the logical shape, ascending
+    std::vector<double> values;      ///< sampled: one a position
+  };
+  std::vector<Output> outputs;
+};
+
+/// How much of a layer is checked.
+struct CheckOptions {
+  uint64_t seed = 1;
+  int threads = 1;
+  int64_t samples = 2000;          ///< outputs of a large convolution or gemm that are computed in fp64
+  double whole_below_flops = 2e7;  ///< smaller layers, and other ops, are checked whole: 10 ms of plain loops
+};
+
+/// Computes the expectation: whole by reference_outputs_f64; for convolutions and gemms above the limit only
+/// samples (corners, borders, block tails and random places), each by its definition.
+Expected expected_outputs(const PrimitiveRegistry& registry, Device& device, const LayerDesc& layer,
+                          std::span<const Tensor> operands, const CheckOptions& options = {});
+
+/// What a check found. `why` is empty when an error could be computed; it does not say whether that is small
+/// enough.
+struct CheckResult {
+  double error = std::numeric_limits<double>::infinity();
+  std::string why;
+};
+
+/// Compares outputs in any layouts with the expectation. Every element must be written: one that is NaN
+/// although the expectation is sampled counts as missing, and so does a padded channel of a blocked layout
+/// that is not 0.
+CheckResult compare_outputs(const Expected& expected, std::span<const TensorView> got);
+
+/// Prepares the primitive for the layer, runs it once on random operands in its layouts, on outputs filled
+/// with NaN and a workspace filled with rubbish, and compares. A refusal or failing status is told in `why`.
+CheckResult check_primitive(const PrimitiveRegistry& registry, Device& device, const Primitive& primitive,
+                            const LayerDesc& layer, const CheckOptions& options = {});
+
+}  // namespace raceline
