@@ -38,9 +38,11 @@ struct LayerDesc {
   std::vector<TensorDesc> outputs;
   std::vector<EpilogueStep> epilogue;
 
-  /// A layer of normalised parameters with inferred outputs. Throws GraphError.
+  /// A layer of normalised parameters with inferred outputs, of which the first `outputs` are kept. With a
+  /// residual, optional operands before it that were left out become absent ones, so that a bias is always at
+  /// its place; without one, absent operands at the end are dropped. Throws GraphError.
   static LayerDesc make(OpKind op, OpParams params, std::vector<OperandDesc> inputs,
-                        std::vector<EpilogueStep> epilogue = {});
+                        std::vector<EpilogueStep> epilogue = {}, int outputs = 1);
   /// Conversion of a tensor between two interfaces.
   static LayerDesc reorder(const TensorDesc& tensor, const Interface& from, const Interface& to);
 
@@ -57,15 +59,20 @@ struct LayerDesc {
   double bytes_moved() const;
   /// One line that stands for the layer in tables, stores and on the command line:
   /// "conv2d 1x64x56x56 64x64x3x3* 64* pads_begin=1x1 pads_end=1x1 +relu". A star marks a constant operand
-  /// (*k one of density k), "-" an absent one; parameters at their default are left out.
+  /// (*k one of density k), "-" an absent one, "@scale@zero" a quantised one; parameters at their default are
+  /// left out, "outputs=2" stands for more outputs than one.
   std::string key() const;
-  /// The inverse of key(). Throws ParseError naming the part that is wrong.
+  /// The inverse of key(), for layers as make() gives them. Throws ParseError naming the part that is wrong.
   static LayerDesc parse(std::string_view key);
   friend bool operator==(const LayerDesc&, const LayerDesc&) = default;
 };
 
+/// Whether layers of this op can carry an epilogue: convolutions and matrix products.
+bool takes_epilogue(OpKind op);
+
 /// "relu", "clip(0,6)", "add".
 std::string to_string(const EpilogueStep& step);
+/// Throws ParseError.
 EpilogueStep parse_epilogue_step(std::string_view text);
 
 }  // namespace raceline
