@@ -1,0 +1,118 @@
+// Arithmetic on two tensors by oneDNN's generated code, which broadcasts its second operand. When ours is the
+// first and the function is commutative, they change places.
+#include <algorithm>
+#include <optional>
+
+#include "raceline/kernels/onednn/onednn_primitive.h"
+#include "raceline/primitive/registry.h"
+
+namespace raceline {
+namespace {
+
+using namespace onednn;
+
+constexpr Implementation rows[] = {{"jit:uni", "jit", "uni", all_layouts}};
+
+std::optional<dnnl::algorithm> algorithm_of(BinaryKind kind) {
+  switch (kind) {
+    case BinaryKind::add:
+      return dnnl::algorithm::binary_add;
+    case BinaryKind::sub:
+      return dnnl::algorithm::binary_sub;
+    case BinaryKind::mul:
+      return dnnl::algorithm::binary_mul;
+    case BinaryKind::div:
+      return dnnl::algorithm::binary_div;
+    case BinaryKind::max:
+      return dnnl::algorithm::binary_max;
+    case BinaryKind::min:
+      return dnnl::algorithm::binary_min;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool commutes(BinaryKind kind) {
+  return kind != BinaryKind::sub && kind != BinaryKind::div;
+}
+
+class OnednnBinary final : public OnednnPrimitive {
+ public:
+  using OnednnPrimitive::OnednnPrimitive;
+
+  /// Operands of fewer than four dimensions exist in nchw only.
+  LayerLayouts layouts(const LayerDesc& layer) const override {
+    LayerLayouts layouts = OnednnPrimitive::layouts(layer);
+    for (size_t index = 0; index < own_operands(layer); ++index) {
+      if (!exists_for(layouts.inputs[index], layer.inputs[index].desc.shape))
+        layouts.inputs[index] = Layout::nchw;
+    }
+    return layouts;
+  }
+
+  Sharing sharing(const LayerDesc& layer) const override {
+    const bool fits = layer.inputs[0].desc.shape == layer.outputs[0].shape && !layer.has_residual();
+    return fits ? Sharing::in_place : Sharing::none;
+  }
+
+ protected:
+  Support check(const LayerDesc& layer) const override {
+    const BinaryKind kind = layer.as<BinaryParams>().kind;
+    if (!algorithm_of(kind)) return Support::no("oneDNN has no such function");
+    const Shape& output = layer.outputs[0].shape;
+    const bool first = same_dims(layer, 0);
+    const bool second = same_dims(layer, 1);
+    if (!first && !(second && commutes(kind))) return Support::no("the library broadcasts one operand only");
+    if (info().input != Layout::nchw && output.rank() != 4)
+      return Support::no("the output has not 4 dimensions");
+    return Support::yes();
+  }
+
+  Question question(const LayerDesc& layer) const override {
+    const auto output = memory_desc(layer.outputs[0].shape, info().output);
+    const size_t whole = same_dims(layer, 0) ? 0 : 1;
+    Question question;
+    question.add_operand(DNNL_ARG_SRC_0, whole, given(layer, whole));
+    question.add_operand(DNNL_ARG_SRC_1, 1 - whole, given(layer, 1 - whole));
+    question.add_output(output);
+    question.offers =
+        offers_of(dnnl::binary::desc(*algorithm_of(layer.as<BinaryParams>().kind),
+                                     in_our_layout(layer, whole), in_our_layout(layer, 1 - whole), output));
+    return question;
+  }
+
+ private:
+  static bool same_dims(const LayerDesc& layer, size_t index) {
+    const Shape& output = layer.outputs[0].shape;
+    return dims_of(layer.inputs[index].desc.shape, std::max(output.rank(), 1)) == dims_of(output);
+  }
+
+  /// The operand as run() or, for a constant, prepare() gets it.
+  dnnl::memory::desc given(const LayerDesc& layer, size_t index) const {
+    const OperandDesc& operand = layer.inputs[index];
+    const auto dims = dims_of(operand.desc.shape, std::max(layer.outputs[0].shape.rank(), 1));
+    const bool plain = operand.constant || !exists_for(info().input, operand.desc.shape);
+    return plain ? plain_desc(dims) : memory_desc(operand.desc.shape, info().input);
+  }
+
+  /// As the library gets it: constants are packed into the layout.
+  dnnl::memory::desc in_our_layout(const LayerDesc& layer, size_t index) const {
+    const OperandDesc& operand = layer.inputs[index];
+    if (!operand.constant) return given(layer, index);
+    const auto dims = dims_of(operand.desc.shape, std::max(layer.outputs[0].shape.rank(), 1));
+    return info().input == Layout::nchw ? plain_desc(dims) : memory_desc(Shape(dims), info().input);
+  }
+};
+
+}  // namespace
+
+void register_binary_onednn(PrimitiveRegistry& registry) {
+  for (const Implementation& row : rows) {
+    for (const Layout layout : row.layouts) {
+      registry.add(
+          std::make_unique<OnednnBinary>(make_info(OpKind::binary, row, layout, layout), row.offered));
+    }
+  }
+}
+
+}  // namespace raceline
