@@ -121,11 +121,11 @@ std::function<int()> setup_search(CLI::App& app) {
   app.add_option("--episodes", options->search.episodes, "Of strategies that sample")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--search-seed", options->search.seed, "Of strategies that sample")->capture_default_str();
   app.add_option("-o,--output", options->output, "Write the plan")->type_name("PLAN");
   app.add_option("--dump-problem", options->dump, "Write the problem as JSON")->type_name("FILE");
   app.add_flag("--json", options->json, "One JSON document");
   return [options] {
+    options->search.seed = options->model.seed;
     if (options->problem.empty() == options->model.path.empty()) {
       throw Error("search: give a MODEL or --problem FILE, and not both");
     }

@@ -23,7 +23,7 @@ void ModelOptions::add_to(CLI::App& app, bool required) {
   app.add_option("--input", inputs, "Values of an input; random where not given")->type_name("NAME=FILE.npy");
   app.add_flag("--no-fusion", no_fusion, "Keep the layers of the model: no folding of batch-norm, no fusion");
   app.add_option("--without-pass", without_passes, "Leave out a graph pass")->type_name("NAME");
-  app.add_option("--seed", seed, "Of inputs that are not given")->capture_default_str();
+  app.add_option("--seed", seed, "Of random inputs, and of strategies that sample")->capture_default_str();
 }
 
 std::map<std::string, std::string> LoadedModel::shapes() const {

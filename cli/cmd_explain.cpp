@@ -1,0 +1,103 @@
+// raceline explain: a plan layer by layer, with the alternatives and why each lost.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "cli/cmd_profile.h"
+#include "cli/command.h"
+#include "cli/json.h"
+#include "raceline/base/text.h"
+#include "raceline/report/explain.h"
+
+namespace raceline::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  TimingOptions timing;
+  PrimitiveFilter filter;
+  std::filesystem::path plan;
+  std::string layer;
+  bool json = false;
+};
+
+int explain_plan(Options& options) {
+  const Workbench bench;
+  const Plan plan = read_plan(options.plan);
+  const LoadedModel model = load_model(options.model, bench, &plan);
+  CpuDevice device(bench.cpu.machine());
+  plan.check(model.graph, bench.registry, device.fingerprint());
+  const CandidateSet candidates(model.graph, bench.registry, {});
+  CostStore store = options.timing.open_store(CostStore::Mode::read);
+  CostTable table;
+  ProfileOptions lookup{.threads = plan.threads, .pinned = !options.timing.no_pin, .stop = [] { return true; }};
+  profile(candidates, bench.registry, device, store, lookup, table);
+  const GraphProblem built = build_problem(model.graph, candidates, table);
+  const size_t most = options.layer.empty() ? 2 : 1000;
+  const auto explanations = explain(model.graph, plan, built, table, options.layer, most);
+  Json steps = Json::array();
+  double layers_us = 0, conversions_us = 0;
+  for (const StepExplanation& item : explanations) {
+    layers_us += item.step.expected_us;
+    Json alternatives = Json::array();
+    if (!options.json) {
+      fmt::print("{}\n  {}  {}  (spread {}, {:.1f} %)\n", join(item.step.covers, " + "), item.step.primitive,
+                 human_us(item.step.expected_us), human_us(item.spread_us),
+                 100 * item.step.expected_us / std::max(plan.expected_us, 1e-9));
+    }
+    for (const Alternative& other : item.alternatives) {
+      const std::string why = why_not(item, other, plan.expected_us);
+      if (!options.json) fmt::print("    not {}: {}\n", other.primitive, why);
+      alternatives.push_back({{"primitive", other.primitive},
+                              {"alone_us", other.alone_us},
+                              {"spread_us", other.spread_us},
+                              {"plan_us", std::isfinite(other.plan_us) ? Json(other.plan_us) : Json(nullptr)},
+                              {"why", why}});
+    }
+    steps.push_back({{"covers", item.step.covers},
+                     {"primitive", item.step.primitive},
+                     {"expected_us", item.step.expected_us},
+                     {"spread_us", item.spread_us},
+                     {"alternatives", alternatives}});
+  }
+  Json conversions = Json::array();
+  for (const PlanConversion& conversion : plan.conversions) {
+    conversions_us += conversion.expected_us;
+    conversions.push_back({{"tensor", conversion.tensor},
+                           {"from", conversion.from.to_string()},
+                           {"to", conversion.to.to_string()},
+                           {"primitive", conversion.primitive},
+                           {"expected_us", conversion.expected_us}});
+    if (!options.json && options.layer.empty()) {
+      fmt::print("convert {} from {} to {}\n  {}  {}\n", conversion.tensor, conversion.from.to_string(),
+                 conversion.to.to_string(), conversion.primitive, human_us(conversion.expected_us));
+    }
+  }
+  if (options.json) {
+    print_json({{"model", plan.model},
+                {"strategy", plan.strategy},
+                {"expected_us", plan.expected_us},
+                {"lower_bound_us", plan.lower_bound_us},
+                {"steps", steps},
+                {"conversions", conversions}});
+  } else if (options.layer.empty()) {
+    fmt::print("\n{} = {} layers {} + {} conversions {}; proven lower bound {}\n", human_us(plan.expected_us),
+               plan.steps.size(), human_us(layers_us), plan.conversions.size(), human_us(conversions_us),
+               human_us(plan.lower_bound_us));
+  }
+  return done;
+}
+
+}  // namespace
+
+std::function<int()> setup_explain(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  options->model.add_to(app);
+  options->timing.add_to(app);
+  app.add_option("--plan", options->plan, "The plan")->required()->type_name("PLAN");
+  app.add_option("--layer", options->layer, "Only this node, with all alternatives")->type_name("NAME");
+  app.add_flag("--json", options->json, "One JSON document");
+  return [options] { return explain_plan(*options); };
+}
+
+}  // namespace raceline::cli
