@@ -55,9 +55,8 @@ __attribute__((target("avx2,fma"), flatten, noinline)) void run_avx2(const Body&
   body();
 }
 template <class Body>
-__attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512"), flatten,
-               noinline)) void
-run_avx512(const Body& body) {
+__attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq"), flatten, noinline)) void run_avx512(
+    const Body& body) {
   body();
 }
 #endif

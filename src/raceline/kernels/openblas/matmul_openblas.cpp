@@ -1,0 +1,147 @@
+// matmul, batched and broadcast by NumPy's rules, on OpenBLAS: one sgemm (or sgemv, where a side is a vector)
+// for each matrix of the batch. Limits: f32, extents below 2^31.
+#include <array>
+
+#include "raceline/kernels/common/checks.h"
+#include "raceline/kernels/common/epilogue.h"
+#include "raceline/kernels/common/parallel.h"
+#include "raceline/kernels/openblas/openblas_common.h"
+
+namespace raceline {
+namespace {
+
+/// A batch of products [m, k] x [k, n]; operands of rank 1 are a row or a column.
+struct MatmulShape {
+  int64_t m, n, k;
+  int rank = 0;                                                      ///< of the batch
+  std::array<int64_t, Shape::max_rank> batch{}, step_a{}, step_b{};  ///< steps in matrices, 0 where broadcast
+
+  static MatmulShape of(const LayerDesc& layer) {
+    const Shape& a = layer.inputs[0].desc.shape;
+    const Shape& b = layer.inputs[1].desc.shape;
+    MatmulShape shape{};
+    shape.k = a[a.rank() - 1];
+    shape.m = a.rank() == 1 ? 1 : a[a.rank() - 2];
+    shape.n = b.rank() == 1 ? 1 : b[b.rank() - 1];
+    const int batch_a = std::max(0, a.rank() - 2);
+    const int batch_b = std::max(0, b.rank() - 2);
+    shape.rank = std::max(batch_a, batch_b);
+    int64_t stride_a = 1, stride_b = 1;
+    for (int axis = shape.rank - 1; axis >= 0; --axis) {
+      const int at_a = axis - (shape.rank - batch_a);
+      const int at_b = axis - (shape.rank - batch_b);
+      const int64_t dim_a = at_a < 0 ? 1 : a[at_a];
+      const int64_t dim_b = at_b < 0 ? 1 : b[at_b];
+      shape.batch[axis] = dim_a == 1 ? dim_b : dim_a;
+      shape.step_a[axis] = dim_a == 1 ? 0 : stride_a;
+      shape.step_b[axis] = dim_b == 1 ? 0 : stride_b;
+      stride_a *= dim_a;
+      stride_b *= dim_b;
+    }
+    return shape;
+  }
+
+  int64_t batches() const {
+    int64_t product = 1;
+    for (int axis = 0; axis < rank; ++axis) product *= batch[axis];
+    return product;
+  }
+
+  /// Which matrices of A and B make matrix `index` of the output.
+  std::pair<int64_t, int64_t> sources(int64_t index) const {
+    int64_t at_a = 0, at_b = 0;
+    for (int axis = rank - 1; axis >= 0; --axis) {
+      const int64_t at = index % batch[axis];
+      index /= batch[axis];
+      at_a += at * step_a[axis];
+      at_b += at * step_b[axis];
+    }
+    return {at_a, at_b};
+  }
+};
+
+class MatmulKernel final : public Kernel {
+ public:
+  MatmulKernel(const BlasLibrary& blas, const LayerDesc& layer)
+      : blas_(blas), shape_(MatmulShape::of(layer)), epilogue_(layer, Layout::nchw) {}
+
+  Status run(const KernelArgs& args) const noexcept override {
+    const float* a = args.inputs[0].data<const float>();
+    const float* b = args.inputs[1].data<const float>();
+    const float* residual = epilogue_.residual(args);
+    float* y = args.outputs[0].data<float>();
+    const int threads = args.queue.threads();
+    const int64_t batches = shape_.batches();
+    const int64_t work = std::max<int64_t>(1, shape_.m * shape_.n * shape_.k);
+    if (batches >= threads) {
+      parallel_slices(threads, batches, 1, 32768 / work, [&](Slice slice, int) {
+        for (int64_t index = slice.first; index < slice.last; ++index) {
+          multiply(a, b, residual, y, index, {0, shape_.m}, {0, shape_.n});
+        }
+      });
+      return Status::ok();
+    }
+    // Fewer matrices than threads: each is cut along its longer side.
+    const bool by_rows = shape_.m > shape_.n;
+    const int64_t count = by_rows ? shape_.m : shape_.n;
+    for (int64_t index = 0; index < batches; ++index) {
+      parallel_slices(threads, count, 16, 32768 / std::max<int64_t>(1, work / std::max<int64_t>(1, count)),
+                      [&](Slice slice, int) {
+                        multiply(a, b, residual, y, index, by_rows ? slice : Slice{0, shape_.m},
+                                 by_rows ? Slice{0, shape_.n} : slice);
+                      });
+    }
+    return Status::ok();
+  }
+
+ private:
+  void multiply(const float* a, const float* b, const float* residual, float* y, int64_t index, Slice rows,
+                Slice columns) const {
+    const auto [at_a, at_b] = shape_.sources(index);
+    const int64_t offset = index * shape_.m * shape_.n;
+    const BlasMatrix left{a + (at_a * shape_.m + rows.first) * shape_.k, shape_.k};
+    const BlasMatrix right{b + at_b * shape_.k * shape_.n + columns.first, shape_.n};
+    blas_.multiply(rows.size(), columns.size(), shape_.k, 1, left, right, 0,
+                   y + offset + rows.first * shape_.n + columns.first, shape_.n);
+    if (epilogue_.empty()) return;
+    for (int64_t row = rows.first; row < rows.last; ++row) {
+      const int64_t line = offset + row * shape_.n;
+      epilogue_.apply(y, residual, line + columns.first, line + columns.last);
+    }
+  }
+
+  BlasLibrary blas_;
+  MatmulShape shape_;
+  Epilogue epilogue_;
+};
+
+class MatmulPrimitive final : public Primitive {
+ public:
+  explicit MatmulPrimitive(const BlasLibrary& blas)
+      : Primitive(openblas_info(blas, OpKind::matmul, "gemm", "", Layout::nchw)), blas_(blas) {}
+
+  Support supports(const LayerDesc& layer) const override {
+    if (const Support typed = needs_f32(layer); !typed) return typed;
+    const MatmulShape shape = MatmulShape::of(layer);
+    if (!BlasLibrary::fits(shape.m) || !BlasLibrary::fits(shape.n) || !BlasLibrary::fits(shape.k)) {
+      return Support::no("an extent beyond 2^31 - 1");
+    }
+    return Epilogue::supports(layer, Layout::nchw);
+  }
+
+  std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs&) const override {
+    return std::make_unique<MatmulKernel>(blas_, layer);
+  }
+
+ private:
+  BlasLibrary blas_;
+};
+
+}  // namespace
+
+void register_matmul_openblas(PrimitiveRegistry& registry) {
+  with_openblas(registry,
+                [&](const BlasLibrary& blas) { registry.add(std::make_unique<MatmulPrimitive>(blas)); });
+}
+
+}  // namespace raceline
