@@ -27,7 +27,7 @@ OperandDesc clean(OperandDesc operand) {
 
 void check_epilogue(OpKind op, std::vector<EpilogueStep>& epilogue) {
   if (epilogue.empty()) return;
-  if (!takes_epilogue(op)) throw GraphError("the op takes no epilogue");
+  if (op == OpKind::reorder) throw GraphError("the op takes no epilogue");
   int adds = 0;
   for (EpilogueStep& step : epilogue) {
     if (step.kind == EpilogueStep::Kind::add) {
@@ -49,8 +49,8 @@ void check_steps(std::span<const EpilogueStep> epilogue, const TensorDesc& outpu
     if (step.kind == EpilogueStep::Kind::unary) (void)op_info(OpKind::unary).infer(step.unary, operand);
   }
   if (residual == nullptr) return;
-  if (!residual->present || residual->constant || residual->desc != output) {
-    throw GraphError(fmt::format("the residual is {}; a tensor {} wanted that is not constant",
+  if (!residual->present || residual->desc != output) {
+    throw GraphError(fmt::format("the residual is {}; {} wanted, as of the output",
                                  residual->present ? residual->desc.to_string() : "absent",
                                  output.to_string()));
   }
@@ -61,11 +61,6 @@ double bytes_in(TensorDesc desc, Layout layout) {
 }
 
 }  // namespace
-
-bool takes_epilogue(OpKind op) {
-  return op == OpKind::conv2d || op == OpKind::conv3d || op == OpKind::conv_transpose || op == OpKind::gemm ||
-         op == OpKind::matmul;
-}
 
 LayerDesc LayerDesc::make(OpKind op, OpParams params, std::vector<OperandDesc> inputs,
                           std::vector<EpilogueStep> epilogue, int outputs) {
@@ -96,10 +91,7 @@ LayerDesc LayerDesc::make(OpKind op, OpParams params, std::vector<OperandDesc> i
     layer.outputs.resize(static_cast<size_t>(outputs));
     check_steps(layer.epilogue, layer.outputs[0], residual.empty() ? nullptr : &residual[0]);
     layer.inputs = std::move(inputs);
-    if (!residual.empty()) {
-      layer.inputs.resize(static_cast<size_t>(info.max_operands), {.present = false});
-      layer.inputs.push_back(residual[0]);
-    }
+    layer.inputs.insert(layer.inputs.end(), residual.begin(), residual.end());
     return layer;
   } catch (const GraphError& error) {
     throw GraphError(fmt::format("layer {}: {}", info.name, error.what()));

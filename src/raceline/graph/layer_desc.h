@@ -38,9 +38,9 @@ struct LayerDesc {
   std::vector<TensorDesc> outputs;
   std::vector<EpilogueStep> epilogue;
 
-  /// A layer of normalised parameters with inferred outputs, of which the first `outputs` are kept. With a
-  /// residual, optional operands before it that were left out become absent ones, so that a bias is always at
-  /// its place; without one, absent operands at the end are dropped. Throws GraphError.
+  /// A layer of normalised parameters with inferred outputs, of which the first `outputs` are kept. Absent
+  /// operands at the end (but before a residual) are dropped, so that equal layers are equal: whether a
+  /// convolution has a bias is for its own operands to say, never for their number. Throws GraphError.
   static LayerDesc make(OpKind op, OpParams params, std::vector<OperandDesc> inputs,
                         std::vector<EpilogueStep> epilogue = {}, int outputs = 1);
   /// Conversion of a tensor between two interfaces.
@@ -66,9 +66,6 @@ struct LayerDesc {
   static LayerDesc parse(std::string_view key);
   friend bool operator==(const LayerDesc&, const LayerDesc&) = default;
 };
-
-/// Whether layers of this op can carry an epilogue: convolutions and matrix products.
-bool takes_epilogue(OpKind op);
 
 /// "relu", "clip(0,6)", "add".
 std::string to_string(const EpilogueStep& step);

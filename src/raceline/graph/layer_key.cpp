@@ -23,7 +23,7 @@ std::string operand_text(const OperandDesc& operand) {
   std::string text = operand.desc.to_string();
   if (operand.scale != 0 || operand.zero_point != 0) text += fmt::format("@{}", number(operand.scale));
   if (operand.zero_point != 0) text += fmt::format("@{}", operand.zero_point);
-  if (operand.constant) text += "*";
+  if (operand.constant) text += '*';
   if (operand.constant && operand.density != 0) text += fmt::format("{}", operand.density);
   return text;
 }
@@ -111,7 +111,6 @@ Parts sort_parts(std::span<const std::string_view> texts) {
 }  // namespace
 
 std::string LayerDesc::key() const {
-  const OpInfo& info = op_info(op);
   std::vector<OperandDesc> operands = inputs;
   std::vector<OperandDesc> residual;
   if (has_residual() && !operands.empty()) {
@@ -121,15 +120,12 @@ std::string LayerDesc::key() const {
   // The same layer has the same key, whether its optional operands were left out or are absent.
   while (!operands.empty() && !operands.back().present) operands.pop_back();
   const OpParams usual = usual_params(op, operands);
-  if (!residual.empty()) {
-    if (takes_epilogue(op)) operands.resize(static_cast<size_t>(info.max_operands), {.present = false});
-    operands.push_back(residual[0]);
-  }
-  std::string text(info.name);
-  for (const OperandDesc& operand : operands) text += " " + operand_text(operand);
+  operands.insert(operands.end(), residual.begin(), residual.end());
+  std::string text(raceline::to_string(op));
+  for (const OperandDesc& operand : operands) text += fmt::format(" {}", operand_text(operand));
   text += params_text(params, usual);
   if (outputs.size() != 1) text += fmt::format(" outputs={}", outputs.size());
-  for (const EpilogueStep& step : epilogue) text += " +" + raceline::to_string(step);
+  for (const EpilogueStep& step : epilogue) text += fmt::format(" +{}", raceline::to_string(step));
   return text;
 }
 

@@ -114,7 +114,7 @@ void set_param(OpParams& params, std::string_view field, std::string_view value)
   };
   std::visit([&](auto& p) { visit_fields(p, set); }, params);
   if (found) return;
-  const std::string known = names.empty() ? "the op has none" : "it has " + join(names, ", ");
+  const std::string known = names.empty() ? "the op has none" : fmt::format("it has {}", join(names, ", "));
   throw ParseError(fmt::format("no parameter '{}'; {}", field.substr(0, 40), known));
 }
 
