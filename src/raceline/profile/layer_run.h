@@ -1,0 +1,79 @@
+// One primitive made ready for one layer, with the buffers it would find in a Session: for checks and
+// timings.
+#pragma once
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "raceline/primitive/primitive.h"
+#include "raceline/profile/accuracy.h"
+#include "raceline/profile/measure.h"
+
+namespace raceline {
+
+/// Operands, outputs and workspace of a layer, shared by all primitives that are tried on it, as the layers
+/// of a Session share its arena. CPU memory. The device must outlive it.
+class LayerBuffers {
+ public:
+  /// operands: nchw, one each, empty where absent. Throws IoError when memory is short.
+  LayerBuffers(Device& device, const LayerDesc& layer, std::vector<Tensor> operands);
+
+  Device& device() const { return device_; }
+  std::span<const Tensor> operands() const { return operands_; }
+  /// The bytes that an operand has in a layout; made when first asked for.
+  const Tensor& original(size_t operand, Layout layout);
+  /// Room for an operand or output in any layout, and 64 bytes more.
+  Memory operand_room(size_t operand) const { return operand_rooms_[operand].memory(); }
+  Memory output_room(size_t slot) const { return output_rooms_[slot].memory(); }
+  /// Makes sure of a workspace of so many bytes; workspace() may move.
+  void reserve_workspace(size_t bytes);
+  Memory workspace() const { return workspace_.memory(); }
+  size_t workspace_bytes() const { return workspace_.bytes(); }
+  /// Reads every output once, which brings it back into the caches that hold it in a Session.
+  void touch_outputs() const;
+
+ private:
+  Device& device_;
+  std::vector<Tensor> operands_;
+  std::map<std::pair<size_t, Layout>, Tensor> originals_;
+  std::vector<Buffer> operand_rooms_, output_rooms_;
+  Buffer workspace_;
+};
+
+/// A kernel with weights of its own. run() is what a Session would do.
+class LayerRun {
+ public:
+  /// Packs the constants. Throws what Primitive::prepare throws; the buffers must outlive it.
+  LayerRun(const Primitive& primitive, const LayerDesc& layer, LayerBuffers& buffers, int threads);
+
+  /// Writes the operands into the layer's buffers, as the layers before it would have done just now.
+  void produce(Queue& queue);
+  Status run(Queue& queue) const noexcept;
+  /// Runs once on spoilt outputs and workspace and compares; a primitive that may write over its operand is
+  /// checked that way too.
+  CheckResult check(const Expected& expected, Queue& queue, const Clock& clock = steady_clock());
+  /// How long the run of check() took.
+  double first_us() const { return first_us_; }
+  /// From here on writes over operand 0 where the primitive may, as a Session lets it.
+  void use_in_place();
+  /// Bytes of weights that it holds.
+  size_t weights_bytes() const { return weights_bytes_; }
+
+ private:
+  CheckResult check_once(const Expected& expected, Queue& queue, const Clock& clock);
+
+  const LayerDesc& layer_;
+  LayerBuffers& buffers_;
+  LayerLayouts layouts_;
+  size_t workspace_bytes_ = 0;
+  bool may_share_ = false;
+  std::unique_ptr<const Kernel> kernel_;
+  std::vector<Tensor> constants_;  ///< copies of its own, so that no other candidate warms them
+  size_t weights_bytes_ = 0;
+  double first_us_ = 0;
+  std::vector<TensorView> inputs_, outputs_;
+};
+
+}  // namespace raceline

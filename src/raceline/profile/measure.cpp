@@ -1,0 +1,187 @@
+#include "raceline/profile/measure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/base/random.h"
+#include "raceline/profile/store.h"
+
+namespace raceline {
+namespace {
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+constexpr int most_calls =
+    1 << 16;  ///< in one sample; a call of which this many take no time cannot be timed
+constexpr int sentinel_steps = 12000;
+constexpr double surely_long = 10;  ///< a known time of so many batch limits needs no counting
+
+/// One contender in the race.
+struct Racer {
+  const Contender* contender;
+  Measurement* result;
+  bool racing = true;
+
+  void fail(std::string why) {
+    result->why = std::move(why);
+    racing = false;
+  }
+  /// Time of so many calls; fails the racer when one does.
+  double time(int calls, Queue& queue, const Clock& clock) {
+    const double begin = clock();
+    for (int i = 0; i < calls; ++i) {
+      if (const Status status = contender->run(queue); !status.is_ok()) {
+        fail(std::string(status.message()));
+        return 0;
+      }
+    }
+    const Status status = queue.wait();
+    const double took = clock() - begin;
+    if (!status.is_ok()) fail(std::string(status.message()));
+    return took;
+  }
+  void prepare(Queue& queue) const {
+    if (contender->before_sample) contender->before_sample(queue);
+  }
+};
+
+/// Warms up, and finds how many calls make a sample.
+void warm_up(Racer& racer, Queue& queue, const MeasureOptions& options) {
+  if (racer.contender->known_us > surely_long * options.batch_below_us) return;
+  racer.prepare(queue);
+  racer.time(1, queue, options.clock);
+  int calls = 1;
+  while (racer.racing) {
+    racer.prepare(queue);
+    const double took = racer.time(calls, queue, options.clock);
+    if (!racer.racing || took >= options.batch_below_us) break;
+    if (calls >= most_calls) {
+      if (took <= 0) racer.fail(fmt::format("cannot be timed: the clock did not move in {} calls", calls));
+      break;
+    }
+    const double wanted = took > 0 ? std::ceil(calls * options.batch_below_us / took) : 8.0 * calls;
+    calls = static_cast<int>(std::clamp(wanted, calls + 1.0, static_cast<double>(most_calls)));
+  }
+  racer.result->batch = calls;
+}
+
+void drop_hopeless(std::vector<Racer>& racers, const MeasureOptions& options) {
+  std::vector<double> best;
+  for (const Racer& racer : racers) best.push_back(racer.result->best_us());
+  for (size_t i = 0; i < racers.size(); ++i) {
+    if (!racers[i].racing || best[i] <= options.drop_factor * options.limit_us(i, best)) continue;
+    racers[i].racing = false;
+    racers[i].result->dropped = true;
+  }
+}
+
+}  // namespace
+
+Clock steady_clock() {
+  return [] {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double, std::micro>(now).count();
+  };
+}
+
+Sentinel::Sentinel(Clock clock, std::function<void()> work)
+    : clock_(std::move(clock)), work_(std::move(work)) {
+  if (work_) return;
+  work_ = [] {
+    volatile uint64_t seed = 1;
+    uint64_t state = seed;
+    for (int i = 0; i < sentinel_steps; ++i) state = state * 6364136223846793005ull + 1442695040888963407ull;
+    seed = state;
+  };
+}
+
+double Sentinel::time_us() {
+  double best = infinite;
+  for (int i = 0; i < 3; ++i) {
+    const double begin = clock_();
+    work_();
+    best = std::min(best, clock_() - begin);
+  }
+  best_us_ = best_us_ == 0 ? best : std::min(best_us_, best);
+  return best;
+}
+
+double Measurement::best_us() const {
+  return samples_us.empty() ? infinite : *std::min_element(samples_us.begin(), samples_us.end());
+}
+
+MeasureResult measure(std::span<const Contender> contenders, Queue& queue, Sentinel& sentinel,
+                      const MeasureOptions& options) {
+  MeasureResult result;
+  result.contenders.resize(contenders.size());
+  std::vector<Racer> racers;
+  for (size_t i = 0; i < contenders.size(); ++i) racers.push_back({&contenders[i], &result.contenders[i]});
+  const auto stop = [&] { return result.stopped = options.stop && options.stop(); };
+  for (Racer& racer : racers) {
+    if (stop()) return result;
+    warm_up(racer, queue, options);
+  }
+
+  Random random(options.seed);
+  std::vector<size_t> order(racers.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  double least_sentinel = infinite;
+  const double begin = options.clock();
+  for (int quiet = 0; quiet < options.rounds; ++result.rounds) {
+    const bool anyone =
+        std::any_of(racers.begin(), racers.end(), [](const Racer& racer) { return racer.racing; });
+    const bool enough = result.rounds >= options.min_rounds && options.clock() - begin > options.enough_us;
+    if (!anyone || enough || stop()) break;
+    if (options.before_round) options.before_round();
+    const double sentinel_us = sentinel.time_us();
+    least_sentinel = std::min(least_sentinel, sentinel_us);
+
+    random.shuffle(order);
+    for (const size_t index : order) {
+      Racer& racer = racers[index];
+      if (!racer.racing) continue;
+      racer.prepare(queue);
+      const int calls = racer.result->batch;
+      const double took = racer.time(calls, queue, options.clock);
+      if (racer.racing) racer.result->samples_us.push_back(took / calls);
+    }
+    if (options.limit_us && result.rounds + 1 >= options.drop_after) drop_hopeless(racers, options);
+
+    if (sentinel_us <= (1 + options.sentinel_drift) * sentinel.best_us()) {
+      ++quiet;
+    } else if (++result.disturbed > options.max_repeats) {
+      // It does not come back: this is the machine's speed now, and the rounds so far were taken at it.
+      sentinel.accept(least_sentinel);
+      ++result.rounds;
+      break;
+    }
+  }
+  return result;
+}
+
+PairedRatio paired_ratio(std::span<const double> a, std::span<const double> b, uint64_t seed, int resamples) {
+  if (a.empty() || a.size() != b.size()) {
+    throw Error(fmt::format("ratios need as many samples on both sides, and one at least; given {} and {}",
+                            a.size(), b.size()));
+  }
+  std::vector<double> ratios(a.size());
+  std::transform(a.begin(), a.end(), b.begin(), ratios.begin(), std::divides<>());
+  PairedRatio answer;
+  answer.median = percentile(ratios, 0.5);
+  Random random(seed);
+  std::vector<double> medians, drawn(ratios.size());
+  for (int i = 0; i < resamples; ++i) {
+    for (double& one : drawn)
+      one = ratios[static_cast<size_t>(random.below(static_cast<int64_t>(ratios.size())))];
+    medians.push_back(percentile(drawn, 0.5));
+  }
+  answer.low = std::min(answer.median, percentile(medians, 0.025));
+  answer.high = std::max(answer.median, percentile(medians, 0.975));
+  return answer;
+}
+
+}  // namespace raceline

@@ -1,0 +1,233 @@
+#include "raceline/profile/operands.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "raceline/base/hash.h"
+#include "raceline/base/random.h"
+
+namespace raceline {
+namespace {
+
+/// How the elements of an operand are drawn.
+struct Draw {
+  enum class Kind : uint8_t {
+    normal,    ///< mean 0, standard deviation `scale`
+    positive,  ///< uniform in [low, high)
+    grid,      ///< multiples of a half in [-2, 2]: equal elements occur
+    integer,   ///< uniform in [low, high), whole
+  } kind = Kind::normal;
+  double scale = 1, low = 0, high = 0;
+};
+
+/// Near enough to a normal deviate, from one draw: the sum of four uniform ones (Irwin and Hall), of variance
+/// 1. An exact one takes twenty times as long, and a layer of VGG has 10^8 weights.
+float nearly_normal(Random& random) {
+  const uint64_t bits = random.next();
+  const auto sum =
+      static_cast<int32_t>((bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48));
+  return static_cast<float>(sum - 2 * 0xffff) * (1.7320508f / 65536.0f);
+}
+
+double draw_one(const Draw& draw, Random& random) {
+  switch (draw.kind) {
+    case Draw::Kind::normal:
+      return draw.scale * nearly_normal(random);
+    case Draw::Kind::positive:
+      return random.uniform(draw.low, draw.high);
+    case Draw::Kind::grid:
+      return 0.5 * static_cast<double>(random.below(9) - 4);
+    case Draw::Kind::integer:
+      break;
+  }
+  return draw.low + static_cast<double>(random.below(static_cast<int64_t>(draw.high - draw.low)));
+}
+
+template <class T>
+void fill(Tensor& tensor, const Draw& draw, Random& random) {
+  T* data = tensor.data<T>();
+  const int64_t count = tensor.desc().stored_elements();
+  if (draw.kind == Draw::Kind::normal) {
+    const auto scale = static_cast<float>(draw.scale);
+    for (int64_t i = 0; i < count; ++i) data[i] = static_cast<T>(scale * nearly_normal(random));
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) data[i] = static_cast<T>(draw_one(draw, random));
+}
+
+/// Bits of a float in the 16-bit format with this many exponent bits, cut off towards zero; normal values.
+uint16_t half_bits(float value, int exponent_bits) {
+  const int mantissa_bits = 15 - exponent_bits;
+  if (value == 0) return 0;
+  int exponent = 0;
+  const float fraction = std::frexp(std::fabs(value), &exponent);  // in [0.5, 1)
+  const int bias = (1 << (exponent_bits - 1)) - 1;
+  if (exponent - 1 + bias <= 0) return 0;
+  const auto mantissa = static_cast<int>(std::ldexp(fraction, mantissa_bits + 1)) - (1 << mantissa_bits);
+  return static_cast<uint16_t>((value < 0 ? 0x8000 : 0) | (exponent - 1 + bias) << mantissa_bits | mantissa);
+}
+
+void fill_half(Tensor& tensor, const Draw& draw, Random& random, int exponent_bits) {
+  for (int64_t i = 0; i < tensor.desc().stored_elements(); ++i) {
+    tensor.data<uint16_t>()[i] = half_bits(static_cast<float>(draw_one(draw, random)), exponent_bits);
+  }
+}
+
+void fill(Tensor& tensor, Draw draw, Random& random) {
+  const DataType type = tensor.desc().type;
+  if (!is_float(type) && draw.kind != Draw::Kind::integer) {
+    const bool is_signed =
+        type == DataType::i8 || type == DataType::i16 || type == DataType::i32 || type == DataType::i64;
+    const bool must_be_positive = draw.kind == Draw::Kind::positive;
+    draw = {.kind = Draw::Kind::integer, .low = must_be_positive ? 1.0 : is_signed ? -8.0 : 0.0, .high = 9};
+    if (type == DataType::boolean) draw = {.kind = Draw::Kind::integer, .low = 0, .high = 2};
+  }
+  switch (type) {
+    case DataType::f32:
+      return fill<float>(tensor, draw, random);
+    case DataType::f64:
+      return fill<double>(tensor, draw, random);
+    case DataType::f16:
+      return fill_half(tensor, draw, random, 5);
+    case DataType::bf16:
+      return fill_half(tensor, draw, random, 8);
+    case DataType::i8:
+      return fill<int8_t>(tensor, draw, random);
+    case DataType::u8:
+      return fill<uint8_t>(tensor, draw, random);
+    case DataType::i16:
+      return fill<int16_t>(tensor, draw, random);
+    case DataType::u16:
+      return fill<uint16_t>(tensor, draw, random);
+    case DataType::i32:
+      return fill<int32_t>(tensor, draw, random);
+    case DataType::u32:
+      return fill<uint32_t>(tensor, draw, random);
+    case DataType::i64:
+      return fill<int64_t>(tensor, draw, random);
+    case DataType::u64:
+      return fill<uint64_t>(tensor, draw, random);
+    case DataType::boolean:
+      return fill<bool>(tensor, draw, random);
+  }
+}
+
+/// He et al. 2015: outputs of a layer keep the variance of its inputs through a ReLU.
+Draw he(double fan_in) {
+  return {.scale = std::sqrt(2.0 / std::max(1.0, fan_in))};
+}
+
+Draw draw_for_unary(UnaryKind kind) {
+  switch (kind) {
+    case UnaryKind::log:
+    case UnaryKind::sqrt:
+    case UnaryKind::reciprocal:
+      return {.kind = Draw::Kind::positive, .low = 0.1, .high = 4};
+    case UnaryKind::floor:
+    case UnaryKind::ceil:
+    case UnaryKind::hard_swish:
+    case UnaryKind::hard_sigmoid:
+      return {.scale = 3};
+    default:
+      return {};
+  }
+}
+
+Draw draw_for_binary(BinaryKind kind, size_t operand) {
+  switch (kind) {
+    case BinaryKind::div:
+      if (operand == 1) return {.kind = Draw::Kind::positive, .low = 0.5, .high = 4};
+      return {};
+    case BinaryKind::pow:
+      return {.kind = Draw::Kind::positive, .low = 0.5, .high = 3};
+    case BinaryKind::equal:
+    case BinaryKind::less:
+    case BinaryKind::greater:
+    case BinaryKind::less_equal:
+    case BinaryKind::greater_equal:
+      return {.kind = Draw::Kind::grid};
+    default:
+      return {};
+  }
+}
+
+Draw draw_for(const LayerDesc& layer, size_t operand) {
+  const Shape& shape = layer.inputs[operand].desc.shape;
+  const Draw bias{.scale = 0.5};
+  switch (layer.op) {
+    case OpKind::conv2d:
+    case OpKind::conv3d:
+      if (operand == 1) return he(static_cast<double>(shape.elements(1, shape.rank())));
+      return operand == 2 ? bias : Draw{};
+    case OpKind::conv_transpose:
+      if (operand == 1)
+        return he(static_cast<double>(shape.elements()) /
+                  static_cast<double>(std::max<int64_t>(1, shape[1])));
+      return operand == 2 ? bias : Draw{};
+    case OpKind::gemm:
+      if (operand == 1) return he(static_cast<double>(shape[layer.as<GemmParams>().trans_b ? 1 : 0]));
+      return operand == 2 ? bias : Draw{};
+    case OpKind::matmul:
+      if (operand == 1) return he(static_cast<double>(shape[std::max(0, shape.rank() - 2)]));
+      return {};
+    case OpKind::batch_norm:
+      // x, scale, bias, mean, variance.
+      if (operand == 1 || operand == 4) return {.kind = Draw::Kind::positive, .low = 0.5, .high = 1.5};
+      return operand == 0 ? Draw{} : bias;
+    case OpKind::unary:
+      return draw_for_unary(layer.as<UnaryParams>().kind);
+    case OpKind::binary:
+      return draw_for_binary(layer.as<BinaryParams>().kind, operand);
+    case OpKind::cast:
+      // A negative number does not fit an unsigned type, and a cast of what does not fit is unspecified.
+      return {.kind = Draw::Kind::positive, .low = 0, .high = 9};
+    case OpKind::gather: {
+      const Shape& data = layer.inputs[0].desc.shape;
+      const int64_t axis = layer.as<GatherParams>().axis;
+      const int64_t extent = data[static_cast<int>(axis < 0 ? axis + data.rank() : axis)];
+      if (operand == 1) {
+        return {.kind = Draw::Kind::integer,
+                .low = -static_cast<double>(extent),
+                .high = static_cast<double>(std::max<int64_t>(1, extent))};
+      }
+      return {};
+    }
+    default:
+      return {};
+  }
+}
+
+/// Zeroes random elements until at most 2^-density of them are left.
+void thin_out(Tensor& tensor, uint8_t density, Random& random) {
+  const int64_t count = tensor.desc().stored_elements();
+  int64_t left = count >> std::min<int>(density, 40);
+  const size_t size = size_of(tensor.desc().type);
+  // Knuth's selection sampling: each element stays with the chance that is left for it.
+  for (int64_t i = 0; i < count; ++i) {
+    if (random.below(count - i) < left) {
+      --left;
+    } else {
+      std::fill_n(tensor.data<std::byte>() + static_cast<size_t>(i) * size, size, std::byte{0});
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Tensor> random_operands(const LayerDesc& layer, uint64_t seed) {
+  std::vector<Tensor> operands(layer.inputs.size());
+  for (size_t i = 0; i < operands.size(); ++i) {
+    const OperandDesc& operand = layer.inputs[i];
+    if (!operand.present) continue;
+    Random random(hash_text(layer.key(), seed) + i);
+    operands[i] = Tensor(operand.desc.with(Layout::nchw));
+    const bool is_residual = layer.has_residual() && i == layer.residual();
+    fill(operands[i], is_residual ? Draw{} : draw_for(layer, i), random);
+    if (operand.constant && operand.density > 0) thin_out(operands[i], operand.density, random);
+  }
+  return operands;
+}
+
+}  // namespace raceline
