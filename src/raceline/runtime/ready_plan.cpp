@@ -1,0 +1,276 @@
+#include "raceline/runtime/ready_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "raceline/base/error.h"
+#include "raceline/runtime/schedule.h"
+
+namespace raceline {
+namespace {
+
+constexpr std::byte nothing{};  // the address of constants that have no bytes
+
+/// Which constants are still to be packed or go on being read; gives back the others, if that is wanted.
+class ConstantKeeper {
+ public:
+  ConstantKeeper(Graph& graph, std::span<const BoundStep> steps, bool release)
+      : graph_(graph), release_(release), uses_(graph.values().size()), read_(graph.values().size()) {
+    for (const BoundStep& step : steps) {
+      for (const ValueId value : step.inputs) {
+        if (graph.is_constant(value)) ++uses_[static_cast<size_t>(value)];
+      }
+    }
+    for (const Graph::Output& output : graph.outputs()) read_[static_cast<size_t>(output.value)] = true;
+    for (ValueId value = 0; value < static_cast<ValueId>(uses_.size()); ++value) {
+      if (graph.is_constant(value)) release_if_free(value);  // nobody's operand
+    }
+  }
+
+  /// A kernel has been prepared with this operand.
+  void used(ValueId value, bool goes_on_reading) {
+    const auto at = static_cast<size_t>(value);
+    --uses_[at];
+    if (goes_on_reading) read_[at] = true;
+    release_if_free(value);
+  }
+
+ private:
+  void release_if_free(ValueId value) {
+    const auto at = static_cast<size_t>(value);
+    if (release_ && uses_[at] == 0 && !read_[at]) graph_.release_constant(value);
+  }
+
+  Graph& graph_;
+  const bool release_;
+  std::vector<int> uses_;
+  std::vector<bool> read_;
+};
+
+class Builder {
+ public:
+  Builder(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+          const SessionOptions& options)
+      : graph_(graph),
+        plan_(plan),
+        device_(device),
+        options_(options),
+        bound_(bind_plan(plan, graph, registry, device.fingerprint())) {}
+
+  ReadyPlan build() {
+    refuse_other_devices();
+    schedule_ = make_schedule(bound_, graph_);
+    ready_.threads = options_.threads > 0 ? options_.threads : plan_.threads;
+    describe_externals();
+    prepare_ops();
+    plan_arena();
+    lay_out_views();
+    return std::move(ready_);
+  }
+
+ private:
+  void refuse_other_devices() const {
+    const auto refuse = [&](DeviceId wanted, std::string_view who) {
+      if (wanted == device_.id()) return;
+      throw PlanError(fmt::format("{} runs on {}; this session has only {}", who, wanted.to_string(),
+                                  device_.id().to_string()));
+    };
+    for (const BoundStep& step : bound_.steps) refuse(step.primitive->info().processor, step.primitive->name());
+    for (const BoundConversion& conversion : bound_.conversions) {
+      refuse(conversion.from.device, conversion.primitive->name());
+      refuse(conversion.to.device, conversion.primitive->name());
+    }
+  }
+
+  void describe_externals() {
+    for (const ValueId input : graph_.inputs()) {
+      ready_.externals.push_back({graph_.value(input).name, graph_.desc(input)});
+    }
+    ready_.input_count = ready_.externals.size();
+    for (const Graph::Output& output : graph_.outputs()) {
+      ready_.externals.push_back({output.name, graph_.desc(output.value)});
+    }
+  }
+
+  void prepare_ops() {
+    ConstantKeeper constants(graph_, bound_.steps, options_.release_constants);
+    for (const Op& op : schedule_.ops) {
+      switch (op.kind) {
+        case Op::Kind::step:
+          prepare_step(op, constants);
+          break;
+        case Op::Kind::conversion: {
+          const BoundConversion& conversion = bound_.conversions[op.index];
+          const PlanConversion& planned = plan_.conversions[conversion.index];
+          describe(planned.tensor, conversion.primitive->name(), true, planned.expected_us);
+          prepare(op, *conversion.primitive, conversion.layer, ready_.threads);
+          break;
+        }
+        case Op::Kind::output: {
+          const Graph::Output& output = graph_.outputs()[op.index];
+          describe(output.name, "copy", true, 0);
+          ready_.ops.push_back({.queue = queue_of(ready_.threads), .copy_bytes = graph_.desc(output.value).bytes()});
+          workspaces_.push_back(0);
+          break;
+        }
+      }
+    }
+  }
+
+  void prepare_step(const Op& op, ConstantKeeper& constants) {
+    const BoundStep& step = bound_.steps[op.index];
+    const PlanStep& planned = plan_.steps[step.index];
+    int threads = planned.threads > 0 ? planned.threads : ready_.threads;
+    if (options_.threads > 0) threads = std::min(threads, options_.threads);
+    describe(step_name(planned.covers), step.primitive->name(), false, planned.expected_us);
+    prepare(op, *step.primitive, step.layer, threads);
+    const Kernel* kernel = ready_.ops.back().kernel;
+    for (size_t operand = 0; operand < step.inputs.size(); ++operand) {
+      if (!graph_.is_constant(step.inputs[operand])) continue;
+      constants.used(step.inputs[operand], kernel == nullptr || kernel->reads_constant(operand));
+    }
+  }
+
+  void describe(std::string name, std::string primitive, bool conversion, double expected_us) {
+    const std::string& kept_name = ready_.texts.emplace_back(std::move(name));
+    const std::string& kept_primitive = ready_.texts.emplace_back(std::move(primitive));
+    ready_.infos.push_back({kept_name, kept_primitive, conversion, expected_us});
+  }
+
+  Queue* queue_of(int threads) {
+    for (const auto& queue : ready_.queues) {
+      if (queue->threads() == threads) return queue.get();
+    }
+    return ready_.queues.emplace_back(device_.make_queue(threads)).get();
+  }
+
+  void prepare(const Op& op, const Primitive& primitive, const LayerDesc& layer, int threads) {
+    ReadyOp& made = ready_.ops.emplace_back();
+    made.queue = queue_of(threads);
+    workspaces_.push_back(0);
+    if (op.view) return;
+    std::vector<TensorView> constants(op.inputs.size());
+    for (size_t operand = 0; operand < op.inputs.size(); ++operand) {
+      if (is_constant(op.inputs[operand])) constants[operand] = constant_view(copy(op.inputs[operand]).value);
+    }
+    const auto where = [&](const Error& error) {
+      return fmt::format("step '{}' ({}): {}", ready_.infos.back().name, primitive.name(), error.what());
+    };
+    try {
+      // Libraries look at the size of the team when they plan scratch memory and when they pack.
+      made.queue->bind();
+      workspaces_.back() = primitive.workspace_bytes(layer, threads);
+      ready_.kernels.push_back(primitive.prepare(layer, {constants, device_, threads}));
+    } catch (const UnsupportedError& error) {
+      throw UnsupportedError(where(error));
+    } catch (const IoError& error) {
+      throw IoError(where(error));
+    }
+    made.kernel = ready_.kernels.back().get();
+    ready_.packed_bytes += made.kernel->packed_bytes();
+  }
+
+  const Copy& copy(int32_t id) const { return schedule_.copies[static_cast<size_t>(id)]; }
+  bool is_constant(int32_t copy_id) const {
+    return copy_id != absent && graph_.is_constant(copy(copy_id).value);
+  }
+
+  /// An empty constant may have no address, and a view without one would say that the operand is absent.
+  TensorView constant_view(ValueId value) const {
+    TensorView view = graph_.constant(value);
+    if (!view) view.memory = {device_.id(), const_cast<std::byte*>(&nothing), 0};
+    return view;
+  }
+
+  void plan_arena() {
+    std::vector<Lifetime> lifetimes;
+    std::vector<size_t> placed;  // blocks of the arena
+    for (size_t block = 0; block < schedule_.blocks.size(); ++block) {
+      if (schedule_.blocks[block].home != Block::Home::arena) continue;
+      lifetimes.push_back(schedule_.blocks[block].lifetime);
+      placed.push_back(block);
+    }
+    for (size_t moment = 0; moment < workspaces_.size(); ++moment) {
+      const auto now = static_cast<int32_t>(moment);
+      lifetimes.push_back({workspaces_[moment], now, now});
+    }
+    const MemoryPlan memory = plan_memory(lifetimes);
+    ready_.peak_live_bytes = memory.peak_live_bytes;
+    ready_.arena = Buffer(device_, memory.arena_bytes);
+    homes_.resize(schedule_.blocks.size());
+    for (size_t index = 0; index < placed.size(); ++index) {
+      homes_[placed[index]] = ready_.arena.memory().at(memory.offsets[index]);
+    }
+    for (size_t moment = 0; moment < workspaces_.size(); ++moment) {
+      ready_.ops[moment].workspace = ready_.arena.memory().at(memory.offsets[placed.size() + moment]);
+    }
+  }
+
+  void lay_out_views() {
+    for (size_t moment = 0; moment < schedule_.ops.size(); ++moment) {
+      const Op& op = schedule_.ops[moment];
+      ReadyOp& made = ready_.ops[moment];
+      made.views = ready_.views.size();
+      made.inputs = op.inputs.size();
+      for (size_t operand = 0; operand < op.inputs.size(); ++operand) {
+        const bool packed =
+            made.kernel != nullptr && is_constant(op.inputs[operand]) && !made.kernel->reads_constant(operand);
+        add_view(packed ? absent : op.inputs[operand]);
+      }
+      for (const int32_t output : op.outputs) add_view(output);
+      made.outputs = op.outputs.size();
+      if (op.kind == Op::Kind::output) {
+        add_external_view(graph_.desc(graph_.outputs()[op.index].value), ready_.input_count + op.index);
+        made.outputs = 1;
+      }
+    }
+  }
+
+  void add_view(int32_t id) {
+    if (id == absent) {
+      ready_.views.emplace_back();
+      return;
+    }
+    const Copy& copy = this->copy(id);
+    const Block& block = schedule_.blocks[static_cast<size_t>(copy.block)];
+    switch (block.home) {
+      case Block::Home::arena:
+        ready_.views.push_back({copy.desc, homes_[static_cast<size_t>(copy.block)]});
+        break;
+      case Block::Home::constant:
+        ready_.views.push_back({copy.desc, constant_view(block.index).memory});
+        break;
+      case Block::Home::input:
+        add_external_view(copy.desc, static_cast<size_t>(block.index));
+        break;
+      case Block::Home::output:
+        add_external_view(copy.desc, ready_.input_count + static_cast<size_t>(block.index));
+        break;
+    }
+  }
+
+  void add_external_view(const TensorDesc& desc, size_t external) {
+    ready_.patches.push_back({ready_.views.size(), external});
+    ready_.views.push_back({desc, {}});
+  }
+
+  Graph& graph_;
+  const Plan& plan_;
+  Device& device_;
+  const SessionOptions options_;
+  const BoundPlan bound_;
+  Schedule schedule_;
+  std::vector<size_t> workspaces_;  // one an op
+  std::vector<Memory> homes_;       // one a block; of those in the arena
+  ReadyPlan ready_;
+};
+
+}  // namespace
+
+ReadyPlan make_ready(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+                     const SessionOptions& options) {
+  return Builder(graph, plan, registry, device, options).build();
+}
+
+}  // namespace raceline

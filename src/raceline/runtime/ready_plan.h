@@ -1,0 +1,56 @@
+// A plan with its kernels prepared and its memory laid out: what a Session runs. Not for programs.
+#pragma once
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "raceline/runtime/session.h"
+
+namespace raceline {
+
+/// An op made ready. Its views lie in ReadyPlan::views, the inputs' first.
+struct ReadyOp {
+  const Kernel* kernel = nullptr;  ///< nullptr: a view, or an output to be copied
+  Queue* queue = nullptr;
+  size_t views = 0;
+  size_t inputs = 0, outputs = 0;
+  Memory workspace;
+  size_t copy_bytes = 0;  ///< of an output to be copied: from its first view to its second
+};
+
+/// A view that lies in memory of the caller.
+struct Patch {
+  size_t view = 0;
+  size_t external = 0;
+};
+
+/// A tensor that the caller gives.
+struct External {
+  std::string name;
+  TensorDesc desc;
+};
+
+struct ReadyPlan {
+  int threads = 1;
+  std::deque<std::string> texts;  ///< what the infos look at
+  std::vector<StepInfo> infos;
+  std::vector<std::unique_ptr<Queue>> queues;
+  std::vector<std::unique_ptr<const Kernel>> kernels;
+  std::vector<ReadyOp> ops;       ///< one an info
+  std::vector<TensorView> views;
+  Buffer arena;
+  size_t peak_live_bytes = 0;
+  size_t packed_bytes = 0;
+
+  std::vector<External> externals;  ///< the graph's inputs, then its outputs
+  size_t input_count = 0;
+  std::vector<Patch> patches;
+};
+
+/// Checks, prepares and lays out. Errors as Session's constructor.
+ReadyPlan make_ready(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+                     const SessionOptions& options);
+
+}  // namespace raceline

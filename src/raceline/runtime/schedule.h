@@ -1,0 +1,46 @@
+// A bound plan as a list of ops over blocks of memory: what runs when, and what lies where.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "raceline/runtime/bound_plan.h"
+#include "raceline/runtime/memory_plan.h"
+
+namespace raceline {
+
+/// A value in one interface, held in a block. Constants have one copy, cpu:nchw.
+struct Copy {
+  ValueId value = absent;
+  Interface interface;
+  TensorDesc desc;
+  int32_t block = 0;
+  int32_t last_use = 0;  ///< index of the last op that reads it, or makes it; ops.size() for graph outputs
+};
+
+/// One thing to do.
+struct Op {
+  enum class Kind : uint8_t { step, conversion, output } kind = Kind::step;
+  size_t index = 0;              ///< in BoundPlan::steps or conversions, or the graph's outputs
+  std::vector<int32_t> inputs;   ///< copies; absent for an operand that is not given
+  std::vector<int32_t> outputs;  ///< copies; none for Kind::output, which copies its input to the caller
+  bool view = false;             ///< nothing runs: the first output is the first input's memory
+};
+
+/// A piece of memory that one or more copies share, one after the other or as views of each other.
+struct Block {
+  enum class Home : uint8_t { arena, input, output, constant } home = Home::arena;
+  int32_t index = 0;  ///< of the graph's input or output, or the constant's ValueId
+  Lifetime lifetime;
+};
+
+struct Schedule {
+  std::vector<Op> ops;
+  std::vector<Copy> copies;
+  std::vector<Block> blocks;
+};
+
+/// Conversions run just before their result is first used, those that graph outputs need right after their
+/// producer. Throws PlanError when a primitive's view does not have the size of what it views.
+Schedule make_schedule(const BoundPlan& plan, const Graph& graph);
+
+}  // namespace raceline

@@ -1,0 +1,151 @@
+// Everything that can be decided before the first run has been decided in ready_plan.cpp: a run fills in the
+// caller's addresses and walks a list.
+#include "raceline/runtime/session.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+
+#include "raceline/base/error.h"
+#include "raceline/runtime/ready_plan.h"
+
+namespace raceline {
+
+struct Session::State {
+  explicit State(ReadyPlan made)
+      : ready(std::move(made)), given(ready.externals.size()), events(ready.ops.size() + 1) {}
+
+  ReadyPlan ready;
+  std::vector<Memory> given;   // of this run, one an external
+  std::vector<Event> events;   // before the first op, and after each
+
+  void take(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
+  void take_one(size_t external, const TensorView& view);
+  void refuse_overlaps() const;
+  template <bool timed>
+  void run();
+  Status run_op(const ReadyOp& op) const;
+};
+
+void Session::State::take(std::span<const TensorView> inputs, std::span<const TensorView> outputs) {
+  const size_t output_count = ready.externals.size() - ready.input_count;
+  if (inputs.size() != ready.input_count || outputs.size() != output_count) {
+    throw GraphError(fmt::format("the session wants {} inputs and {} outputs; given are {} and {}", ready.input_count,
+                                 output_count, inputs.size(), outputs.size()));
+  }
+  for (size_t index = 0; index < inputs.size(); ++index) take_one(index, inputs[index]);
+  for (size_t index = 0; index < outputs.size(); ++index) take_one(ready.input_count + index, outputs[index]);
+  refuse_overlaps();
+  for (const Patch& patch : ready.patches) ready.views[patch.view].memory = given[patch.external];
+}
+
+void Session::State::take_one(size_t external, const TensorView& view) {
+  const External& wanted = ready.externals[external];
+  const auto fail = [&](const std::string& why) {
+    throw GraphError(
+        fmt::format("{} '{}' {}", external < ready.input_count ? "input" : "output", wanted.name, why));
+  };
+  if (view.desc != wanted.desc) {
+    fail(fmt::format("is {} in layout {}; wanted is {} in layout {}", view.desc.to_string(),
+                     to_string(view.desc.layout), wanted.desc.to_string(), to_string(wanted.desc.layout)));
+  }
+  Memory memory = view.memory;
+  if (!memory) {
+    if (wanted.desc.bytes() > 0) fail("has no memory");
+    memory = ready.arena.memory();  // any address: nothing is read or written
+  }
+  if (memory.device.kind != DeviceKind::cpu) {
+    fail(fmt::format("lies on {}; wanted is host memory", memory.device.to_string()));
+  }
+  const size_t element = size_of(wanted.desc.type);
+  if (reinterpret_cast<uintptr_t>(memory.host()) % element != 0) {
+    fail(fmt::format("lies at an address that is no multiple of {} bytes, the size of its elements", element));
+  }
+  given[external] = memory;
+}
+
+/// Outputs are written while inputs are still being read.
+void Session::State::refuse_overlaps() const {
+  const auto begin = [&](size_t external) { return reinterpret_cast<uintptr_t>(given[external].host()); };
+  const auto end = [&](size_t external) { return begin(external) + ready.externals[external].desc.bytes(); };
+  for (size_t output = ready.input_count; output < given.size(); ++output) {
+    for (size_t other = 0; other < output; ++other) {
+      // Empty tensors overlap with nothing.
+      if (begin(output) >= end(other) || begin(other) >= end(output) || begin(output) == end(output) ||
+          begin(other) == end(other)) {
+        continue;
+      }
+      throw GraphError(fmt::format("output '{}' and {} '{}' overlap in memory", ready.externals[output].name,
+                                   other < ready.input_count ? "input" : "output", ready.externals[other].name));
+    }
+  }
+}
+
+Status Session::State::run_op(const ReadyOp& op) const {
+  const std::span<const TensorView> views(ready.views.data() + op.views, op.inputs + op.outputs);
+  if (op.kernel != nullptr) {
+    return op.kernel->run({views.first(op.inputs), views.subspan(op.inputs), op.workspace, *op.queue});
+  }
+  if (op.copy_bytes > 0) return op.queue->copy(views[1].memory, views[0].memory, op.copy_bytes);
+  return Status::ok();
+}
+
+template <bool timed>
+void Session::State::run() {
+  const auto fail = [&](size_t index, std::string_view why) {
+    const StepInfo& info = ready.infos[index];
+    throw Error(fmt::format("step '{}' ({}): {}", info.name, info.primitive, why));
+  };
+  Queue* bound = nullptr;
+  for (size_t index = 0; index < ready.ops.size(); ++index) {
+    const ReadyOp& op = ready.ops[index];
+    if (op.queue != bound) {
+      bound = op.queue;
+      bound->bind();
+    }
+    if (timed && index == 0) events[0] = bound->record();
+    const Status status = run_op(op);
+    if (timed) events[index + 1] = bound->record();
+    if (!status.is_ok()) {
+      for (const auto& queue : ready.queues) (void)queue->wait();  // nothing runs on after the error
+      fail(index, status.message());
+    }
+  }
+  for (const auto& queue : ready.queues) {
+    if (const Status status = queue->wait(); !status.is_ok()) fail(ready.ops.size() - 1, status.message());
+  }
+}
+
+Session::Session(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+                 SessionOptions options)
+    : state_(std::make_unique<State>(make_ready(graph, plan, registry, device, options))) {}
+
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+void Session::run(std::span<const TensorView> inputs, std::span<const TensorView> outputs) {
+  state_->take(inputs, outputs);
+  state_->run<false>();
+}
+
+void Session::run_timed(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                        std::span<double> times_us) {
+  const std::vector<ReadyOp>& ops = state_->ready.ops;
+  if (times_us.size() != ops.size()) {
+    throw Error(fmt::format("the session has {} steps; {} times given", ops.size(), times_us.size()));
+  }
+  state_->take(inputs, outputs);
+  state_->run<true>();
+  for (size_t index = 0; index < ops.size(); ++index) {
+    times_us[index] = ops[index].queue->elapsed_us(state_->events[index], state_->events[index + 1]);
+  }
+}
+
+std::span<const StepInfo> Session::steps() const { return state_->ready.infos; }
+int Session::threads() const { return state_->ready.threads; }
+size_t Session::arena_bytes() const { return state_->ready.arena.bytes(); }
+size_t Session::packed_bytes() const { return state_->ready.packed_bytes; }
+size_t Session::peak_live_bytes() const { return state_->ready.peak_live_bytes; }
+
+}  // namespace raceline
