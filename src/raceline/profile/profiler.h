@@ -1,6 +1,7 @@
 // Measuring: every candidate of every layer, and every conversion, correct first and then timed.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -9,7 +10,9 @@
 #include "raceline/primitive/registry.h"
 #include "raceline/profile/candidates.h"
 #include "raceline/profile/cost_table.h"
+#include "raceline/profile/measure.h"
 #include "raceline/profile/store.h"
+#include "raceline/profile/timing_lock.h"
 
 namespace raceline {
 
@@ -17,33 +20,44 @@ namespace raceline {
 struct ProfileOptions {
   int threads = 1;
   bool pinned = false;
-  double max_error = 2e-5;      ///< candidates less accurate than this are not offered; see docs/measuring.md
-  int rounds = 12;              ///< interleaved rounds, each giving every candidate still in the race one sample
-  double batch_below_us = 10;   ///< shorter calls are repeated inside one sample until it lasts this long
-  double drop_factor = 1.5;     ///< a candidate whose best sample exceeds this many times the best of its interface,
-                                ///< after 3 rounds, cannot be in the best plan: it is timed no further
-  double sentinel_drift = 0.03; ///< rounds in which the fixed sentinel kernel is slower than this are repeated
-  double seconds = 0;           ///< budget of all measuring; 0: none
-  uint64_t seed = 1;            ///< of data and of the order within rounds
-  std::function<bool()> stop;   ///< asked between rounds; true ends the profile and keeps what was measured
-  /// Called after each layer: done, all, what is measured now.
+  /// Candidates less accurate than this are not offered. A tenth of what float networks lose by the order of
+  /// their sums, ten times what a good Winograd kernel errs.
+  double max_error = 2e-5;
+  MeasureOptions
+      timing;  ///< rounds, batches, dropping, clock; order, limits and hooks are set by the profiler
+  /// A candidate whose first run, that of its check, took this many times its limit is not timed further...
+  double first_run_factor = 3;
+  /// ...if that run was longer than this: below, page faults and cold code weigh too much.
+  double first_run_above_us = 1000;
+  /// Of packed weights held at a time: the candidates of a layer are timed in groups that stay below it.
+  size_t weights_held_bytes = size_t{4} << 30;
+  double seconds = 0;                                ///< budget of all measuring; 0: none
+  uint64_t seed = 1;                                 ///< of data and of the order within rounds
+  std::filesystem::path lock = default_timing_lock;  ///< held while anything is run; empty: none
+  std::function<bool()> stop;  ///< asked between rounds; true ends the profile and keeps what was measured
+  /// Called after each layer: done, all, what is measured now; also while another process is waited for.
   std::function<void(size_t, size_t, const std::string&)> progress;
 };
 
 /// What a profile did: counted, never silent.
 struct ProfileReport {
-  size_t layers = 0;        ///< distinct layers of the graph, fused alternatives and conversions included
-  size_t candidates = 0;    ///< pairs of layer and primitive
-  size_t from_store = 0;    ///< found, not measured again
+  size_t layers = 0;      ///< distinct layers of the graph, fused alternatives and conversions included
+  size_t candidates = 0;  ///< pairs of layer and primitive
+  size_t from_store = 0;  ///< found, not measured again
   size_t measured = 0;
+  size_t dropped = 0;  ///< of those measured: not timed to the end, as they cannot be in the best plan
+  int rounds = 0;      ///< of timing, over all layers
+  int disturbed = 0;   ///< of these: the machine ran slower than it can
   std::vector<std::string> failures;  ///< "layer: primitive: why"
-  bool complete = true;     ///< false: stopped or out of budget, and the table lacks pairs
+  bool complete = true;               ///< false: stopped or out of budget, and the table lacks pairs
   double seconds = 0;
 };
 
-/// Fills the table with the costs of all candidates: from the store where it has them, else measured here and
-/// saved. Views cost 0 and are not measured.
-ProfileReport profile(const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device, CostStore& store,
-                      const ProfileOptions& options, CostTable& table);
+/// Fills the table with the costs of all candidates: from the store where it has them (also when `stop` says
+/// true at once), else measured here and saved. Views and layers without outputs' elements cost 0 and are not
+/// measured. A candidate that the store knows to have been started and never finished is a failure. Throws
+/// IoError from the store and the lock.
+ProfileReport profile(const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device,
+                      CostStore& store, const ProfileOptions& options, CostTable& table);
 
 }  // namespace raceline

@@ -1,0 +1,386 @@
+#include "raceline/profile/profiler.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/profile/accuracy.h"
+#include "raceline/profile/conversion_costs.h"
+#include "raceline/profile/evict.h"
+#include "raceline/profile/layer_run.h"
+
+namespace raceline {
+namespace {
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+
+/// A Session lets a primitive write over its operand where it may. Below this size both tensors lie in a
+/// core's cache and it makes no difference, while calls repeated in one sample would feed on their own
+/// results.
+constexpr double in_place_above_bytes = 512 * 1024;
+
+std::string now_utc() {
+  const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+}
+
+Cost cost_of(const CostRow& row) {
+  Cost cost;
+  cost.us = percentile(row.samples_us, 0.1);
+  cost.median_us = percentile(row.samples_us, 0.5);
+  cost.spread_us = percentile(row.samples_us, 0.9) - cost.us;
+  cost.samples = static_cast<int>(row.samples_us.size());
+  cost.error = row.error;
+  return cost;
+}
+
+bool is_free(const Primitive& primitive, const LayerDesc& layer) {
+  const auto is_empty = [](const TensorDesc& desc) { return desc.shape.elements() == 0; };
+  return primitive.sharing(layer) == Sharing::view ||
+         std::all_of(layer.outputs.begin(), layer.outputs.end(), is_empty);
+}
+
+/// What is known of one candidate of the layer at hand.
+struct Entry {
+  const Primitive* primitive = nullptr;
+  CostRow row;
+  double best_us = infinite;
+  bool known = false;  ///< the row holds samples, or the candidate is free
+  bool failed = false;
+  std::unique_ptr<LayerRun> run;  ///< ready to be timed
+
+  void take(std::vector<double> samples) {
+    row.samples_us = std::move(samples);
+    best_us = *std::min_element(row.samples_us.begin(), row.samples_us.end());
+    known = true;
+  }
+};
+
+/// One profile: its state, and the steps in their order.
+class Profiling {
+ public:
+  Profiling(const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device,
+            CostStore& store, const ProfileOptions& options, CostTable& table)
+      : candidates_(candidates),
+        registry_(registry),
+        device_(device),
+        store_(store),
+        options_(options),
+        table_(table),
+        clock_(options.timing.clock),
+        fingerprint_(device.fingerprint()),
+        machine_(Machine::detect()),
+        weights_leave_l3_(machine_.l3_bytes > 0 &&
+                          candidates.weights_bytes() > static_cast<size_t>(machine_.l3_bytes)),
+        begin_us_(clock_()),
+        sentinel_(clock_) {}
+
+  ProfileReport run() {
+    std::map<std::string, std::vector<Entry>> entries;
+    for (const auto& [key, layer] : candidates_.layers()) entries[key] = look_up(layer);
+    report_.layers = entries.size();
+    // Conversions come first: what they cost says which candidates cannot win.
+    size_t done = 0;
+    for (const bool reorders : {true, false}) {
+      for (const auto& [key, layer] : candidates_.layers()) {
+        if ((layer.layer.op == OpKind::reorder) != reorders) continue;
+        finish(layer, entries[key]);
+        ++done;
+        if (options_.progress) options_.progress(done, entries.size(), key);
+      }
+    }
+    report_.seconds = (clock_() - begin_us_) * 1e-6;
+    return std::move(report_);
+  }
+
+ private:
+  bool stop() const {
+    return (options_.stop && options_.stop()) ||
+           (options_.seconds > 0 && clock_() - begin_us_ > options_.seconds * 1e6);
+  }
+
+  bool has_weights(const LayerDesc& layer) const {
+    return std::any_of(layer.inputs.begin(), layer.inputs.end(),
+                       [](const OperandDesc& operand) { return operand.present && operand.constant; });
+  }
+
+  double largest_error(const Primitive& primitive, const LayerDesc& layer) const {
+    return std::min(error_bound(primitive, layer), options_.max_error);
+  }
+
+  void fail(const LayerDesc& layer, Entry& entry, const std::string& why) {
+    entry.failed = true;
+    entry.known = false;
+    entry.best_us = infinite;
+    table_.set_failure(layer.key(), entry.primitive->name(), why);
+    report_.failures.push_back(fmt::format("{}: {}: {}", layer.key(), entry.primitive->name(), why));
+  }
+
+  void save_failure(const LayerDesc& layer, Entry& entry, const std::string& why) {
+    entry.row.state = CostState::failed;
+    entry.row.why = why;
+    entry.row.samples_us.clear();
+    entry.row.taken_at = now_utc();
+    store_.save(entry.row);
+    fail(layer, entry, why);
+  }
+
+  void save(Entry& entry) {
+    entry.row.state = CostState::measured;
+    entry.row.why.clear();
+    entry.row.taken_at = now_utc();
+    store_.save(entry.row);
+    table_.set(entry.row.key.layer, entry.primitive->name(), cost_of(entry.row));
+  }
+
+  /// What the store says of a layer's candidates.
+  std::vector<Entry> look_up(const LayerCandidates& layer) {
+    std::vector<Entry> entries;
+    for (const Candidate& candidate : layer.candidates) {
+      ++report_.candidates;
+      Entry& entry = entries.emplace_back();
+      entry.primitive = candidate.primitive;
+      const std::string& name = candidate.primitive->name();
+      const std::string key = layer.layer.key();
+      entry.row.key = {
+          key, name, candidate.primitive->revision(), fingerprint_, options_.threads, options_.pinned};
+      if (weights_leave_l3_ && has_weights(layer.layer)) entry.row.key.cache = "session-dram";
+      if (is_free(*candidate.primitive, layer.layer)) {
+        table_.set(key, name, Cost{});
+        entry.best_us = 0;
+        entry.known = true;
+      } else if (candidate.primitive->info().processor != device_.id()) {
+        fail(layer.layer, entry,
+             fmt::format("runs on {}; measured is {}", candidate.primitive->info().processor.to_string(),
+                         device_.id().to_string()));
+      } else if (auto row = store_.find(entry.row.key)) {
+        use_row(layer.layer, entry, std::move(*row));
+      }
+    }
+    return entries;
+  }
+
+  void use_row(const LayerDesc& layer, Entry& entry, CostRow row) {
+    const double largest = largest_error(*entry.primitive, layer);
+    switch (row.state) {
+      case CostState::started:
+        return fail(
+            layer, entry,
+            "killed the process when it was run last; 'raceline store forget' lets it be tried again");
+      case CostState::failed:
+        // A failure for its error alone ends where a larger error is allowed.
+        if (row.why.empty() || !(row.error > 0 && row.error <= largest)) fail(layer, entry, row.why);
+        return;
+      case CostState::measured:
+        if (row.samples_us.empty()) return;
+        entry.row = std::move(row);
+        if (entry.row.error > options_.max_error)
+          return fail(layer, entry, too_inexact(entry.row.error, layer, entry));
+        entry.take(std::move(entry.row.samples_us));
+        table_.set(entry.row.key.layer, entry.primitive->name(), cost_of(entry.row));
+    }
+  }
+
+  std::string too_inexact(double error, const LayerDesc& layer, const Entry& entry) const {
+    const double bound = error_bound(*entry.primitive, layer);
+    if (error > bound)
+      return fmt::format("wrong result: its error is {:.2g}, its bound {:.2g}", error, bound);
+    return fmt::format("its error is {:.2g}; at most {:.2g} is wanted", error, options_.max_error);
+  }
+
+  /// The time above which a candidate cannot be in the best plan.
+  static double limit_us(const std::vector<Entry>& entries, const ReplacementCosts& replace, size_t index) {
+    double limit = infinite;
+    for (size_t by = 0; by < entries.size(); ++by) {
+      if (by != index) limit = std::min(limit, entries[by].best_us + replace(index, by));
+    }
+    return limit;
+  }
+
+  bool is_hopeless_after_one(const Entry& entry, double limit) const {
+    return entry.row.samples_us[0] > options_.first_run_above_us &&
+           entry.row.samples_us[0] > options_.first_run_factor * limit;
+  }
+
+  /// Whether the samples suffice: all rounds were run, or fewer showed that it cannot win.
+  bool is_settled(const Entry& entry, double limit) const {
+    if (entry.failed || entry.best_us == 0) return true;
+    if (!entry.known) return false;
+    const auto count = static_cast<int>(entry.row.samples_us.size());
+    if (count == 1) return is_hopeless_after_one(entry, limit);
+    return count >= options_.timing.min_rounds || percentile(entry.row.samples_us, 0.1) > limit;
+  }
+
+  /// Measures what the store did not settle.
+  void finish(const LayerCandidates& layer, std::vector<Entry>& entries) {
+    const ReplacementCosts replace(layer, candidates_, table_);
+    std::vector<size_t> pending;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      if (!is_settled(entries[i], limit_us(entries, replace, i))) {
+        pending.push_back(i);
+      } else if (!entries[i].failed && !entries[i].row.samples_us.empty()) {
+        ++report_.from_store;
+      }
+    }
+    if (pending.empty()) return;
+    report_.complete = report_.complete && !stop() && take_lock();
+    if (!report_.complete) return;
+    // The reference is slow, and the better the others are known the sooner it is dropped.
+    std::stable_partition(pending.begin(), pending.end(),
+                          [&](size_t i) { return entries[i].primitive->info().library != "reference"; });
+    measure_layer(layer.layer, entries, pending, replace);
+    for (Entry& entry : entries) entry.run.reset();
+  }
+
+  bool take_lock() {
+    if (options_.lock.empty() || lock_) return true;
+    lock_ = TimingLock::acquire(options_.lock, [&] {
+      if (options_.progress)
+        options_.progress(0, candidates_.layers().size(), "another process that is timing");
+      return !stop();
+    });
+    return lock_.has_value();
+  }
+
+  void measure_layer(const LayerDesc& layer, std::vector<Entry>& entries, const std::vector<size_t>& pending,
+                     const ReplacementCosts& replace) {
+    if (!queue_) queue_ = device_.make_queue(options_.threads);
+    queue_->bind();
+    CheckOptions check;
+    check.seed = options_.seed;
+    std::optional<LayerBuffers> room;
+    Expected expected;
+    try {
+      room.emplace(device_, layer, random_operands(layer, options_.seed));
+      expected = expected_outputs(registry_, device_, layer, room->operands(), check);
+    } catch (const Error& error) {
+      for (const size_t i : pending)
+        fail(layer, entries[i], fmt::format("could not be checked: {}", error.what()));
+      return;
+    }
+    LayerBuffers& buffers = *room;
+    std::vector<size_t> group;
+    size_t held = 0;
+    for (const size_t i : pending) {
+      if (stop()) {
+        report_.complete = false;
+        break;
+      }
+      if (!run_first(layer, entries[i], buffers, expected)) continue;
+      group.push_back(i);
+      held += entries[i].run->weights_bytes();
+      if (held > options_.weights_held_bytes) {
+        time_group(layer, entries, group, replace, buffers);
+        group.clear();
+        held = 0;
+      }
+    }
+    time_group(layer, entries, group, replace, buffers);
+  }
+
+  /// Prepares and checks a candidate; false when it failed. The check's run is the first sample.
+  bool run_first(const LayerDesc& layer, Entry& entry, LayerBuffers& buffers, const Expected& expected) {
+    store_.mark_started(entry.row.key);
+    CheckResult check;
+    try {
+      entry.run = std::make_unique<LayerRun>(*entry.primitive, layer, buffers, options_.threads);
+      check = entry.run->check(expected, *queue_, clock_);
+    } catch (const std::exception& error) {
+      check.why = error.what();
+    }
+    entry.row.error = check.error;
+    const bool is_right = check.error <= largest_error(*entry.primitive, layer);
+    if (!check.why.empty() || !is_right) {
+      entry.run.reset();
+      save_failure(layer, entry, check.why.empty() ? too_inexact(check.error, layer, entry) : check.why);
+      return false;
+    }
+    entry.take({entry.run->first_us()});
+    save(entry);
+    ++report_.measured;
+    if (layer.bytes_moved() >= in_place_above_bytes) entry.run->use_in_place();
+    return true;
+  }
+
+  /// Times candidates that passed their check, and lets go of their weights.
+  void time_group(const LayerDesc& layer, std::vector<Entry>& entries, std::vector<size_t> group,
+                  const ReplacementCosts& replace, LayerBuffers& buffers) {
+    std::erase_if(group, [&](size_t i) {
+      if (!is_hopeless_after_one(entries[i], limit_us(entries, replace, i))) return false;
+      entries[i].run.reset();
+      ++report_.dropped;
+      return true;
+    });
+    if (group.empty()) return;
+
+    std::vector<Contender> contenders;
+    for (const size_t i : group) {
+      LayerRun* run = entries[i].run.get();
+      contenders.push_back({entries[i].primitive->name(), [run](Queue& queue) { return run->run(queue); },
+                            [run](Queue& queue) { run->produce(queue); }, run->first_us()});
+    }
+    MeasureOptions timing = options_.timing;
+    timing.seed = options_.seed;
+    timing.stop = [this] { return stop(); };
+    timing.limit_us = [&](size_t contender, std::span<const double> best) {
+      for (size_t i = 0; i < group.size(); ++i) entries[group[i]].best_us = best[i];
+      return limit_us(entries, replace, group[contender]);
+    };
+    if (has_weights(layer)) {
+      if (!evictor_) evictor_.emplace(machine_, options_.threads, weights_leave_l3_);
+      timing.before_round = [&] {
+        evictor_->evict();
+        buffers.touch_outputs();
+      };
+    }
+    const MeasureResult result = measure(contenders, *queue_, sentinel_, timing);
+    report_.rounds += result.rounds;
+    report_.disturbed += result.disturbed;
+    if (result.stopped) report_.complete = false;
+    for (size_t i = 0; i < group.size(); ++i) {
+      Entry& entry = entries[group[i]];
+      const Measurement& measured = result.contenders[i];
+      entry.run.reset();
+      if (!measured.why.empty()) {
+        --report_.measured;
+        save_failure(layer, entry, measured.why);
+      } else if (!measured.samples_us.empty()) {
+        entry.take(measured.samples_us);
+        save(entry);
+      }
+      if (measured.dropped) ++report_.dropped;
+    }
+  }
+
+  const CandidateSet& candidates_;
+  const PrimitiveRegistry& registry_;
+  Device& device_;
+  CostStore& store_;
+  const ProfileOptions& options_;
+  CostTable& table_;
+  Clock clock_;
+  std::string fingerprint_;
+  Machine machine_;
+  bool weights_leave_l3_;
+  double begin_us_;
+  Sentinel sentinel_;
+  std::unique_ptr<Queue> queue_;
+  std::optional<CacheEvictor> evictor_;
+  std::optional<TimingLock> lock_;
+  ProfileReport report_;
+};
+
+}  // namespace
+
+ProfileReport profile(const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device,
+                      CostStore& store, const ProfileOptions& options, CostTable& table) {
+  return Profiling(candidates, registry, device, store, options, table).run();
+}
+
+}  // namespace raceline
