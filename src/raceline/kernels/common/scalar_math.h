@@ -165,7 +165,7 @@ inline T apply_unary(const UnaryParams& params, T x) {
 }
 
 /// Whether the result is bool whatever the operands: comparisons and logic.
-inline bool gives_bool(BinaryKind kind) {
+constexpr bool gives_bool(BinaryKind kind) {
   return kind >= BinaryKind::equal;
 }
 

@@ -52,7 +52,8 @@ void run_conv_direct(const LayerDesc& layer, const KernelArgs& args, bool with_b
   for (int64_t n = 0; n < y_shape[0]; ++n) {
     for (int64_t k = 0; k < outputs; ++k) {
       const T* weights = args.inputs[1].data<T>() + k * group_inputs * kernel_volume;
-      const T* image = args.inputs[0].data<T>() + (n * x_shape[1] + k / group_outputs * group_inputs) * in_plane;
+      const T* image =
+          args.inputs[0].data<T>() + (n * x_shape[1] + k / group_outputs * group_inputs) * in_plane;
       for (int64_t od = 0; od < depth.out; ++od) {
         for (int64_t oh = 0; oh < height.out; ++oh, row += width.out) {
           std::fill(row, row + width.out, bias == nullptr ? T{0} : bias[k]);

@@ -42,7 +42,9 @@ class ReferenceKernel final : public Kernel {
   Run run_;
 };
 
-bool is_half(DataType type) { return type == DataType::f16 || type == DataType::bf16; }
+bool is_half(DataType type) {
+  return type == DataType::f16 || type == DataType::bf16;
+}
 
 Support one_type(const LayerDesc& layer, bool (*known)(DataType)) {
   const DataType type = layer.outputs[0].type;
@@ -50,8 +52,8 @@ Support one_type(const LayerDesc& layer, bool (*known)(DataType)) {
   for (size_t operand = 0; operand < op_operands(layer); ++operand) {
     const DataType other = layer.inputs[operand].desc.type;
     if (layer.inputs[operand].present && other != type) {
-      return Support::no(fmt::format("operand {} is {} where the output is {}", operand, to_string(other),
-                                     to_string(type)));
+      return Support::no(
+          fmt::format("operand {} is {} where the output is {}", operand, to_string(other), to_string(type)));
     }
   }
   return Support::yes();
@@ -60,19 +62,11 @@ Support one_type(const LayerDesc& layer, bool (*known)(DataType)) {
 }  // namespace
 
 Support ReferencePrimitive::supports(const LayerDesc& layer) const {
-  if (!layer.epilogue.empty()) {
-    if (info().input != Layout::nchw || info().output != Layout::nchw) {
-      return Support::no("an epilogue is computed in nchw only");
-    }
-    const DataType type = layer.outputs[0].type;
-    if (is_half(type)) return Support::no(fmt::format("no epilogue in {}", to_string(type)));
-  }
   return functions_.supports(layer);
 }
 
 Sharing ReferencePrimitive::sharing(const LayerDesc& layer) const {
-  const Sharing sharing = functions_.sharing == nullptr ? Sharing::none : functions_.sharing(layer);
-  return sharing == Sharing::view && !layer.epilogue.empty() ? Sharing::in_place : sharing;
+  return functions_.sharing == nullptr ? Sharing::none : functions_.sharing(layer);
 }
 
 std::unique_ptr<const Kernel> ReferencePrimitive::prepare(const LayerDesc& layer, const PrepareArgs&) const {
@@ -90,7 +84,9 @@ void add_reference(PrimitiveRegistry& registry, OpKind op, std::string algorithm
   registry.add(std::make_unique<ReferencePrimitive>(std::move(info), functions));
 }
 
-size_t op_operands(const LayerDesc& layer) { return layer.inputs.size() - (layer.has_residual() ? 1 : 0); }
+size_t op_operands(const LayerDesc& layer) {
+  return layer.inputs.size() - (layer.has_residual() ? 1 : 0);
+}
 
 bool has_operand(const LayerDesc& layer, size_t operand) {
   return operand < op_operands(layer) && layer.inputs[operand].present;
@@ -104,6 +100,8 @@ Support only_numbers(const LayerDesc& layer) {
   return one_type(layer, [](DataType type) { return !is_half(type) && type != DataType::boolean; });
 }
 
-Support any_type(const LayerDesc&) { return Support::yes(); }
+Support any_type(const LayerDesc&) {
+  return Support::yes();
+}
 
 }  // namespace raceline

@@ -17,7 +17,7 @@ class ReferencePrimitive final : public Primitive {
     Support (*supports)(const LayerDesc&);
     /// Computes the layer without its epilogue. Must not throw or allocate.
     Status (*run)(const LayerDesc&, const KernelArgs&);
-    /// How the layer without epilogue may share memory; null: Sharing::none.
+    /// Null: Sharing::none.
     Sharing (*sharing)(const LayerDesc&) = nullptr;
   };
 
@@ -25,7 +25,6 @@ class ReferencePrimitive final : public Primitive {
       : Primitive(std::move(info)), functions_(functions) {}
 
   Support supports(const LayerDesc& layer) const override;
-  /// A view with an epilogue is computed in place.
   Sharing sharing(const LayerDesc& layer) const override;
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override;
 
@@ -49,7 +48,7 @@ bool has_operand(const LayerDesc& layer, size_t operand);
 Support only_floats(const LayerDesc& layer);
 /// Likewise of one type of numbers, f16 and bf16 left out.
 Support only_numbers(const LayerDesc& layer);
-/// Any types, as long as the epilogue, if there is one, can be computed.
+/// Any types: for ops that only move elements.
 Support any_type(const LayerDesc& layer);
 
 }  // namespace raceline
