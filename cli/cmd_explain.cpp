@@ -1,7 +1,7 @@
 // raceline explain: a plan layer by layer, with the alternatives and why each lost.
-#include <fmt/format.h>
-
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "cli/cmd_profile.h"
 #include "cli/command.h"
@@ -30,7 +30,8 @@ int explain_plan(Options& options) {
   const CandidateSet candidates(model.graph, bench.registry, {});
   CostStore store = options.timing.open_store(CostStore::Mode::read);
   CostTable table;
-  ProfileOptions lookup{.threads = plan.threads, .pinned = !options.timing.no_pin, .stop = [] { return true; }};
+  ProfileOptions lookup{
+      .threads = plan.threads, .pinned = !options.timing.no_pin, .stop = [] { return true; }};
   profile(candidates, bench.registry, device, store, lookup, table);
   const GraphProblem built = build_problem(model.graph, candidates, table);
   const size_t most = options.layer.empty() ? 2 : 1000;

@@ -42,12 +42,13 @@ int inspect_machine(const Options& options, const Workbench& bench) {
   const auto bytes = [](int64_t count) { return human_bytes(static_cast<double>(count)); };
   fmt::print("processor    {}, {} cores ({} logical)\n", machine.cpu_model, machine.physical_cores,
              machine.logical_cores);
-  fmt::print("caches       L1d {}, L2 {}, L3 {}; memory {}\n", bytes(machine.l1d_bytes), bytes(machine.l2_bytes),
-             bytes(machine.l3_bytes), bytes(machine.ram_bytes));
+  fmt::print("caches       L1d {}, L2 {}, L3 {}; memory {}\n", bytes(machine.l1d_bytes),
+             bytes(machine.l2_bytes), bytes(machine.l3_bytes), bytes(machine.ram_bytes));
   fmt::print("instructions {}\n", join(machine.isa, " "));
-  fmt::print("FMA peak     {:.0f} GFLOP/s one core, {:.0f} all\n", peaks.fma_gflops_one_core, peaks.fma_gflops_all);
-  fmt::print("reading      L2 {:.0f} GB/s, L3 {:.0f} GB/s, memory {:.0f} GB/s (one core)\n", peaks.l2_gbs, peaks.l3_gbs,
-             peaks.ram_gbs);
+  fmt::print("FMA peak     {:.0f} GFLOP/s one core, {:.0f} all\n", peaks.fma_gflops_one_core,
+             peaks.fma_gflops_all);
+  fmt::print("reading      L2 {:.0f} GB/s, L3 {:.0f} GB/s, memory {:.0f} GB/s (one core)\n", peaks.l2_gbs,
+             peaks.l3_gbs, peaks.ram_gbs);
   fmt::print("system       {}\nfingerprint  {}\ndevices      {}\n", machine.system, machine.fingerprint(),
              bench.cpu.id().to_string());
   return done;
@@ -103,7 +104,8 @@ int inspect_model(const Options& options, const Workbench& bench) {
 std::function<int()> setup_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->model.add_to(app, false);
-  app.add_flag("--machine", options->machine, "Facts about this machine: caches, FMA peak, bandwidths, devices");
+  app.add_flag("--machine", options->machine,
+               "Facts about this machine: caches, FMA peak, bandwidths, devices");
   app.add_flag("--graph", options->graph, "The graph after the passes, as text");
   app.add_flag("--json", options->json, "One JSON document");
   return [options] {

@@ -26,12 +26,14 @@ void print_missing(const PrimitiveRegistry& registry) {
 
 int list_all(const Options& options, const Workbench& bench) {
   Json list = Json::array();
-  std::vector<std::vector<std::string>> rows{{"primitive", "library", "algorithm", "implementation", "revision"}};
+  std::vector<std::vector<std::string>> rows{
+      {"primitive", "library", "algorithm", "implementation", "revision"}};
   if (!options.op.empty()) parse_op(options.op);
   for (const auto& primitive : bench.registry.all()) {
     const PrimitiveInfo& info = primitive->info();
     if (!options.op.empty() && to_string(info.op) != options.op) continue;
-    rows.push_back({primitive->name(), info.library, info.algorithm, info.implementation, primitive->revision()});
+    rows.push_back(
+        {primitive->name(), info.library, info.algorithm, info.implementation, primitive->revision()});
     list.push_back({{"name", primitive->name()},
                     {"op", to_string(info.op)},
                     {"library", info.library},
@@ -59,8 +61,12 @@ int list_for_layer(const Options& options, const Workbench& bench) {
   if (options.json) {
     Json can = Json::array(), cannot = Json::array();
     for (const Primitive* primitive : able) can.push_back(primitive->name());
-    for (const auto& refusal : refusals) cannot.push_back({{"name", refusal.primitive->name()}, {"why", refusal.why}});
-    print_json({{"layer", layer.key()}, {"can", can}, {"cannot", cannot}, {"missing", missing_json(bench.registry)}});
+    for (const auto& refusal : refusals)
+      cannot.push_back({{"name", refusal.primitive->name()}, {"why", refusal.why}});
+    print_json({{"layer", layer.key()},
+                {"can", can},
+                {"cannot", cannot},
+                {"missing", missing_json(bench.registry)}});
     return done;
   }
   fmt::print("{}\n\n{} can:\n", layer.key(), able.size());
@@ -78,7 +84,9 @@ int list_for_layer(const Options& options, const Workbench& bench) {
 std::function<int()> setup_primitives(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("--op", options->op, "Only primitives of this op")->type_name("OP");
-  app.add_option("--layer", options->layer, "A layer's key, as `inspect` prints it")->type_name("KEY")->excludes("--op");
+  app.add_option("--layer", options->layer, "A layer's key, as `inspect` prints it")
+      ->type_name("KEY")
+      ->excludes("--op");
   app.add_flag("--json", options->json, "One JSON document");
   return [options] {
     const Workbench bench;

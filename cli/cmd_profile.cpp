@@ -23,12 +23,14 @@ void add_profile_options(CLI::App& app, ProfileOptions& options) {
 
 void watch(ProfileOptions& options, Progress& progress) {
   options.stop = [] { return is_interrupted(); };
-  options.progress = [&progress](size_t done, size_t all, const std::string& now) { progress.show(done, all, now); };
+  options.progress = [&progress](size_t done, size_t all, const std::string& now) {
+    progress.show(done, all, now);
+  };
 }
 
 void report_profile(const ProfileReport& report) {
-  fmt::print(stderr, "measured {} of {} candidates of {} layers in {:.1f} s; {} were in the store\n", report.measured,
-             report.candidates, report.layers, report.seconds, report.from_store);
+  fmt::print(stderr, "measured {} of {} candidates of {} layers in {:.1f} s; {} were in the store\n",
+             report.measured, report.candidates, report.layers, report.seconds, report.from_store);
   for (const std::string& failure : report.failures) fmt::print(stderr, "  not used: {}\n", failure);
 }
 
@@ -71,7 +73,10 @@ int profile_model(Options& options) {
                     {"error", cost.error}});
   }
   if (options.json) {
-    print_json({{"model", model.name}, {"costs", list}, {"failures", report.failures}, {"complete", report.complete}});
+    print_json({{"model", model.name},
+                {"costs", list},
+                {"failures", report.failures},
+                {"complete", report.complete}});
   } else {
     fmt::print("{}", align_table(rows));
   }

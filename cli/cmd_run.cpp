@@ -1,8 +1,8 @@
 // raceline run: one inference, outputs as .npy files, times per layer.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
+
+#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/json.h"
@@ -35,7 +35,8 @@ Json summary(const std::string& name, const Tensor& tensor) {
   std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(most), order.end(),
                     [&](size_t a, size_t b) { return data[a] > data[b] || (data[a] == data[b] && a < b); });
   Json largest = Json::array();
-  for (size_t index = 0; index < most; ++index) largest.push_back({{"index", order[index]}, {"value", data[order[index]]}});
+  for (size_t index = 0; index < most; ++index)
+    largest.push_back({{"index", order[index]}, {"value", data[order[index]]}});
   item["largest"] = largest;
   return item;
 }
@@ -49,12 +50,13 @@ int run(const Options& options) {
   if (options.plan.empty()) {
     plan = Plan::reference(model.graph, bench.registry);
   } else if (options.repair) {
-    for (const std::string& change : repair(plan, model.graph, bench.registry, device.fingerprint())) {
-      fmt::print(stderr, "repaired: {}\n", change);
-    }
+    RepairedPlan repaired = repair_plan(plan, model.graph, bench.registry, device.fingerprint());
+    for (const std::string& change : repaired.changes) fmt::print(stderr, "repaired: {}\n", change);
+    plan = std::move(repaired.plan);
   }
   plan.check(model.graph, bench.registry, device.fingerprint());
-  Session session(model.graph, plan, bench.registry, device, {.threads = options.threads, .release_constants = true});
+  Session session(model.graph, plan, bench.registry, device,
+                  {.threads = options.threads, .release_constants = true});
   const std::vector<Tensor> outputs = output_tensors(model.graph);
   std::vector<double> times(session.steps().size());
   session.run_timed(views_of(model.inputs), views_of(outputs), times);
@@ -66,7 +68,8 @@ int run(const Options& options) {
     if (!options.output_dir.empty()) {
       std::filesystem::create_directories(options.output_dir);
       std::string stem = name;
-      std::replace_if(stem.begin(), stem.end(), [](char c) { return c == '/' || c == '\\' || c == ':'; }, '_');
+      std::replace_if(
+          stem.begin(), stem.end(), [](char c) { return c == '/' || c == '\\' || c == ':'; }, '_');
       const auto file = options.output_dir / (stem + ".npy");
       write_npy(file, outputs[index].view());
       item["file"] = file.string();
@@ -93,10 +96,13 @@ int run(const Options& options) {
 std::function<int()> setup_run(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->model.add_to(app);
-  app.add_option("--plan", options->plan, "Plan to run by; without one the reference runs")->type_name("PLAN");
+  app.add_option("--plan", options->plan, "Plan to run by; without one the reference runs")
+      ->type_name("PLAN");
   app.add_option("--threads", options->threads, "Threads; 0: the plan's")->check(CLI::Range(0, 1024));
-  app.add_option("--output-dir", options->output_dir, "Write each output as .npy into this folder")->type_name("DIR");
-  app.add_option("--trace", options->trace, "Write the time of each layer as Chrome trace JSON")->type_name("FILE");
+  app.add_option("--output-dir", options->output_dir, "Write each output as .npy into this folder")
+      ->type_name("DIR");
+  app.add_option("--trace", options->trace, "Write the time of each layer as Chrome trace JSON")
+      ->type_name("FILE");
   app.add_flag("--repair", options->repair, "Replace what does not fit in the plan by the reference");
   app.add_flag("--json", options->json, "One JSON document");
   return [options] { return run(*options); };

@@ -40,8 +40,8 @@ void print_answer(const SelectionProblem& problem, const SearchAnswer& answer, s
     rows.push_back({problem.layers[layer].name, choice.primitive, fmt::format("{:.2f}", choice.cost_us)});
   }
   fmt::print("{}\n", align_table(rows));
-  fmt::print("{}: {} = layers {} + conversions {}{}, {} evaluations in {:.3f} s\n", strategy, human_us(answer.cost_us),
-             human_us(evaluation.layers_us), human_us(evaluation.conversions_us),
+  fmt::print("{}: {} = layers {} + conversions {}{}, {} evaluations in {:.3f} s\n", strategy,
+             human_us(answer.cost_us), human_us(evaluation.layers_us), human_us(evaluation.conversions_us),
              answer.optimal ? ", proven optimal"
                             : (answer.lower_bound_us > 0
                                    ? fmt::format(", at most {:.1f} % above the optimum",

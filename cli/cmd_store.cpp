@@ -1,7 +1,7 @@
 // raceline store: look at, export, import and merge measured costs.
-#include <fmt/format.h>
-
 #include <set>
+
+#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/json.h"
@@ -46,8 +46,8 @@ int info(const Options& options) {
                 {"last", last}});
     return done;
   }
-  fmt::print("{}: {} rows, {} samples of {} layers by {} primitives\n", options.store.string(), rows.size(), samples,
-             layers.size(), primitives.size());
+  fmt::print("{}: {} rows, {} samples of {} layers by {} primitives\n", options.store.string(), rows.size(),
+             samples, layers.size(), primitives.size());
   fmt::print("devices: {}\nfailed: {}, started and never ended: {}\n",
              join(std::vector<std::string>(devices.begin(), devices.end()), ", "), failed, started);
   if (!rows.empty()) fmt::print("taken from {} to {}\n", first, last);
@@ -67,7 +67,9 @@ std::function<int()> setup_store(CLI::App& app) {
   app.require_subcommand(1);
   const auto add = [&](const char* name, const char* what) {
     CLI::App* sub = app.add_subcommand(name, what);
-    sub->add_option("--store", options->store, "Store of measured costs")->type_name("DB")->capture_default_str();
+    sub->add_option("--store", options->store, "Store of measured costs")
+        ->type_name("DB")
+        ->capture_default_str();
     return sub;
   };
   CLI::App* show = add("info", "What the store holds");
@@ -99,7 +101,8 @@ std::function<int()> setup_store(CLI::App& app) {
     };
   });
 
-  CLI::App* merge = add("merge", "Add the rows of another store; of two rows of one key the later taken stays");
+  CLI::App* merge =
+      add("merge", "Add the rows of another store; of two rows of one key the later taken stays");
   merge->add_option("other", options->file, "The other store")->required()->type_name("DB");
   merge->final_callback([=] {
     *run = [=] {

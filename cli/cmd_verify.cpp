@@ -1,9 +1,9 @@
 // raceline verify: models, test folders, or folders of test folders, against stored outputs or the reference.
-#include <fmt/format.h>
-
 #include <fstream>
 #include <map>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -68,7 +68,8 @@ std::vector<Case> find_cases(const Options& options) {
     for (const auto& entry : fs::directory_iterator(path)) {
       if (fs::exists(entry.path() / "model.onnx")) folders.insert(entry.path());
     }
-    if (folders.empty()) throw Error(fmt::format("'{}' holds no model.onnx and no test folder", path.string()));
+    if (folders.empty())
+      throw Error(fmt::format("'{}' holds no model.onnx and no test folder", path.string()));
     for (const fs::path& folder : folders) {
       const auto tier = tiers.find(folder.filename().string());
       cases.push_back({folder, tier == tiers.end() ? "" : tier->second});
@@ -108,8 +109,8 @@ int verify(const Options& options) {
                       {"why", result.why}});
     } else if (result.state != VerifyResult::State::passed || options.verbose || cases.size() == 1) {
       progress.finish();
-      fmt::print("{} {} ({} runs, largest error {:.2g} of the largest value)\n", word, result.name, result.runs,
-                 result.largest_error);
+      fmt::print("{} {} ({} runs, largest error {:.2g} of the largest value)\n", word, result.name,
+                 result.runs, result.largest_error);
       for (const std::string& why : result.why) fmt::print("  {}\n", why);
     }
   }
@@ -117,7 +118,8 @@ int verify(const Options& options) {
   const int passed = counts[VerifyResult::State::passed], failed = counts[VerifyResult::State::failed],
             refused = counts[VerifyResult::State::refused];
   if (options.json) {
-    print_json({{"cases", list}, {"passed", passed}, {"failed", failed}, {"refused", refused}, {"runs", runs}});
+    print_json(
+        {{"cases", list}, {"passed", passed}, {"failed", failed}, {"refused", refused}, {"runs", runs}});
   } else {
     fmt::print("{} passed, {} failed, {} refused ({} runs)\n", passed, failed, refused, runs);
   }
@@ -137,7 +139,8 @@ std::function<int()> setup_verify(CLI::App& app) {
                    ->type_name("NAME")
                    ->delimiter(',')
                    ->excludes(plan);
-  app.add_flag("--each-primitive", options->mode.each_primitive, "One run for each primitive that can do some layer")
+  app.add_flag("--each-primitive", options->mode.each_primitive,
+               "One run for each primitive that can do some layer")
       ->excludes(plan)
       ->excludes(only);
   app.add_option("--rtol", options->tolerance.relative, "Relative tolerance")->capture_default_str();

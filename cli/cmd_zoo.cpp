@@ -21,8 +21,9 @@ int list(const Options& options) {
   std::vector<std::vector<std::string>> rows{{"name", "input", "parameters", "GFLOP", "what"}};
   for (const ZooNet& net : zoo()) {
     const ZooSize size = zoo_size(net);
-    rows.push_back({std::string(net.name), net.input.to_string(), fmt::format("{:.2f} M", size.parameters * 1e-6),
-                    fmt::format("{:.3f}", size.flops * 1e-9), std::string(net.what)});
+    rows.push_back({std::string(net.name), net.input.to_string(),
+                    fmt::format("{:.2f} M", size.parameters * 1e-6), fmt::format("{:.3f}", size.flops * 1e-9),
+                    std::string(net.what)});
     nets.push_back({{"name", net.name},
                     {"input", net.input.to_string()},
                     {"parameters", size.parameters},

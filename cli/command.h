@@ -1,10 +1,11 @@
 // A subcommand of the program: how it is described and how it runs.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
+
+#include <CLI/CLI.hpp>
 
 namespace raceline::cli {
 

@@ -1,15 +1,16 @@
 #include "cli/compare.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <cstring>
+
+#include <fmt/format.h>
 
 namespace raceline::cli {
 namespace {
 
 template <class T>
-void compare_floats(const T* got, const T* wanted, int64_t count, const Tolerance& tolerance, Comparison& result) {
+void compare_floats(const T* got, const T* wanted, int64_t count, const Tolerance& tolerance,
+                    Comparison& result) {
   for (int64_t index = 0; index < count; ++index) {
     const double magnitude = std::abs(static_cast<double>(wanted[index]));
     if (std::isfinite(magnitude)) result.largest_wanted = std::max(result.largest_wanted, magnitude);
@@ -20,9 +21,11 @@ void compare_floats(const T* got, const T* wanted, int64_t count, const Toleranc
     const double difference = std::abs(g - w);
     const double bound = tolerance.of_largest > 0 ? tolerance.of_largest * result.largest_wanted
                                                   : tolerance.absolute + tolerance.relative * std::abs(w);
-    if (std::isfinite(difference)) result.largest_difference = std::max(result.largest_difference, difference);
+    if (std::isfinite(difference))
+      result.largest_difference = std::max(result.largest_difference, difference);
     if (std::isfinite(difference) && difference <= bound) continue;
-    if (result.equal) result.why = fmt::format("element {} is {}, wanted {} within {:.3g}", index, g, w, bound);
+    if (result.equal)
+      result.why = fmt::format("element {} is {}, wanted {} within {:.3g}", index, g, w, bound);
     result.equal = false;
   }
 }
@@ -66,10 +69,11 @@ Comparison compare(const TensorView& got, const TensorView& wanted, const Tolera
   } else {
     const size_t size = size_of(got.desc.type);
     for (size_t index = 0; index < static_cast<size_t>(count); ++index) {
-      if (std::memcmp(got.data<char>() + index * size, wanted.data<char>() + index * size, size) == 0) continue;
+      if (std::memcmp(got.data<char>() + index * size, wanted.data<char>() + index * size, size) == 0)
+        continue;
       result.equal = false;
-      result.why =
-          fmt::format("element {} is {}, wanted {}", index, element_text(got, index), element_text(wanted, index));
+      result.why = fmt::format("element {} is {}, wanted {}", index, element_text(got, index),
+                               element_text(wanted, index));
       break;
     }
   }

@@ -7,7 +7,8 @@
 namespace raceline::cli {
 
 /// |got - want| <= absolute + relative * |want| for each float; NaN equals NaN, infinities of one sign are
-/// equal; integers and booleans exactly. With of_largest the bound is of_largest * the largest |want| instead.
+/// equal; integers and booleans exactly. With of_largest the bound is of_largest * the largest |want|
+/// instead.
 struct Tolerance {
   double relative = 1e-3, absolute = 1e-4;
   double of_largest = 0;  ///< 0: not used

@@ -14,8 +14,12 @@ void on_interrupt(int signal) {
 
 }  // namespace
 
-void catch_interrupts() { std::signal(SIGINT, on_interrupt); }
+void catch_interrupts() {
+  std::signal(SIGINT, on_interrupt);
+}
 
-bool is_interrupted() { return interrupted_flag != 0; }
+bool is_interrupted() {
+  return interrupted_flag != 0;
+}
 
 }  // namespace raceline::cli

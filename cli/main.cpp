@@ -1,8 +1,8 @@
 // raceline: finds the racing line through a neural network. One table of subcommands, one place for errors.
-#include <fmt/format.h>
-
 #include <cstdlib>
 #include <exception>
+
+#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -21,25 +21,28 @@ constexpr Command commands[] = {
      "raceline bench squeezenet.onnx --plan squeezenet.plan", setup_bench},
     {"verify", "Compare with the reference or with stored outputs",
      "raceline verify squeezenet.onnx --plan squeezenet.plan", setup_verify},
-    {"explain", "Why a plan is as it is, layer by layer", "raceline explain squeezenet.onnx --plan squeezenet.plan",
-     setup_explain},
+    {"explain", "Why a plan is as it is, layer by layer",
+     "raceline explain squeezenet.onnx --plan squeezenet.plan", setup_explain},
     {"profile", "Measure every primitive of every layer into the store", "raceline profile squeezenet.onnx",
      setup_profile},
-    {"search", "Search the measured costs, or a problem file", "raceline search --problem problem.json --json",
-     setup_search},
+    {"search", "Search the measured costs, or a problem file",
+     "raceline search --problem problem.json --json", setup_search},
     {"inspect", "Layers of a model, or facts about the machine", "raceline inspect --machine", setup_inspect},
     {"primitives", "Who can compute a layer, and who cannot and why",
-     "raceline primitives --layer 'conv2d 1x64x56x56 64x64x3x3* 64* pads_begin=1x1 pads_end=1x1'", setup_primitives},
+     "raceline primitives --layer 'conv2d 1x64x56x56 64x64x3x3* 64* pads_begin=1x1 pads_end=1x1'",
+     setup_primitives},
     {"store", "Look at, export, import and merge measured costs", "raceline store info", setup_store},
-    {"zoo", "Known networks as ONNX files with seeded weights", "raceline zoo write squeezenet -o squeezenet.onnx",
-     setup_zoo},
+    {"zoo", "Known networks as ONNX files with seeded weights",
+     "raceline zoo write squeezenet -o squeezenet.onnx", setup_zoo},
 };
 
 int program(int argc, char** argv) {
-  CLI::App app("raceline finds the racing line through a neural network: the fastest primitive for each layer,\n"
-               "measured on this machine.",
-               "raceline");
-  app.set_version_flag("--version", [] { return version_text(); }, "Versions of Raceline and of every library");
+  CLI::App app(
+      "raceline finds the racing line through a neural network: the fastest primitive for each layer,\n"
+      "measured on this machine.",
+      "raceline");
+  app.set_version_flag(
+      "--version", [] { return version_text(); }, "Versions of Raceline and of every library");
   app.require_subcommand(1);
   app.footer("Each command: raceline <command> --help");
   std::function<int()> run;
@@ -68,4 +71,6 @@ int program(int argc, char** argv) {
 }  // namespace
 }  // namespace raceline::cli
 
-int main(int argc, char** argv) { return raceline::cli::program(argc, argv); }
+int main(int argc, char** argv) {
+  return raceline::cli::program(argc, argv);
+}

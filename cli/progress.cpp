@@ -1,11 +1,11 @@
 #include "cli/progress.h"
 
+#include <algorithm>
+#include <cstdio>
+
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cstdio>
 
 namespace raceline::cli {
 namespace {
@@ -22,12 +22,15 @@ std::string clock_text(double seconds) {
 Progress::Progress(std::string title)
     : title_(std::move(title)), terminal_(::isatty(2) != 0), start_(steady_clock::now()), last_(start_) {}
 
-Progress::~Progress() { finish(); }
+Progress::~Progress() {
+  finish();
+}
 
 void Progress::show(size_t done, size_t all, std::string_view now) {
   const auto time = steady_clock::now();
   const double gap = terminal_ ? 0.1 : 10.0;
-  if (done < all && std::chrono::duration<double>(time - last_).count() < gap && (drawn_ || !terminal_)) return;
+  if (done < all && std::chrono::duration<double>(time - last_).count() < gap && (drawn_ || !terminal_))
+    return;
   last_ = time;
   const double spent = std::chrono::duration<double>(time - start_).count();
   const double share = all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all);

@@ -1,9 +1,9 @@
 #include "cli/verify_case.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
@@ -38,7 +38,8 @@ DataSet read_data_set(const fs::path& folder, const OnnxModel& model) {
   std::vector<Tensor> inputs = read_numbered(folder, "input");
   const auto& wanted = model.inputs();
   if (inputs.size() != wanted.size()) {
-    throw Error(fmt::format("'{}' holds {} inputs, the model wants {}", folder.string(), inputs.size(), wanted.size()));
+    throw Error(fmt::format("'{}' holds {} inputs, the model wants {}", folder.string(), inputs.size(),
+                            wanted.size()));
   }
   for (size_t index = 0; index < inputs.size(); ++index) {
     data.inputs.emplace_back(wanted[index].name, std::move(inputs[index]));
@@ -77,7 +78,8 @@ std::vector<std::pair<std::string, Plan>> plans_for(const Graph& graph, const Ve
     plans.emplace_back(mode.plan.string(), read_plan(mode.plan));
     return plans;
   }
-  if (stored && mode.only.only.empty()) plans.emplace_back("reference", Plan::reference(graph, bench.registry));
+  if (stored && mode.only.only.empty())
+    plans.emplace_back("reference", Plan::reference(graph, bench.registry));
   const CandidateSet candidates(graph, bench.registry, {});
   if (mode.each_primitive) {
     std::set<std::string> names;
@@ -97,12 +99,13 @@ std::vector<std::pair<std::string, Plan>> plans_for(const Graph& graph, const Ve
   return plans;
 }
 
-void run_data_set(Graph& graph, const DataSet& data, bool stored, const VerifyMode& mode, const Tolerance& tolerance,
-                  const Workbench& bench, VerifyResult& result) {
+void run_data_set(Graph& graph, const DataSet& data, bool stored, const VerifyMode& mode,
+                  const Tolerance& tolerance, const Workbench& bench, VerifyResult& result) {
   std::vector<TensorView> inputs;
   for (const ValueId input : graph.inputs()) {
-    const auto found = std::find_if(data.inputs.begin(), data.inputs.end(),
-                                    [&](const auto& entry) { return entry.first == graph.value(input).name; });
+    const auto found = std::find_if(data.inputs.begin(), data.inputs.end(), [&](const auto& entry) {
+      return entry.first == graph.value(input).name;
+    });
     inputs.push_back(found->second.view());
   }
   std::vector<TensorView> wanted = views_of(data.wanted);
@@ -125,8 +128,8 @@ void run_data_set(Graph& graph, const DataSet& data, bool stored, const VerifyMo
       }
       if (comparison.equal) continue;
       result.state = VerifyResult::State::failed;
-      result.why.push_back(
-          fmt::format("{}: by {}: output '{}': {}", data.name, name, graph.outputs()[index].name, comparison.why));
+      result.why.push_back(fmt::format("{}: by {}: output '{}': {}", data.name, name,
+                                       graph.outputs()[index].name, comparison.why));
     }
   }
 }
@@ -160,7 +163,8 @@ VerifyResult verify_case(const fs::path& path, const ModelOptions& options, cons
       LoadedModel model = load_model(own, bench, mode.plan.empty() ? nullptr : &plan);
       DataSet data{.name = "given inputs"};
       for (size_t index = 0; index < model.inputs.size(); ++index) {
-        data.inputs.emplace_back(model.graph.value(model.graph.inputs()[index]).name, std::move(model.inputs[index]));
+        data.inputs.emplace_back(model.graph.value(model.graph.inputs()[index]).name,
+                                 std::move(model.inputs[index]));
       }
       run_data_set(model.graph, data, false, mode, tolerance, bench, result);
     }

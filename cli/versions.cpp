@@ -1,8 +1,8 @@
 #include "cli/versions.h"
 
-#include <fmt/format.h>
-
 #include <map>
+
+#include <fmt/format.h>
 
 #include "raceline/kernels/builtin.h"
 #include "raceline/version.h"
@@ -19,7 +19,8 @@ std::string version_text() {
   }
   std::string text = fmt::format("raceline {}", version);
   for (const auto& [library, version] : libraries) text += fmt::format("\n{} {}", library, version);
-  for (const Missing& missing : registry.missing()) text += fmt::format("\n{} missing: {}", missing.what, missing.why);
+  for (const Missing& missing : registry.missing())
+    text += fmt::format("\n{} missing: {}", missing.what, missing.why);
   return text;
 }
 

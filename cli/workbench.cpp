@@ -1,9 +1,9 @@
 #include "cli/workbench.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/base/random.h"
@@ -18,7 +18,8 @@ Workbench::Workbench()
 void ModelOptions::add_to(CLI::App& app, bool required) {
   auto* model = app.add_option("model", path, "ONNX file")->type_name("MODEL");
   if (required) model->required();
-  app.add_option("--shape", shapes, "Shape of an input, for symbolic dimensions")->type_name("NAME=1x3x224x224");
+  app.add_option("--shape", shapes, "Shape of an input, for symbolic dimensions")
+      ->type_name("NAME=1x3x224x224");
   app.add_option("--batch", batch, "Value of a symbolic batch dimension")->check(CLI::PositiveNumber);
   app.add_option("--input", inputs, "Values of an input; random where not given")->type_name("NAME=FILE.npy");
   app.add_flag("--no-fusion", no_fusion, "Keep the layers of the model: no folding of batch-norm, no fusion");
@@ -169,7 +170,8 @@ CostStore TimingOptions::open_store(CostStore::Mode mode) const {
     std::error_code error;
     std::filesystem::create_directories(store.parent_path(), error);
     if (error) {
-      throw IoError(fmt::format("cannot make the folder of the store '{}': {}", store.string(), error.message()));
+      throw IoError(
+          fmt::format("cannot make the folder of the store '{}': {}", store.string(), error.message()));
     }
   }
   return CostStore::open(store, mode);
@@ -179,7 +181,9 @@ void add_filter(CLI::App& app, PrimitiveFilter& filter) {
   app.add_option("--only", filter.only, "Use these primitives wherever they can (a name or a part of one)")
       ->type_name("NAME")
       ->delimiter(',');
-  app.add_option("--without", filter.without, "Do not use these primitives")->type_name("NAME")->delimiter(',');
+  app.add_option("--without", filter.without, "Do not use these primitives")
+      ->type_name("NAME")
+      ->delimiter(',');
 }
 
 Plan read_plan(const std::filesystem::path& path) {

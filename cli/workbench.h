@@ -1,11 +1,12 @@
 // What most commands need: the machine, its CPU, the primitives, and a model made into a graph.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "raceline/device/cpu_device.h"
 #include "raceline/graph/passes/passes.h"
@@ -27,12 +28,12 @@ struct Workbench {
 /// Options that say which model, in which shape, and which graph to make of it.
 struct ModelOptions {
   std::filesystem::path path;
-  std::vector<std::string> shapes;          ///< NAME=1x3x224x224
-  int64_t batch = 0;                        ///< 0: not given
-  std::vector<std::string> inputs;          ///< NAME=FILE.npy
+  std::vector<std::string> shapes;  ///< NAME=1x3x224x224
+  int64_t batch = 0;                ///< 0: not given
+  std::vector<std::string> inputs;  ///< NAME=FILE.npy
   bool no_fusion = false;
   std::vector<std::string> without_passes;
-  uint64_t seed = 1;                        ///< of inputs that are not given
+  uint64_t seed = 1;  ///< of inputs that are not given
 
   /// Adds the options to a command; the model is positional.
   void add_to(CLI::App& app, bool required = true);
@@ -48,7 +49,8 @@ struct LoadedModel {
   std::map<std::string, std::string> shapes() const;
 };
 
-/// Reads, binds and passes. With a plan, its passes, fusion and shapes are used (shapes given in the options win).
+/// Reads, binds and passes. With a plan, its passes, fusion and shapes are used (shapes given in the options
+/// win).
 LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const Plan* plan = nullptr);
 
 /// A tensor of seeded random elements: normal for floats, 0 to 9 for integers.

@@ -1,6 +1,7 @@
 // The loop: measure what is missing, search, race the best plans whole, keep one.
 #pragma once
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,34 +15,38 @@ struct TuneOptions {
   PrimitiveFilter filter;
   SearchOptions search;
   std::string strategy = "exact";
-  int race_rounds = 15;         ///< paired runs of the whole network by each contender
-  double race_seconds = 20;     ///< limit of the race; at least 5 rounds are run
-  std::function<void(const std::string&)> say;  ///< a line for people, as each stage begins
+  int race_rounds = 30;      ///< paired whole runs: enough for a confidence interval of a few percent
+  double race_seconds = 15;  ///< no new round begins after this long; at least 5 are run
+  std::function<void(const std::string&)> say;  ///< a line for people as each stage begins; may be empty
 };
 
 /// A plan that took part in the race.
-struct Contender {
-  std::string name;         ///< "optimum", "greedy", "best single library (onednn)", "reference"
+struct RaceEntry {
+  std::string
+      name;  ///< "optimum" (or the strategy's name), "best single library (onednn)", "greedy", "reference"
   Plan plan;
-  double measured_us = 0;   ///< 10th percentile of whole runs
+  double predicted_us = 0;  ///< 0 for the reference
+  double measured_us = 0;   ///< 10th percentile of whole runs; 0 when there was no race
   double median_us = 0;
-  /// time(this) / time(optimum): median of the paired ratios and its 95 % confidence interval.
+  /// time(this) / time(first entry): median of the paired ratios with its 95 % confidence interval.
   double ratio = 1, ratio_low = 1, ratio_high = 1;
 };
 
 struct TuneResult {
-  Plan plan;                ///< the winner's
-  size_t winner = 0;        ///< index into contenders
-  std::vector<Contender> contenders;  ///< the optimum first, the reference last
+  Plan plan;                       ///< of the winner
+  size_t winner = 0;               ///< index into entries
+  std::vector<RaceEntry> entries;  ///< the search's answer first, the reference last
   ProfileReport profile;
   SearchAnswer answer;
-  double layers_us = 0, conversions_us = 0;  ///< of the winner's plan, as predicted
-  size_t arena_bytes = 0, packed_bytes = 0;
-  bool stopped = false;     ///< interrupted before the race ended: the plan is the optimum of what is known
+  std::vector<double>
+      step_us;  ///< of the winner: 10th percentile of each step inside whole runs, in Session order
+  size_t arena_bytes = 0, packed_bytes = 0;  ///< of the winner's session
+  bool raced = false;  ///< false: interrupted before; the plan is the optimum of what is known
 };
 
-/// Tunes a graph. The search's answer stays the winner unless the confidence interval of a rival's paired ratio
-/// lies wholly below 1. `inputs` are used for the race. Throws what profile, search and Session throw.
+/// Tunes a graph. The search's answer stays the winner unless the confidence interval of a rival's paired
+/// ratio lies wholly below 1. `inputs` are used for the race; plan.model, shapes and the passes are the
+/// caller's to fill. Throws what profile, search and Session throw.
 TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
                 std::span<const TensorView> inputs, const TuneOptions& options);
 

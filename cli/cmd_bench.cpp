@@ -1,0 +1,115 @@
+// raceline bench: times a model as a deployer would: load, pack, first run, then percentiles.
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/json.h"
+#include "cli/workbench.h"
+#include "raceline/base/error.h"
+#include "raceline/base/text.h"
+#include "raceline/profile/measure.h"
+#include "raceline/profile/timing_lock.h"
+#include "raceline/runtime/session.h"
+
+namespace raceline::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  std::filesystem::path plan;
+  int threads = 0;
+  int rounds = 100;
+  double seconds = 10;
+  bool no_pin = false;
+  bool json = false;
+};
+
+int bench_model(const Options& options) {
+  const Clock clock = steady_clock();
+  const Workbench bench;
+  CpuDevice device(bench.cpu.machine());
+  Plan plan;
+  if (!options.plan.empty()) plan = read_plan(options.plan);
+  const double begin = clock();
+  LoadedModel model = load_model(options.model, bench, options.plan.empty() ? nullptr : &plan);
+  const double loaded = clock();
+  if (options.plan.empty()) plan = Plan::reference(model.graph, bench.registry);
+  plan.check(model.graph, bench.registry, device.fingerprint());
+  const int threads = options.threads > 0 ? options.threads : plan.threads;
+  if (!options.no_pin) pin_threads(threads);
+  Session session(model.graph, plan, bench.registry, device, {.threads = threads, .release_constants = true});
+  const double packed = clock();
+  const std::vector<TensorView> inputs = views_of(model.inputs);
+  const std::vector<Tensor> outputs = output_tensors(model.graph);
+  const std::vector<TensorView> views = views_of(outputs);
+  session.run(inputs, views);
+  const double first = clock();
+
+  const TimingLock lock;
+  const Contender whole{.name = model.name, .run = [&](Queue&) {
+                          session.run(inputs, views);
+                          return Status::ok();
+                        }};
+  Sentinel sentinel(clock);
+  const auto queue = device.make_queue(threads);
+  const MeasureResult result =
+      measure({&whole, 1}, *queue, sentinel,
+              {.rounds = options.rounds, .enough_us = options.seconds * 1e6, .stop = [] {
+                 return is_interrupted();
+               }});
+  const Measurement& measured = result.contenders[0];
+  if (!measured.why.empty()) throw Error(fmt::format("a run failed: {}", measured.why));
+  if (measured.samples_us.empty()) return interrupted;
+  const auto at = [&](double share) { return percentile(measured.samples_us, share); };
+  if (options.json) {
+    print_json({{"model", model.name},
+                {"plan", options.plan.string()},
+                {"threads", threads},
+                {"load_us", loaded - begin},
+                {"pack_us", packed - loaded},
+                {"first_run_us", first - packed},
+                {"p10_us", at(0.1)},
+                {"p50_us", at(0.5)},
+                {"p90_us", at(0.9)},
+                {"p99_us", at(0.99)},
+                {"samples", measured.samples_us.size()},
+                {"disturbed_rounds", result.disturbed},
+                {"expected_us", plan.expected_us},
+                {"arena_bytes", session.arena_bytes()},
+                {"packed_bytes", session.packed_bytes()}});
+    return done;
+  }
+  fmt::print("{} {}, {} threads\n", model.name,
+             options.plan.empty() ? "by the reference" : options.plan.string(), threads);
+  fmt::print("load {}, pack {}, first run {}\n", human_us(loaded - begin), human_us(packed - loaded),
+             human_us(first - packed));
+  fmt::print("{} runs: p10 {}, p50 {}, p90 {}, p99 {}; {} rounds were disturbed\n",
+             measured.samples_us.size(), human_us(at(0.1)), human_us(at(0.5)), human_us(at(0.9)),
+             human_us(at(0.99)), result.disturbed);
+  if (plan.expected_us > 0) {
+    fmt::print("the plan expected {}: {:+.1f} %\n", human_us(plan.expected_us),
+               100 * (at(0.1) / plan.expected_us - 1));
+  }
+  fmt::print("memory: arena {}, packed weights {}\n", human_bytes(static_cast<double>(session.arena_bytes())),
+             human_bytes(static_cast<double>(session.packed_bytes())));
+  return done;
+}
+
+}  // namespace
+
+std::function<int()> setup_bench(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  options->model.add_to(app);
+  app.add_option("--plan", options->plan, "Plan to run by; without one the reference runs")
+      ->type_name("PLAN");
+  app.add_option("--threads", options->threads, "Threads; 0: the plan's")->check(CLI::Range(0, 1024));
+  app.add_option("--rounds", options->rounds, "Runs to time")
+      ->check(CLI::Range(1, 10000000))
+      ->capture_default_str();
+  app.add_option("--seconds", options->seconds, "No new run begins after this long")->capture_default_str();
+  app.add_flag("--no-pin", options->no_pin, "Leave the threads where the system puts them");
+  app.add_flag("--json", options->json, "One JSON document");
+  return [options] { return bench_model(*options); };
+}
+
+}  // namespace raceline::cli

@@ -1,0 +1,162 @@
+// raceline tune: profile, search, race; writes the fastest plan.
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "cli/cmd_profile.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/json.h"
+#include "raceline/base/file.h"
+#include "raceline/base/text.h"
+#include "raceline/tune/tuner.h"
+
+namespace raceline::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  TimingOptions timing;
+  TuneOptions tune;
+  std::filesystem::path output;
+  bool json = false;
+};
+
+void print_plan(const Plan& plan) {
+  std::vector<std::vector<std::string>> rows{{"us", "share %", "primitive", "layer"}};
+  const auto row = [&](double us, const std::string& primitive, std::string what) {
+    rows.push_back({fmt::format("{:.1f}", us),
+                    fmt::format("{:.1f}", 100 * us / std::max(plan.expected_us, 1e-9)), primitive,
+                    std::move(what)});
+  };
+  for (const PlanStep& step : plan.steps) {
+    if (step.expected_us > 0) row(step.expected_us, step.primitive, join(step.covers, " + "));
+  }
+  for (const PlanConversion& conversion : plan.conversions) {
+    row(conversion.expected_us, conversion.primitive, "convert " + conversion.tensor);
+  }
+  fmt::print("{}\n", align_table(rows));
+}
+
+/// Where the whole differs from the sum: the steps whose time inside a run differs most from their cost.
+void print_sum(const TuneResult& result) {
+  const RaceEntry& winner = result.entries[result.winner];
+  const Plan& plan = result.plan;
+  double conversions = 0, inside = 0;
+  for (const PlanConversion& conversion : plan.conversions) conversions += conversion.expected_us;
+  for (const double us : result.step_us) inside += us;
+  fmt::print(
+      "predicted {} (layers {}, {} conversions {}), measured whole {}: {:+.1f} %; steps timed inside runs "
+      "sum to {}\n",
+      human_us(plan.expected_us), human_us(plan.expected_us - conversions), plan.conversions.size(),
+      human_us(conversions), human_us(winner.measured_us),
+      100 * (winner.measured_us / std::max(plan.expected_us, 1e-9) - 1), human_us(inside));
+}
+
+void print_race(const TuneResult& result) {
+  const double best = result.entries[result.winner].measured_us;
+  std::vector<std::vector<std::string>> rows{
+      {"ms", "median ms", "slower than the plan", "95 % interval", "plan"}};
+  for (const RaceEntry& entry : result.entries) {
+    const bool winner = &entry == &result.entries[result.winner];
+    const double scale = entry.name == "reference" ? 1 : 1 / result.entries[result.winner].ratio;
+    rows.push_back({fmt::format("{:.3f}", entry.measured_us * 1e-3),
+                    fmt::format("{:.3f}", entry.median_us * 1e-3),
+                    winner ? "1.000x" : fmt::format("{:.3f}x", entry.ratio * scale),
+                    entry.name == "reference"
+                        ? fmt::format("{:.1f}x by 10th percentiles", entry.measured_us / best)
+                        : fmt::format("{:.3f} to {:.3f}", entry.ratio_low * scale, entry.ratio_high * scale),
+                    entry.name + (winner ? "  <- the plan" : "")});
+  }
+  fmt::print("{}\n", align_table(rows));
+}
+
+Json result_json(const TuneResult& result) {
+  Json entries = Json::array();
+  for (const RaceEntry& entry : result.entries) {
+    entries.push_back({{"name", entry.name},
+                       {"predicted_us", entry.predicted_us},
+                       {"measured_us", entry.measured_us},
+                       {"median_us", entry.median_us},
+                       {"ratio", entry.ratio},
+                       {"ratio_low", entry.ratio_low},
+                       {"ratio_high", entry.ratio_high}});
+  }
+  return {{"plan", Json::parse(result.plan.to_json())},
+          {"winner", result.entries[result.winner].name},
+          {"race", entries},
+          {"optimal", result.answer.optimal},
+          {"lower_bound_us", result.answer.lower_bound_us},
+          {"step_us", result.step_us},
+          {"arena_bytes", result.arena_bytes},
+          {"packed_bytes", result.packed_bytes},
+          {"profile",
+           {{"measured", result.profile.measured},
+            {"from_store", result.profile.from_store},
+            {"candidates", result.profile.candidates},
+            {"complete", result.profile.complete},
+            {"seconds", result.profile.seconds},
+            {"failures", result.profile.failures}}}};
+}
+
+int tune_model(Options& options) {
+  const Workbench bench;
+  options.tune.filter.check(bench.registry);
+  LoadedModel model = load_model(options.model, bench);
+  options.tune.profile.threads = options.timing.prepare(bench);
+  options.tune.profile.pinned = !options.timing.no_pin;
+  options.tune.search.seed = options.tune.profile.seed = options.model.seed;
+  CostStore store = options.timing.open_store(CostStore::Mode::write);
+  CpuDevice device(bench.cpu.machine());
+  Progress progress("profile");
+  watch(options.tune.profile, progress);
+  options.tune.say = [&](const std::string& line) {
+    progress.finish();
+    fmt::print(stderr, "{}\n", line);
+  };
+  fmt::print(stderr, "{}: {} layers, {} fused alternatives; {} threads\n", model.name,
+             model.graph.nodes().size(), model.graph.fusions().size(), options.tune.profile.threads);
+  TuneResult result = tune(model.graph, bench.registry, device, store, views_of(model.inputs), options.tune);
+  progress.finish();
+  report_profile(result.profile);
+  result.plan.model = model.name;
+  result.plan.fusion = !options.model.no_fusion;
+  result.plan.without_passes = options.model.without_passes;
+  result.plan.shapes = model.shapes();
+  write_file(options.output, result.plan.to_json());
+  if (options.json) {
+    print_json(result_json(result));
+  } else {
+    print_plan(result.plan);
+    if (result.raced) {
+      print_sum(result);
+      print_race(result);
+      fmt::print("memory: arena {}, packed weights {}\n",
+                 human_bytes(static_cast<double>(result.arena_bytes)),
+                 human_bytes(static_cast<double>(result.packed_bytes)));
+    }
+    fmt::print("written to {}\n", options.output.string());
+  }
+  return is_interrupted() ? interrupted : done;
+}
+
+}  // namespace
+
+std::function<int()> setup_tune(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  options->model.add_to(app);
+  app.add_option("-o,--output", options->output, "Where to write the plan")->required()->type_name("PLAN");
+  options->timing.add_to(app);
+  add_profile_options(app, options->tune.profile);
+  add_filter(app, options->tune.filter);
+  app.add_option("--strategy", options->tune.strategy, "How to search; see `raceline search --help`")
+      ->capture_default_str();
+  app.add_option("--race-rounds", options->tune.race_rounds, "Whole runs by each plan of the race")
+      ->check(CLI::Range(5, 100000))
+      ->capture_default_str();
+  app.add_flag("--json", options->json, "One JSON document");
+  return [options] { return tune_model(*options); };
+}
+
+}  // namespace raceline::cli
