@@ -86,6 +86,14 @@ class OnednnConv final : public OnednnPrimitive {
     return check_parameters({params.stride, params.dilation, params.pads_begin, params.pads_end});
   }
 
+  /// Two implementations of oneDNN 2.6 accept a residual and then fail: lowering to GEMM in nhwc reads that
+  /// of a binary post-op at wrong places, and brgconv reads any through a null pointer where a window lies
+  /// wholly in the padding.
+  bool adds_rightly(const LayerDesc& layer, ResidualMode mode) const override {
+    if (offered() == "x64:gemm:jit") return mode != ResidualMode::binary || info().output != Layout::nhwc;
+    return offered() != "brgconv:avx512_core" || !window_in_padding(layer);
+  }
+
   Question question(const LayerDesc& layer) const override {
     using Desc = dnnl::convolution_forward::desc;
     const auto& params = layer.as<ConvParams>();
@@ -115,6 +123,17 @@ class OnednnConv final : public OnednnPrimitive {
   }
 
  private:
+  static bool window_in_padding(const LayerDesc& layer) {
+    const auto& params = layer.as<ConvParams>();
+    for (size_t axis = 0; axis < 2; ++axis) {
+      const int at = static_cast<int>(axis) + 2;
+      const int64_t extent = (layer.inputs[1].desc.shape[at] - 1) * params.dilation[axis] + 1;
+      const int64_t last = (layer.outputs[0].shape[at] - 1) * params.stride[axis] - params.pads_begin[axis];
+      if (params.pads_begin[axis] >= extent || last >= layer.inputs[0].desc.shape[at]) return true;
+    }
+    return false;
+  }
+
   static bool fits_winograd(const ConvParams& params, const Shape& weights) {
     const auto ones = [](const std::vector<int64_t>& values) { return values == std::vector<int64_t>{1, 1}; };
     return weights[2] == 3 && weights[3] == 3 && params.group == 1 && ones(params.stride) &&

@@ -108,6 +108,7 @@ std::optional<Recipe> OnednnPrimitive::find(const LayerDesc& layer, const Questi
         std::any_of(layer.epilogue.begin(), layer.epilogue.begin() + static_cast<ptrdiff_t>(steps),
                     [](const EpilogueStep& step) { return step.kind == EpilogueStep::Kind::add; });
     for (const ResidualMode mode : {ResidualMode::binary, ResidualMode::sum}) {
+      if (adds && !adds_rightly(layer, mode)) continue;
       try {
         auto recipe = find_fused(layer, question, engine, steps, adds ? mode : ResidualMode::none);
         if (recipe) return recipe;

@@ -87,6 +87,9 @@ class OnednnPrimitive : public Primitive {
   /// The layer in the library's terms; check() has passed. May throw dnnl::error.
   virtual Question question(const LayerDesc& layer) const = 0;
 
+  /// Whether the implementation is right when it offers to add the residual in this mode.
+  virtual bool adds_rightly(const LayerDesc& /*layer*/, ResidualMode /*mode*/) const { return true; }
+
  private:
   std::optional<Recipe> find(const LayerDesc& layer, const Question& question,
                              const dnnl::engine& engine) const;
