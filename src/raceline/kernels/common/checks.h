@@ -22,6 +22,20 @@ inline Support needs_f32(const LayerDesc& layer) {
   return Support::yes();
 }
 
+/// The layer has one output and no epilogue: what primitives without a fused form say.
+inline Support needs_plain(const LayerDesc& layer) {
+  if (layer.outputs.size() != 1) return Support::no("only the first output is computed");
+  if (!layer.epilogue.empty()) return Support::no("takes no epilogue");
+  return Support::yes();
+}
+
+/// The first output can have the layout.
+inline Support needs_layout(const LayerDesc& layer, Layout layout) {
+  if (exists_for(layout, layer.outputs[0].shape)) return Support::yes();
+  return Support::no(fmt::format("{} needs rank 4, the output has rank {}", to_string(layout),
+                                 layer.outputs[0].shape.rank()));
+}
+
 /// The layout for operands and outputs of rank 4; row-major for the others (a bias, a table).
 inline LayerLayouts layouts_of_rank_4(const LayerDesc& layer, Layout input, Layout output) {
   LayerLayouts layouts;

@@ -83,6 +83,40 @@ BinaryLoop find_binary(BinaryKind kind, std::integer_sequence<int, kinds...>) {
   return loops[static_cast<int>(kind)];
 }
 
+/// With a fixed width (a block of channels) b stays in a register.
+template <BinaryKind kind, bool swapped, int fixed_width>
+void rows_loop(const float* a, const float* b, float* y, int64_t rows, int64_t width) {
+  vectorised([=]() RACELINE_LAMBDA {
+    const int64_t columns = fixed_width > 0 ? fixed_width : width;
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t i = 0; i < columns; ++i) {
+        const float x = a[row * columns + i];
+        y[row * columns + i] = swapped ? apply_binary(kind, b[i], x) : apply_binary(kind, x, b[i]);
+      }
+    }
+  });
+}
+
+template <BinaryKind kind>
+void rows_of_any_width(bool swapped, const float* a, const float* b, float* y, int64_t rows, int64_t width) {
+  if (width == 16)
+    return swapped ? rows_loop<kind, true, 16>(a, b, y, rows, width)
+                   : rows_loop<kind, false, 16>(a, b, y, rows, width);
+  if (width == 8)
+    return swapped ? rows_loop<kind, true, 8>(a, b, y, rows, width)
+                   : rows_loop<kind, false, 8>(a, b, y, rows, width);
+  return swapped ? rows_loop<kind, true, 0>(a, b, y, rows, width)
+                 : rows_loop<kind, false, 0>(a, b, y, rows, width);
+}
+
+using RowsLoop = void (*)(bool, const float*, const float*, float*, int64_t, int64_t);
+
+template <int... kinds>
+RowsLoop find_rows(BinaryKind kind, std::integer_sequence<int, kinds...>) {
+  constexpr RowsLoop loops[] = {&rows_of_any_width<static_cast<BinaryKind>(kinds)>...};
+  return loops[static_cast<int>(kind)];
+}
+
 }  // namespace
 
 void unary_span(const UnaryParams& params, const float* x, float* y, int64_t count) {
@@ -96,6 +130,11 @@ bool has_binary_span(BinaryKind kind) {
 void binary_span(BinaryKind kind, Repeat repeat, const float* a, const float* b, float* y, int64_t count) {
   if (count <= 0) return;
   find_binary(kind, std::make_integer_sequence<int, binary_kinds>())(repeat, a, b, y, count);
+}
+
+void binary_rows(BinaryKind kind, bool swapped, const float* a, const float* b, float* y, int64_t rows,
+                 int64_t width) {
+  find_rows(kind, std::make_integer_sequence<int, binary_kinds>())(swapped, a, b, y, rows, width);
 }
 
 void add_relu_span(const float* b, float* y, int64_t count) {

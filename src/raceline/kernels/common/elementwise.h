@@ -17,6 +17,11 @@ bool has_binary_span(BinaryKind kind);
 /// y[i] = f(a[i], b[i]); the repeated operand is read at 0 only. y may be a or b.
 void binary_span(BinaryKind kind, Repeat repeat, const float* a, const float* b, float* y, int64_t count);
 
+/// Rows of `width` elements that lie next to each other, each with the same `width` elements of b:
+/// y[r][i] = f(a[r][i], b[i]), or f(b[i], a[r][i]) when swapped.
+void binary_rows(BinaryKind kind, bool swapped, const float* a, const float* b, float* y, int64_t rows,
+                 int64_t width);
+
 /// y[i] = max(y[i] + b[i], 0).
 void add_relu_span(const float* b, float* y, int64_t count);
 

@@ -15,14 +15,13 @@ int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-/// The outputs [lo, hi) in [0, out) whose input position out * stride + shift lies inside [0, extent).
-Slice inside(int64_t out, int64_t stride, int64_t shift, int64_t extent) {
+}  // namespace
+
+Slice outputs_inside(int64_t out, int64_t stride, int64_t shift, int64_t extent) {
   const int64_t first = shift >= 0 ? 0 : ceil_div(-shift, stride);
   const int64_t last = extent > shift ? ceil_div(extent - shift, stride) : 0;
   return {std::min(first, out), std::clamp<int64_t>(last, std::min(first, out), out)};
 }
-
-}  // namespace
 
 Conv2dShape Conv2dShape::of(const LayerDesc& layer) {
   const ConvParams& params = layer.as<ConvParams>();
@@ -88,7 +87,7 @@ void im2col(const Conv2dShape& shape, const float* image, Slice depth, Slice pix
     const int64_t kernel_y = row / shape.kernel_w % shape.kernel_h;
     const float* channel = image + row / (shape.kernel_w * shape.kernel_h) * shape.height * shape.width;
     const int64_t shift = kernel_x * shape.dilation_w - shape.pad_left;
-    const Slice columns = inside(shape.out_w, shape.stride_w, shift, shape.width);
+    const Slice columns = outputs_inside(shape.out_w, shape.stride_w, shift, shape.width);
     float* to = lowered + (row - depth.first) * stride - pixels.first;
     for (int64_t pixel = pixels.first; pixel < pixels.last;) {
       const int64_t out_y = pixel / shape.out_w;
@@ -121,7 +120,7 @@ void im2row(const Conv2dShape& shape, const float* image, Slice pixels, float* l
   for (int64_t pixel = pixels.first; pixel < pixels.last; ++pixel) {
     const int64_t top = pixel / shape.out_w * shape.stride_h - shape.pad_top;
     const int64_t left = pixel % shape.out_w * shape.stride_w - shape.pad_left;
-    const Slice columns = inside(shape.kernel_w, shape.dilation_w, left, shape.width);
+    const Slice columns = outputs_inside(shape.kernel_w, shape.dilation_w, left, shape.width);
     for (int64_t kernel_y = 0; kernel_y < shape.kernel_h; ++kernel_y) {
       const int64_t y = top + kernel_y * shape.dilation_h;
       float* const row_end = lowered + shape.kernel_w * channels;

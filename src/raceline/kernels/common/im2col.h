@@ -22,6 +22,9 @@ struct Conv2dShape {
   int64_t depth() const { return channels * kernel_h * kernel_w; }
 };
 
+/// The outputs, of [0, out), whose input position output * stride + shift lies inside [0, extent).
+Slice outputs_inside(int64_t out, int64_t stride, int64_t shift, int64_t extent);
+
 /// How the output pixels of an image are cut. A tile's lowered matrix stays in the caches, where the whole
 /// one would be written to memory and read again: of VGG's second layer it has 115 MB.
 struct ConvTiling {

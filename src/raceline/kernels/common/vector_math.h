@@ -63,4 +63,21 @@ RACELINE_INLINE float vector_tanh(float x) {
   return x < 0 ? y : -y;
 }
 
+/// log(x) for positive normal x, to 2 units in the last place; other x give anything.
+/// x = m * 2^e with m near 1, then an odd series in (m - 1) / (m + 1): log(m) = 2 artanh of it.
+RACELINE_INLINE float vector_log(float x) {
+  constexpr uint32_t sqrt_half = 0x3f3504f3;
+  const uint32_t shifted = std::bit_cast<uint32_t>(x) - sqrt_half;
+  const float e = static_cast<float>(static_cast<int32_t>(shifted) >> 23);
+  const float m = std::bit_cast<float>((shifted & 0x7fffffu) + sqrt_half);
+  const float f = m - 1.0f;
+  const float s = f / (m + 1.0f);
+  const float z = s * s;
+  float p = 2.0f / 9;
+  p = p * z + 2.0f / 7;
+  p = p * z + 2.0f / 5;
+  p = p * z + 2.0f / 3;
+  return e * 0.693359375f + (e * -2.12194440e-4f + (2.0f * s + s * z * p));
+}
+
 }  // namespace raceline
