@@ -45,7 +45,8 @@ int bench_model(const Options& options) {
   session.run(inputs, views);
   const double first = clock();
 
-  const TimingLock lock;
+  const auto lock = TimingLock::acquire(default_timing_lock, [] { return !is_interrupted(); });
+  if (!lock) return interrupted;
   const Contender whole{.name = model.name, .run = [&](Queue&) {
                           session.run(inputs, views);
                           return Status::ok();

@@ -6,6 +6,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/profile/measure.h"
+#include "raceline/profile/timing_lock.h"
 #include "raceline/runtime/session.h"
 
 namespace raceline {
@@ -46,6 +47,8 @@ bool race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& r
                             return Status::ok();
                           }});
   }
+  const auto lock = TimingLock::acquire(default_timing_lock, [&] { return !options.stop || !options.stop(); });
+  if (!lock) return false;
   const auto queue = device.make_queue(entries.front().plan.threads);
   Sentinel sentinel(steady_clock());
   const MeasureResult result = measure(contenders, *queue, sentinel,

@@ -112,8 +112,8 @@ TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Device& device,
   if (result.raced && !stopped()) {
     time_steps(result, graph, registry, device, inputs, 10);
     say("reference: a few runs, for the speed-up");
-    result.entries.push_back(
-        reference_entry(graph, registry, device, inputs, options, result.entries[result.winner].measured_us));
+    result.entries.push_back(reference_entry(graph, registry, device, inputs, options.profile.threads,
+                                             result.entries[result.winner].measured_us));
   }
   return result;
 }
