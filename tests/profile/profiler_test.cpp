@@ -1,0 +1,303 @@
+// The profiler on stand-in primitives and a clock of its own.
+#include "raceline/profile/profiler.h"
+
+#include <gtest/gtest.h>
+
+#include "raceline/device/cpu_device.h"
+#include "tests/profile/stand_ins.h"
+
+namespace raceline {
+namespace {
+
+const Shape shape{1, 8, 6, 5};
+constexpr const char* reference_name = "unary.reference.pretend.nchw@cpu";
+
+std::string relu_name(const std::string& library, const std::string& layout = "nchw") {
+  return "unary." + library + ".pretend." + layout + "@cpu";
+}
+
+class ProfilerTest : public testing::Test {
+ protected:
+  ProfilerTest() {
+    options.timing.clock = [this] { return pretence.now_us; };
+    options.lock.clear();
+    const ValueId x = graph.add_input("x", {DataType::f32, shape, Layout::nchw});
+    const NodeId relu = graph.add_node("relu", OpKind::unary, UnaryParams{}, {x});
+    graph.mark_output(graph.node(relu).outputs[0], "y");
+    relu_key = graph.layer(relu).key();
+    add_relu("reference", 400);
+  }
+
+  void add_relu(const std::string& library, double us, Layout layout = Layout::nchw,
+                Behaviour behaviour = Behaviour::right) {
+    registry.add(std::make_unique<StandIn>(stand_in_info(OpKind::unary, library, layout, layout), pretence,
+                                           us, behaviour));
+  }
+  void add_reorders(double us) {
+    for (const auto& [from, to] : {std::pair{Layout::nchw, Layout::nhwc}, {Layout::nhwc, Layout::nchw}}) {
+      registry.add(
+          std::make_unique<StandIn>(stand_in_info(OpKind::reorder, "reference", from, to), pretence, us));
+    }
+  }
+  ProfileReport run() {
+    table = CostTable();
+    pretence.runs.clear();
+    const CandidateSet candidates(graph, registry, {});
+    return profile(candidates, registry, device, store, options, table);
+  }
+  CostKey key(const std::string& primitive) const {
+    return {relu_key,        primitive,     registry.at(primitive).revision(), device.fingerprint(),
+            options.threads, options.pinned};
+  }
+
+  Pretence pretence;
+  PrimitiveRegistry registry;
+  CpuDevice device{Machine{}};
+  CostStore store = CostStore::temporary();
+  ProfileOptions options;
+  CostTable table;
+  Graph graph;
+  std::string relu_key;
+};
+
+TEST_F(ProfilerTest, CostsAreMeasuredOnTheGivenClockAndSaved) {
+  add_relu("fast", 350);
+  const ProfileReport report = run();
+  EXPECT_TRUE(report.complete);
+  EXPECT_EQ(report.candidates, 2u);
+  EXPECT_EQ(report.measured, 2u);
+  EXPECT_TRUE(report.failures.empty());
+  const auto cost = table.find(relu_key, relu_name("fast"));
+  ASSERT_TRUE(cost);
+  EXPECT_DOUBLE_EQ(cost->us, 350);
+  EXPECT_EQ(cost->error, 0);
+  EXPECT_EQ(cost->samples, options.timing.rounds);
+  const auto row = store.find(key(relu_name("fast")));
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->state, CostState::measured);
+  EXPECT_EQ(row->samples_us.size(), static_cast<size_t>(options.timing.rounds));
+}
+
+TEST_F(ProfilerTest, SecondProfileMeasuresNothing) {
+  add_relu("fast", 100);
+  add_relu("slow", 300);
+  add_relu("awful", 5000);
+  add_relu("blocked", 90, Layout::nhwc);
+  add_relu("wrong", 10, Layout::nchw, Behaviour::wrong_at_end);
+  add_reorders(30);
+  const ProfileReport first = run();
+  const std::map<CostTable::Key, Cost> costs = table.costs();
+  const ProfileReport second = run();
+  EXPECT_EQ(second.measured, 0u);
+  EXPECT_EQ(second.from_store, first.measured);
+  EXPECT_EQ(second.failures, first.failures);
+  EXPECT_EQ(table.costs(), costs);
+  EXPECT_TRUE(pretence.runs.empty());
+}
+
+TEST_F(ProfilerTest, WrongPrimitiveIsReportedAndNotTimed) {
+  for (const auto& [library, behaviour, expected] :
+       {std::tuple{"wrong", Behaviour::wrong_at_end, "wrong result"},
+        {"skips", Behaviour::skips_element, "wrong result"},
+        {"fails", Behaviour::fails, "out of luck"},
+        {"refuses", Behaviour::refuses, "refuses after all"},
+        {"overruns", Behaviour::overruns, "past the end"}}) {
+    SCOPED_TRACE(library);
+    add_relu(library, 10, Layout::nchw, behaviour);
+    run();
+    EXPECT_LE(pretence.runs[relu_name(library)], 1);
+    EXPECT_FALSE(table.find(relu_key, relu_name(library)));
+    const std::string why(table.failure(relu_key, relu_name(library)));
+    EXPECT_NE(why.find(expected), std::string::npos) << why;
+    const auto row = store.find(key(relu_name(library)));
+    ASSERT_TRUE(row);
+    EXPECT_EQ(row->state, CostState::failed);
+    EXPECT_EQ(row->why, why);
+  }
+  EXPECT_TRUE(table.find(relu_key, reference_name));
+}
+
+TEST_F(ProfilerTest, PrimitiveThatFailsWhileTimedIsReported) {
+  add_relu("worn", 100, Layout::nchw, Behaviour::breaks_later);
+  const ProfileReport report = run();
+  EXPECT_EQ(table.failure(relu_key, relu_name("worn")), "worn out");
+  EXPECT_FALSE(table.find(relu_key, relu_name("worn")));
+  EXPECT_EQ(report.failures.size(), 1u);
+  EXPECT_EQ(report.measured, 1u);
+}
+
+TEST_F(ProfilerTest, ErrorAboveTheUsersLimitIsRefusedUntilTheLimitRises) {
+  add_relu("inexact", 100, Layout::nchw, Behaviour::inexact);
+  options.max_error = 1e-7;
+  run();
+  EXPECT_NE(table.failure(relu_key, relu_name("inexact")).find("at most"), std::string::npos);
+  options.max_error = 1e-4;
+  const ProfileReport report = run();
+  EXPECT_EQ(report.measured, 1u);
+  ASSERT_TRUE(table.find(relu_key, relu_name("inexact")));
+  EXPECT_GT(table.find(relu_key, relu_name("inexact"))->error, 1e-7);
+  options.max_error = 1e-7;
+  EXPECT_EQ(run().measured, 0u);
+  EXPECT_FALSE(table.find(relu_key, relu_name("inexact")));
+}
+
+TEST_F(ProfilerTest, StartedRowsAreSkippedAndReported) {
+  add_relu("killer", 10);
+  store.mark_started(key(relu_name("killer")));
+  const ProfileReport report = run();
+  EXPECT_EQ(pretence.runs.count(relu_name("killer")), 0u);
+  ASSERT_EQ(report.failures.size(), 1u);
+  EXPECT_NE(report.failures[0].find("killed the process"), std::string::npos) << report.failures[0];
+  EXPECT_TRUE(table.find(relu_key, reference_name));
+  store.forget_failures();
+  EXPECT_EQ(run().measured, 1u);
+  EXPECT_TRUE(table.find(relu_key, relu_name("killer")));
+}
+
+TEST_F(ProfilerTest, CandidateIsStartedBeforeItsFirstRunAndNotAfterwards) {
+  bool was_started = false;
+  options.stop = [&] {
+    // Asked between candidates and rounds: never while one is in the state `started`.
+    for (const CostRow& row : store.rows()) was_started = was_started || row.state == CostState::started;
+    return false;
+  };
+  add_relu("fast", 100);
+  run();
+  EXPECT_FALSE(was_started);
+}
+
+TEST_F(ProfilerTest, SlowerCandidateOfTheSameInterfaceIsDropped) {
+  add_relu("fast", 100);
+  add_relu("slow", 200);
+  const ProfileReport report = run();
+  EXPECT_EQ(table.find(relu_key, relu_name("slow"))->samples, options.timing.drop_after);
+  EXPECT_EQ(table.find(relu_key, relu_name("fast"))->samples, options.timing.rounds);
+  EXPECT_EQ(report.dropped, 2u);  // the reference as well
+}
+
+TEST_F(ProfilerTest, SlowerCandidateOfAnotherInterfaceIsKeptWhileConversionsMayPay) {
+  add_relu("fast", 100);
+  add_relu("blocked", 200, Layout::nhwc);
+  add_reorders(80);
+  run();
+  // In the place of "blocked", "fast" would cost 100 and two conversions of 80.
+  EXPECT_EQ(table.find(relu_key, relu_name("blocked", "nhwc"))->samples, options.timing.rounds);
+}
+
+TEST_F(ProfilerTest, CandidateThatNoConversionCanSaveIsDropped) {
+  add_relu("fast", 100);
+  add_relu("blocked", 200, Layout::nhwc);
+  add_reorders(20);
+  run();
+  EXPECT_EQ(table.find(relu_key, relu_name("blocked", "nhwc"))->samples, options.timing.drop_after);
+}
+
+TEST_F(ProfilerTest, HopelessCandidateRunsOnce) {
+  add_relu("fast", 1000);
+  add_relu("awful", 1e6);
+  run();
+  EXPECT_EQ(pretence.runs[relu_name("awful")], 1);
+  EXPECT_EQ(table.find(relu_key, relu_name("awful"))->samples, 1);
+}
+
+TEST_F(ProfilerTest, DroppedCandidateIsTimedAgainWhenItsRivalIsGone) {
+  add_relu("fast", 100);
+  add_relu("slow", 200);
+  run();
+  store.save({.key = key(relu_name("fast")), .state = CostState::failed, .why = "no longer"});
+  store.save({.key = key(reference_name), .state = CostState::failed, .why = "no longer"});
+  const ProfileReport report = run();
+  EXPECT_EQ(report.measured, 1u);
+  EXPECT_EQ(table.find(relu_key, relu_name("slow"))->samples, options.timing.rounds);
+}
+
+TEST_F(ProfilerTest, StopKeepsWhatWasMeasuredAndTheNextProfileGoesOn) {
+  add_relu("fast", 350);
+  add_reorders(50);
+  add_relu("blocked", 390, Layout::nhwc);
+  int asked = 0;
+  for (int limit = 0;; ++limit) {
+    SCOPED_TRACE(limit);
+    asked = 0;
+    options.stop = [&] { return asked++ >= limit; };
+    const ProfileReport report = run();
+    for (const CostRow& row : store.rows()) EXPECT_NE(row.state, CostState::started);
+    EXPECT_EQ(table.size(), store.rows().size());
+    if (report.complete) break;
+    ASSERT_LT(limit, 1000);
+  }
+  EXPECT_EQ(table.find(relu_key, relu_name("fast"))->samples, options.timing.rounds);
+}
+
+TEST_F(ProfilerTest, StoppedAtOnceItOnlyLooksUp) {
+  add_relu("fast", 350);
+  run();
+  add_relu("new", 300);
+  options.stop = [] { return true; };
+  options.lock = "/nowhere/at/all";
+  const ProfileReport report = run();
+  EXPECT_FALSE(report.complete);
+  EXPECT_TRUE(pretence.runs.empty());
+  EXPECT_TRUE(table.find(relu_key, relu_name("fast")));
+  EXPECT_FALSE(table.find(relu_key, relu_name("new")));
+}
+
+TEST_F(ProfilerTest, BudgetEndsTheProfile) {
+  add_relu("fast", 350);
+  options.seconds = 1e-3;
+  const ProfileReport report = run();
+  EXPECT_FALSE(report.complete);
+  EXPECT_GT(report.measured, 0u);
+  options.seconds = 0;
+  EXPECT_TRUE(run().complete);
+}
+
+TEST_F(ProfilerTest, CostsOfOtherThreadCountsAndRevisionsAreNotUsed) {
+  run();
+  options.threads = 2;
+  EXPECT_EQ(run().measured, 1u);
+  options.pinned = true;
+  EXPECT_EQ(run().measured, 1u);
+  EXPECT_EQ(run().measured, 0u);
+}
+
+TEST_F(ProfilerTest, EmptyLayersCostNothingAndAreNotRun) {
+  Graph empty;
+  const ValueId x = empty.add_input("x", {DataType::f32, {0, 8, 6, 5}, Layout::nchw});
+  const NodeId relu = empty.add_node("relu", OpKind::unary, UnaryParams{}, {x});
+  empty.mark_output(empty.node(relu).outputs[0], "y");
+  const CandidateSet candidates(empty, registry, {});
+  const ProfileReport report = profile(candidates, registry, device, store, options, table);
+  EXPECT_EQ(report.measured, 0u);
+  ASSERT_TRUE(table.find(empty.layer(relu).key(), reference_name));
+  EXPECT_EQ(table.find(empty.layer(relu).key(), reference_name)->us, 0);
+}
+
+TEST_F(ProfilerTest, LayerWithoutReferenceCannotBeChecked) {
+  PrimitiveRegistry lone;
+  lone.add(std::make_unique<StandIn>(stand_in_info(OpKind::unary, "fast", Layout::nchw, Layout::nchw),
+                                     pretence, 100));
+  const CandidateSet candidates(graph, lone, {});
+  const ProfileReport report = profile(candidates, lone, device, store, options, table);
+  ASSERT_EQ(report.failures.size(), 1u);
+  EXPECT_NE(report.failures[0].find("could not be checked"), std::string::npos) << report.failures[0];
+  EXPECT_TRUE(store.rows().empty());
+}
+
+TEST_F(ProfilerTest, ProgressCountsEveryLayerOnce) {
+  add_relu("blocked", 390, Layout::nhwc);
+  add_reorders(50);
+  size_t calls = 0, last = 0;
+  options.progress = [&](size_t done, size_t all, const std::string&) {
+    EXPECT_EQ(done, last + 1);
+    EXPECT_EQ(all, 3u);
+    last = done;
+    ++calls;
+  };
+  const ProfileReport report = run();
+  EXPECT_EQ(calls, 3u);
+  EXPECT_EQ(report.layers, 3u);
+}
+
+}  // namespace
+}  // namespace raceline
