@@ -18,7 +18,7 @@ constexpr size_t most_layers = 100'000;
 constexpr size_t most_choices = 10'000;  // a layer
 constexpr size_t most_slots = 4'096;     // a choice
 constexpr size_t most_pairs = 20'000'000;
-constexpr double most_work = 1e9;
+constexpr double most_work = 2e9;
 
 template <class... Args>
 [[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) {
@@ -194,8 +194,10 @@ class Validator {
     for (size_t index = 0; index < problem_.tensors.size(); ++index) {
       const ProblemTensor& tensor = problem_.tensors[index];
       std::set<int> wanted, hubs, all;
+      size_t most_values = 1;
       for (const Slot& slot : tensor.consumers) {
         pairs += layer_of(tensor.producer).choices.size() * layer_of(slot).choices.size();
+        most_values = std::max(most_values, layer_of(slot).choices.size());
         for (const Choice& choice : layer_of(slot).choices) {
           wanted.insert(choice.inputs[static_cast<size_t>(slot.slot)]);
         }
@@ -215,11 +217,12 @@ class Validator {
             "and {}",
             index, terminals, hubs.size(), ConversionGraph::most_terminals, ConversionGraph::most_hubs);
       }
-      work += one;
+      work += one * static_cast<double>(most_values);
     }
     if (pairs > most_pairs)
       refuse("tensors: {} pairs of choices meet, at most {} are taken", pairs, most_pairs);
-    if (work > most_work) refuse("tensors: too many conversions for one evaluation ({:.2g} steps)", work);
+    if (work > most_work)
+      refuse("tensors: too many conversions to choose from ({:.2g} steps, at most {:.2g})", work, most_work);
   }
 
   const SelectionProblem& problem_;
