@@ -86,11 +86,15 @@ class OnednnConv final : public OnednnPrimitive {
     return check_parameters({params.stride, params.dilation, params.pads_begin, params.pads_end});
   }
 
-  /// Two implementations of oneDNN 2.6 accept a residual and then fail: lowering to GEMM in nhwc reads that
-  /// of a binary post-op at wrong places, and brgconv reads any through a null pointer where a window lies
-  /// wholly in the padding.
+  /// Three implementations of oneDNN 2.6 accept a residual and then fail. Of a binary post-op, lowering to
+  /// GEMM in nhwc reads it at wrong places, and brdgmm_dw where the output is one pixel, which it takes for a
+  /// value for each channel; brgconv reads any through a null pointer where a window lies wholly in the
+  /// padding.
   bool adds_rightly(const LayerDesc& layer, ResidualMode mode) const override {
-    if (offered() == "x64:gemm:jit") return mode != ResidualMode::binary || info().output != Layout::nhwc;
+    const Shape& output = layer.outputs[0].shape;
+    const bool binary = mode == ResidualMode::binary;
+    if (offered() == "x64:gemm:jit") return !binary || info().output != Layout::nhwc;
+    if (offered() == "brdgmm_dw:avx512_core") return !binary || output.elements() != output[1];
     return offered() != "brgconv:avx512_core" || !window_in_padding(layer);
   }
 
