@@ -117,7 +117,6 @@ class PoolKernel final : public Kernel {
   PoolKernel(const LayerDesc& layer, Layout layout)
       : shape_(PoolShape::of(layer)),
         form_(ChannelForm::of(layer.outputs[0].with(layout))),
-        desc_(layer.outputs[0].with(layout)),
         include_pad_(layer.as<PoolParams>().count_include_pad) {}
 
   Status run(const KernelArgs& args) const noexcept override {
@@ -153,7 +152,6 @@ class PoolKernel final : public Kernel {
 
   PoolShape shape_;
   ChannelForm form_;
-  TensorDesc desc_;
   bool include_pad_;
 };
 
