@@ -11,10 +11,10 @@
 #if defined(__clang__)
 #define RACELINE_AVX2_REGION \
   _Pragma("clang attribute push(__attribute__((target(\"avx2,fma\"))), apply_to = function)")
-#define RACELINE_AVX512_REGION                                                                          \
-  _Pragma(                                                                                              \
-      "clang attribute push(__attribute__((target(\"avx2,fma,avx512f,avx512bw,avx512vl,avx512dq\"))), " \
-      "apply_to = function)")
+// avx512bw implies avx512f, and that avx2 and fma.
+#define RACELINE_AVX512_REGION \
+  _Pragma(                     \
+      "clang attribute push(__attribute__((target(\"avx512bw,avx512vl,avx512dq\"))), apply_to = function)")
 #define RACELINE_END_REGION _Pragma("clang attribute pop")
 #else
 #define RACELINE_AVX2_REGION _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma\")")

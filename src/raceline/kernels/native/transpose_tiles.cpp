@@ -84,7 +84,9 @@ RACELINE_END_REGION
 // GCC 12 warns of its own header: the value that a shuffle without mask leaves undefined (GCC bug 105593).
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 RACELINE_AVX512_REGION
 
 void tile_16(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows,

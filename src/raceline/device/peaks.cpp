@@ -1,0 +1,211 @@
+#include "raceline/device/peaks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <span>
+
+#include <omp.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace raceline {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Multiply-adds in registers. Gives a number that depends on all of them, so that none is left out.
+struct FmaLoop {
+  float (*run)(int64_t iterations);
+  double flops_each;  ///< of one iteration
+};
+
+/// Sums a buffer of whole cache lines.
+using ReadLoop = float (*)(const float* data, int64_t count);
+
+// Enough chains of multiply-adds to hide their latency: 4 cycles, two a cycle.
+constexpr int chains = 12;
+
+#if defined(__x86_64__)
+
+__attribute__((target("avx512f"))) float fma_avx512(int64_t iterations) {
+  __m512 sums[chains];
+  for (int i = 0; i < chains; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
+  const __m512 factor = _mm512_set1_ps(0.999f);
+  const __m512 term = _mm512_set1_ps(0.001f);
+  for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 12
+    for (int i = 0; i < chains; ++i) sums[i] = _mm512_fmadd_ps(sums[i], factor, term);
+  }
+  for (int i = 1; i < chains; ++i) sums[0] = _mm512_add_ps(sums[0], sums[i]);
+  float lanes[16];
+  _mm512_storeu_ps(lanes, sums[0]);
+  return lanes[0] + lanes[15];
+}
+
+__attribute__((target("avx2,fma"))) float fma_avx2(int64_t iterations) {
+  __m256 sums[chains];
+  for (int i = 0; i < chains; ++i) sums[i] = _mm256_set1_ps(static_cast<float>(i));
+  const __m256 factor = _mm256_set1_ps(0.999f);
+  const __m256 term = _mm256_set1_ps(0.001f);
+  for (int64_t n = 0; n < iterations; ++n) {
+#pragma GCC unroll 12
+    for (int i = 0; i < chains; ++i) sums[i] = _mm256_fmadd_ps(sums[i], factor, term);
+  }
+  for (int i = 1; i < chains; ++i) sums[0] = _mm256_add_ps(sums[0], sums[i]);
+  float lanes[8];
+  _mm256_storeu_ps(lanes, sums[0]);
+  return lanes[0] + lanes[7];
+}
+
+__attribute__((target("avx512f"))) float read_avx512(const float* data, int64_t count) {
+  __m512 sums[8];
+  for (int i = 0; i < 8; ++i) sums[i] = _mm512_setzero_ps();
+  for (int64_t at = 0; at + 128 <= count; at += 128) {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) sums[i] = _mm512_add_ps(sums[i], _mm512_load_ps(data + at + 16 * i));
+  }
+  for (int i = 1; i < 8; ++i) sums[0] = _mm512_add_ps(sums[0], sums[i]);
+  float lanes[16];
+  _mm512_storeu_ps(lanes, sums[0]);
+  return lanes[0] + lanes[15];
+}
+
+__attribute__((target("avx2"))) float read_avx2(const float* data, int64_t count) {
+  __m256 sums[8];
+  for (int i = 0; i < 8; ++i) sums[i] = _mm256_setzero_ps();
+  for (int64_t at = 0; at + 64 <= count; at += 64) {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) sums[i] = _mm256_add_ps(sums[i], _mm256_load_ps(data + at + 8 * i));
+  }
+  for (int i = 1; i < 8; ++i) sums[0] = _mm256_add_ps(sums[0], sums[i]);
+  float lanes[8];
+  _mm256_storeu_ps(lanes, sums[0]);
+  return lanes[0] + lanes[7];
+}
+
+#endif
+
+/// For processors without the above: loops that the compiler vectorises for its baseline.
+float fma_plain(int64_t iterations) {
+  constexpr int lanes = 4 * chains;
+  float sums[lanes];
+  for (int i = 0; i < lanes; ++i) sums[i] = static_cast<float>(i);
+  for (int64_t n = 0; n < iterations; ++n) {
+    for (int i = 0; i < lanes; ++i) sums[i] = sums[i] * 0.999f + 0.001f;
+  }
+  float sum = 0;
+  for (int i = 0; i < lanes; ++i) sum += sums[i];
+  return sum;
+}
+
+float read_plain(const float* data, int64_t count) {
+  float sums[32] = {};
+  for (int64_t at = 0; at + 32 <= count; at += 32) {
+    for (int i = 0; i < 32; ++i) sums[i] += data[at + i];
+  }
+  float sum = 0;
+  for (const float part : sums) sum += part;
+  return sum;
+}
+
+FmaLoop choose_fma(const Machine& machine) {
+#if defined(__x86_64__)
+  if (machine.has("avx512f")) return {fma_avx512, 2.0 * 16 * chains};
+  if (machine.has("avx2") && machine.has("fma")) return {fma_avx2, 2.0 * 8 * chains};
+#endif
+  (void)machine;
+  return {fma_plain, 2.0 * 4 * chains};
+}
+
+ReadLoop choose_read(const Machine& machine) {
+#if defined(__x86_64__)
+  if (machine.has("avx512f")) return read_avx512;
+  if (machine.has("avx2")) return read_avx2;
+#endif
+  (void)machine;
+  return read_plain;
+}
+
+/// The best rate, per second, of `repeats` runs that do `amount` each.
+template <class Body>
+double best_rate(int repeats, double amount, const Body& body) {
+  double best = 0;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    const auto start = Clock::now();
+    volatile float keep = body();
+    (void)keep;
+    best = std::max(best, amount / std::max(seconds_since(start), 1e-9));
+  }
+  return best;
+}
+
+/// GFLOP/s of one thread, or of several at once.
+double fma_gflops(const FmaLoop& loop, int threads) {
+  constexpr int64_t iterations = 400'000;
+  const double flops = loop.flops_each * static_cast<double>(iterations) * threads;
+  return 1e-9 * best_rate(100, flops, [&] {
+           if (threads == 1) return loop.run(iterations);
+           float sum = 0;
+#pragma omp parallel num_threads(threads) reduction(+ : sum)
+           sum += loop.run(iterations);
+           return sum;
+         });
+}
+
+/// GB/s of reading the first `bytes` of the buffer again and again.
+double read_gbs(ReadLoop loop, std::span<const float> buffer, int64_t bytes) {
+  const int64_t count = std::min<int64_t>(bytes / 4, static_cast<int64_t>(buffer.size())) / 128 * 128;
+  if (count == 0) return 0;
+  // At least 8 MB each time, so that the clock's own cost is not seen.
+  const int64_t passes = std::max<int64_t>(1, (int64_t{8} << 20) / (count * 4));
+  const double amount = static_cast<double>(count * 4 * passes);
+  const int repeats = static_cast<int>(std::clamp(1.5e9 / amount, 4.0, 60.0));
+  return 1e-9 * best_rate(repeats, amount, [&] {
+           float sum = 0;
+           for (int64_t pass = 0; pass < passes; ++pass) sum += loop(buffer.data(), count);
+           return sum;
+         });
+}
+
+struct Free {
+  void operator()(float* memory) const { std::free(memory); }
+};
+
+}  // namespace
+
+Peaks measure_peaks(const Machine& machine, int threads) {
+  Peaks peaks;
+  const FmaLoop fma = choose_fma(machine);
+  peaks.fma_gflops_one_core = fma_gflops(fma, 1);
+  peaks.fma_gflops_all = threads > 1 ? fma_gflops(fma, threads) : peaks.fma_gflops_one_core;
+
+  // Memory: what no cache holds, but never more than a part of what the machine has.
+  const int64_t cached = std::max(machine.l2_bytes, machine.l3_bytes);
+  const int64_t wanted = std::clamp<int64_t>(4 * cached, int64_t{64} << 20, int64_t{512} << 20);
+  const int64_t bytes = std::min(wanted, machine.ram_bytes > 0 ? machine.ram_bytes / 8 : wanted) / 512 * 512;
+  const std::unique_ptr<float, Free> memory(
+      static_cast<float*>(std::aligned_alloc(64, static_cast<size_t>(bytes))));
+  if (memory == nullptr) return peaks;
+  const std::span<float> buffer(memory.get(), static_cast<size_t>(bytes / 4));
+  std::fill(buffer.begin(), buffer.end(), 1.0f);
+  const ReadLoop read = choose_read(machine);
+  peaks.l2_gbs = read_gbs(read, buffer, machine.l2_bytes / 2);
+  // Several times the second level, so that it holds none of what comes next.
+  if (machine.l3_bytes > 2 * machine.l2_bytes) {
+    peaks.l3_gbs = read_gbs(read, buffer, std::min(machine.l3_bytes / 2, 8 * machine.l2_bytes));
+  }
+  // Read over and over in one direction, even little more than a cache holds is never found in it.
+  if (bytes >= cached + cached / 4) peaks.ram_gbs = read_gbs(read, buffer, bytes);
+  return peaks;
+}
+
+}  // namespace raceline

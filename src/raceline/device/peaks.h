@@ -1,0 +1,21 @@
+// What the CPU can do at best, measured in about a second: the yardstick beside every layer's GFLOP/s and
+// GB/s.
+#pragma once
+#include "raceline/device/machine.h"
+
+namespace raceline {
+
+struct Peaks {
+  double fma_gflops_one_core =
+      0;                      ///< f32 multiply-adds, two operations each, in the widest vectors there are
+  double fma_gflops_all = 0;  ///< the same on all the threads asked for, at once
+  double l2_gbs = 0, l3_gbs = 0, ram_gbs = 0;  ///< reading by one thread, 10^9 bytes a second; 0 where there
+                                               ///< is no such cache, or no memory to measure it with
+};
+
+/// Runs small loops: multiply-adds in registers, then sums over buffers that fit the second-level cache, the
+/// third only, and neither. The best of several repetitions, since all else that runs on the machine only
+/// slows them.
+Peaks measure_peaks(const Machine& machine, int threads);
+
+}  // namespace raceline
