@@ -1,0 +1,272 @@
+#include "raceline/model/graph_import.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/base/text.h"
+#include "raceline/model/bind.h"
+#include "raceline/model/node_import.h"
+#include "raceline/model/op_table.h"
+#include "raceline/model/tensor_proto.h"
+
+namespace raceline {
+namespace {
+
+constexpr int the_model = -1;
+/// Enough to see what is wrong with a model.
+constexpr size_t most_lines = 1000;
+
+bool aligned_for(const std::byte* data, DataType type) {
+  return reinterpret_cast<uintptr_t>(data) % size_of(type) == 0;
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+}  // namespace
+
+bool is_standard_domain(std::string_view domain) {
+  return domain.empty() || domain == "ai.onnx";
+}
+
+int64_t standard_opset(const onnx::ModelProto& model) {
+  std::set<int64_t> versions;
+  for (const onnx::OperatorSetIdProto& import : model.opset_import()) {
+    if (is_standard_domain(import.domain())) versions.insert(import.version());
+  }
+  if (versions.size() > 1) {
+    throw ParseError(fmt::format("it imports the standard operators in two versions, {} and {}",
+                                 *versions.begin(), *versions.rbegin()));
+  }
+  if (!versions.empty()) return *versions.begin();
+  // Files older than IR version 3 have no opset_import and mean version 1.
+  constexpr int64_t first_ir_with_opsets = 3;
+  if (model.ir_version() < first_ir_with_opsets || model.opset_import().empty()) return 1;
+  throw ParseError("it does not import the standard operators");
+}
+
+std::string describe(const onnx::GraphProto& graph, int index) {
+  const onnx::NodeProto& node = graph.node(index);
+  return node.name().empty() ? fmt::format("node {} ({})", index, node.op_type())
+                             : fmt::format("node '{}' ({})", node.name(), node.op_type());
+}
+
+GraphImport::GraphImport(const OnnxFile& file, const Evaluator& evaluate)
+    : file_(file),
+      source_(file.model().graph()),
+      opset_(standard_opset(file.model())),
+      mapping_(file.map_again()),
+      known_(graph_, evaluate),
+      refused_nodes_(static_cast<size_t>(source_.node_size())) {}
+
+Graph GraphImport::run(std::span<const OnnxInput> inputs, const Bindings& bindings,
+                       const std::vector<std::string>& shape_arguments) {
+  collect_names();
+  check_nodes();
+  try {
+    add_inputs(inputs, bindings, shape_arguments);
+  } catch (const GraphError&) {
+    if (!refusals_.empty()) throw_refused();
+    throw;
+  }
+  for (int index = 0; index < source_.node_size(); ++index) {
+    if (refused_nodes_[static_cast<size_t>(index)]) {
+      poison(source_.node(index));
+    } else {
+      add_node(index);
+    }
+  }
+  if (!refusals_.empty()) throw_refused();
+  if (source_.output_size() == 0) throw GraphError("the model has no outputs");
+  for (const onnx::ValueInfoProto& output : source_.output())
+    graph_.mark_output(find(output.name()), output.name());
+  graph_.keep(std::move(mapping_));
+  return std::move(graph_);
+}
+
+void GraphImport::collect_names() {
+  for (int index = 0; index < source_.initializer_size(); ++index) {
+    const std::string& name = source_.initializer(index).name();
+    reserved_.insert(name);
+    if (!initializers_.emplace(name, index).second) {
+      throw GraphError(fmt::format("two initializers of the model are named '{}'", name));
+    }
+  }
+  for (const onnx::ValueInfoProto& input : source_.input()) reserved_.insert(input.name());
+  for (const onnx::NodeProto& node : source_.node()) {
+    reserved_.insert(node.name());
+    reserved_.insert(node.output().begin(), node.output().end());
+    used_.insert(node.input().begin(), node.input().end());
+  }
+  for (const onnx::ValueInfoProto& output : source_.output()) used_.insert(output.name());
+}
+
+/// All that can be said without shapes: ops, opsets and attributes that are not known.
+void GraphImport::check_nodes() {
+  for (const onnx::ValueInfoProto& input : source_.input()) {
+    if (initializers_.contains(input.name())) continue;
+    if (!input.type().has_tensor_type()) {
+      refuse(the_model, {}, fmt::format("input '{}': it is no tensor", input.name()));
+      continue;
+    }
+    try {
+      data_type_from_onnx(input.type().tensor_type().elem_type(), fmt::format("input '{}'", input.name()));
+    } catch (const UnsupportedError& error) {
+      refuse(the_model, {}, error.what());
+    }
+  }
+  for (const onnx::SparseTensorProto& sparse : source_.sparse_initializer()) {
+    refuse(the_model, {}, fmt::format("initializer '{}': it is sparse", sparse.values().name()));
+  }
+  for (int index = 0; index < source_.node_size(); ++index) {
+    const onnx::NodeProto& node = source_.node(index);
+    if (!is_standard_domain(node.domain())) {
+      refuse(index, {}, fmt::format("ops of domain '{}' are not known", node.domain()));
+      continue;
+    }
+    const OnnxOp* op = find_onnx_op(node.op_type(), opset_);
+    if (op == nullptr) {
+      refuse(index, {}, why_unknown(node.op_type(), opset_));
+      continue;
+    }
+    const auto known = words(op->attributes);
+    for (const onnx::AttributeProto& attribute : node.attribute()) {
+      if (!attribute.ref_attr_name().empty()) {
+        refuse(index, attribute.name(), "it refers to an attribute of a function");
+      } else if (std::find(known.begin(), known.end(), attribute.name()) == known.end()) {
+        refuse(index, attribute.name(), "the attribute is not known");
+      }
+    }
+  }
+}
+
+void GraphImport::add_inputs(std::span<const OnnxInput> inputs, const Bindings& bindings,
+                             const std::vector<std::string>& shape_arguments) {
+  const std::vector<Shape> shapes = bind_shapes(inputs, bindings, shape_arguments);
+  for (size_t index = 0; index < inputs.size(); ++index) {
+    const OnnxInput& input = inputs[index];
+    const auto value = bindings.values.find(input.name);
+    if (value == bindings.values.end()) {
+      define(input.name, graph_.add_input(input.name, {input.type, shapes[index]}));
+    } else {
+      define(input.name, graph_.add_constant(input.name, with_layout(value->second, Layout::nchw)));
+    }
+  }
+}
+
+void GraphImport::add_node(int index) {
+  const onnx::NodeProto& node = source_.node(index);
+  std::string name = node.name();
+  if (name.empty()) name = fresh(lower(node.op_type()));
+  if (graph_.find_node(name) != absent) name = fresh(name);
+  try {
+    const OnnxOp& op = *find_onnx_op(node.op_type(), opset_);
+    NodeImport import(*this, node, op, opset_, std::move(name));
+    op.import(import);
+  } catch (const Poisoned&) {
+    poison(node);
+  } catch (const Refused& refused) {
+    refuse(index, refused.attribute, refused.why);
+    poison(node);
+  } catch (const UnsupportedError& error) {
+    refuse(index, {}, error.what());
+    poison(node);
+  } catch (const GraphError& error) {
+    const bool named = starts_with(error.what(), "node '");
+    if (refusals_.empty()) {
+      throw GraphError(named ? error.what() : fmt::format("{}: {}", describe(source_, index), error.what()));
+    }
+    poison(node);  // what was refused before may be the cause
+  }
+}
+
+ValueId GraphImport::find(const std::string& name) {
+  if (const auto found = values_.find(name); found != values_.end()) {
+    if (found->second == poisoned) throw Poisoned{};
+    return found->second;
+  }
+  const auto initializer = initializers_.find(name);
+  if (initializer == initializers_.end()) {
+    throw GraphError(fmt::format("'{}' is used, but no input, initializer or earlier node gives it", name));
+  }
+  const ValueId value = add_constant(name, source_.initializer(initializer->second));
+  values_.emplace(name, value);
+  return value;
+}
+
+void GraphImport::define(const std::string& name, ValueId value) {
+  if (name.empty()) return;
+  if (initializers_.contains(name) || !values_.emplace(name, value).second) {
+    throw GraphError(fmt::format("'{}' is defined twice", name));
+  }
+}
+
+std::string GraphImport::fresh(const std::string& stem) {
+  // One counter for each stem: a model of many unnamed nodes must not cost their square.
+  std::string name = stem;
+  while (reserved_.contains(name) || graph_.find_value(name) != absent || graph_.find_node(name) != absent) {
+    name = fmt::format("{}_{}", stem, ++suffixes_[stem]);
+  }
+  return name;
+}
+
+ValueId GraphImport::add_constant(std::string name, const onnx::TensorProto& tensor) {
+  const std::string what = fmt::format("constant '{}'", name);
+  const auto raw = file_.left_in_file(tensor);
+  if (raw && tensor.data_location() != onnx::TensorProto::EXTERNAL) {
+    const TensorDesc desc = desc_of(tensor, what);
+    const auto bytes =
+        mapping_.bytes().subspan(static_cast<size_t>(raw->data() - file_.bytes().data()), raw->size());
+    if (aligned_for(bytes.data(), desc.type) && holds(desc, bytes)) {
+      return graph_.add_constant_view(std::move(name), desc, bytes);
+    }
+  }
+  return graph_.add_constant(std::move(name), to_tensor(tensor, what, raw));
+}
+
+Tensor GraphImport::copy(const onnx::TensorProto& tensor, std::string_view what) const {
+  return to_tensor(tensor, what, file_.left_in_file(tensor));
+}
+
+void GraphImport::poison(const onnx::NodeProto& node) {
+  for (const std::string& output : node.output()) {
+    if (!output.empty()) values_[output] = poisoned;
+  }
+}
+
+void GraphImport::refuse(int node, std::string_view attribute, std::string_view why) {
+  if (node >= 0) refused_nodes_[static_cast<size_t>(node)] = true;
+  std::string line(why);
+  if (node >= 0) {
+    line = fmt::format("{}, opset {}{}: {}", describe(source_, node), opset_,
+                       attribute.empty() ? "" : fmt::format(", attribute '{}'", attribute), why);
+  }
+  refusals_[node].push_back(std::move(line));
+}
+
+void GraphImport::throw_refused() const {
+  std::vector<std::string> lines;
+  size_t more = 0;
+  for (const auto& [node, reasons] : refusals_) {
+    for (const std::string& line : reasons) {
+      if (lines.size() < most_lines) {
+        lines.push_back("  " + line);
+      } else {
+        ++more;
+      }
+    }
+  }
+  if (more > 0) lines.push_back(fmt::format("  and {} more", more));
+  throw UnsupportedError(fmt::format("'{}' cannot be done:\n{}", file_.path().string(), join(lines, "\n")));
+}
+
+}  // namespace raceline

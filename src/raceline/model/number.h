@@ -1,0 +1,14 @@
+// Single elements of any type as numbers. Private to this room.
+#pragma once
+#include <optional>
+
+#include "raceline/tensor/tensor.h"
+
+namespace raceline {
+
+/// The first element of a tensor of at least one; absent where a double cannot hold it exactly.
+std::optional<double> first_element(const TensorView& tensor);
+/// A tensor whose elements are all `value`, which must be in the type's range.
+Tensor filled(DataType type, const Shape& shape, double value);
+
+}  // namespace raceline

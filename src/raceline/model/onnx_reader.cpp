@@ -1,0 +1,125 @@
+#include "raceline/model/onnx_reader.h"
+
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/model/graph_import.h"
+#include "raceline/model/onnx_file.h"
+#include "raceline/model/op_table.h"
+#include "raceline/model/tensor_proto.h"
+
+namespace raceline {
+namespace {
+
+std::string dim_text(const onnx::TensorShapeProto::Dimension& dim) {
+  if (dim.has_dim_value() && dim.dim_value() >= 0) return fmt::format("{}", dim.dim_value());
+  return dim.dim_param().empty() ? "?" : dim.dim_param();
+}
+
+/// Inputs that are tensors of a type that we have; build() lists the others.
+std::vector<OnnxInput> read_inputs(const onnx::GraphProto& graph) {
+  std::unordered_set<std::string> initializers;
+  for (const onnx::TensorProto& tensor : graph.initializer()) initializers.insert(tensor.name());
+  std::vector<OnnxInput> inputs;
+  for (const onnx::ValueInfoProto& info : graph.input()) {
+    if (initializers.contains(info.name()) || !info.type().has_tensor_type()) continue;
+    const onnx::TypeProto::Tensor& type = info.type().tensor_type();
+    OnnxInput input;
+    input.name = info.name();
+    try {
+      input.type = data_type_from_onnx(type.elem_type(), "input");
+    } catch (const UnsupportedError&) {
+      continue;
+    }
+    input.ranked = type.has_shape();
+    for (const auto& dim : type.shape().dim()) input.dims.push_back(dim_text(dim));
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+/// Walks backwards from the operands that must be known; Shape and Size need no value.
+std::unordered_set<std::string> needed_values(const onnx::GraphProto& graph, int64_t opset) {
+  std::unordered_set<std::string> needed;
+  for (int index = graph.node_size() - 1; index >= 0; --index) {
+    const onnx::NodeProto& node = graph.node(index);
+    const OnnxOp* op = is_standard_domain(node.domain()) ? find_onnx_op(node.op_type(), opset) : nullptr;
+    if (op == nullptr || op->name == "Shape" || op->name == "Size") continue;
+    bool whole = false;
+    for (const std::string& output : node.output()) whole = whole || needed.contains(output);
+    for (int operand = 0; operand < node.input_size(); ++operand) {
+      const bool listed = operand < 32 && (op->values >> operand & 1) != 0;
+      if ((whole || listed) && !node.input(operand).empty()) needed.insert(node.input(operand));
+    }
+  }
+  return needed;
+}
+
+}  // namespace
+
+struct OnnxModel::State {
+  explicit State(const std::filesystem::path& path) : file(path) {}
+  OnnxFile file;
+  int64_t opset = 0;
+  std::vector<OnnxInput> inputs;
+  std::vector<std::string> shape_arguments;
+};
+
+OnnxModel::OnnxModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+OnnxModel::~OnnxModel() = default;
+OnnxModel::OnnxModel(OnnxModel&&) noexcept = default;
+OnnxModel& OnnxModel::operator=(OnnxModel&&) noexcept = default;
+
+OnnxModel OnnxModel::load(const std::filesystem::path& path) {
+  auto state = std::make_unique<State>(path);
+  try {
+    state->opset = standard_opset(state->file.model());
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", path.string(), error.what()));
+  }
+  const onnx::GraphProto& graph = state->file.model().graph();
+  state->inputs = read_inputs(graph);
+  const auto needed = needed_values(graph, state->opset);
+  for (const OnnxInput& input : state->inputs) {
+    if (needed.contains(input.name)) state->shape_arguments.push_back(input.name);
+  }
+  return OnnxModel(std::move(state));
+}
+
+std::span<const OnnxInput> OnnxModel::inputs() const {
+  return state_->inputs;
+}
+
+std::vector<std::string> OnnxModel::outputs() const {
+  std::vector<std::string> names;
+  for (const onnx::ValueInfoProto& output : state_->file.model().graph().output())
+    names.push_back(output.name());
+  return names;
+}
+
+int64_t OnnxModel::opset() const {
+  return state_->opset;
+}
+
+std::string OnnxModel::name() const {
+  return state_->file.model().graph().name();
+}
+
+std::vector<std::string> OnnxModel::shape_arguments() const {
+  return state_->shape_arguments;
+}
+
+Graph OnnxModel::build(const Bindings& bindings, const Evaluator& evaluate) {
+  try {
+    GraphImport import(state_->file, evaluate);
+    return import.run(state_->inputs, bindings, state_->shape_arguments);
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", state_->file.path().string(), error.what()));
+  }
+}
+
+}  // namespace raceline

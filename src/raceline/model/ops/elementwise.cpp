@@ -1,0 +1,237 @@
+// Functions of one, two and many tensors, element by element.
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "raceline/model/node_import.h"
+#include "raceline/model/number.h"
+#include "raceline/model/ops/import_functions.h"
+
+namespace raceline {
+namespace {
+
+void result_binary(NodeImport& node, BinaryKind kind, ValueId a, ValueId b) {
+  node.result(OpKind::binary, BinaryParams{kind}, {a, b});
+}
+
+/// alpha and beta of a kind: the names of its attributes and their defaults.
+struct UnaryAttributes {
+  UnaryKind kind;
+  std::string_view alpha;
+  float alpha_default;
+  std::string_view beta;
+  float beta_default;
+};
+
+constexpr UnaryAttributes unary_attributes[] = {
+    {UnaryKind::leaky_relu, "alpha", 0.01f, {}, 0},
+    {UnaryKind::elu, "alpha", 1.0f, {}, 0},
+    {UnaryKind::hard_sigmoid, "alpha", 0.2f, "beta", 0.5f},
+    {UnaryKind::selu, "alpha", 1.67326319217681884765625f, "gamma", 1.05070102214813232421875f},
+};
+
+/// Before opset 6 the defaults were given with fewer digits.
+constexpr UnaryAttributes first_selu = {UnaryKind::selu, "alpha", 1.6732f, "gamma", 1.0507f};
+
+/// The range of a type whose numbers float holds exactly; absent for the others.
+struct Range {
+  float lowest, highest;
+};
+
+std::optional<Range> range_in_float(DataType type) {
+  const auto of = [](auto zero) {
+    using T = decltype(zero);
+    return Range{static_cast<float>(std::numeric_limits<T>::lowest()),
+                 static_cast<float>(std::numeric_limits<T>::max())};
+  };
+  switch (type) {
+    case DataType::f32:
+    case DataType::f16:
+    case DataType::bf16:
+      return of(float{});
+    case DataType::i8:
+      return of(int8_t{});
+    case DataType::u8:
+      return of(uint8_t{});
+    case DataType::i16:
+      return of(int16_t{});
+    case DataType::u16:
+      return of(uint16_t{});
+    default:
+      return std::nullopt;
+  }
+}
+
+/// A limit of Clip: an operand, or a number.
+struct Limit {
+  ValueId operand = absent;
+  std::optional<double> number;
+  bool given() const { return operand != absent || number.has_value(); }
+};
+
+Limit limit_operand(const NodeImport& node, size_t index) {
+  Limit limit;
+  if (!node.has(index)) return limit;
+  limit.operand = node.operand(index);
+  if (node.shape(limit.operand).elements() != 1) {
+    node.fail(
+        fmt::format("limit {} is {}; a single element wanted", index, node.desc(limit.operand).to_string()));
+  }
+  if (node.known(limit.operand)) limit.number = first_element(node.value(index));
+  return limit;
+}
+
+/// The limit as a scalar of x's type.
+ValueId scalar_limit(NodeImport& node, ValueId x, const Limit& limit) {
+  if (limit.operand == absent) return node.scalar_constant("limit", node.desc(x).type, *limit.number);
+  return node.shape(limit.operand).rank() == 0 ? limit.operand : node.reshape("limit", limit.operand, {});
+}
+
+}  // namespace
+
+void import_unary(NodeImport& node) {
+  UnaryParams params{static_cast<UnaryKind>(node.kind())};
+  for (const UnaryAttributes& row : unary_attributes) {
+    if (row.kind != params.kind) continue;
+    constexpr int64_t first_exact_selu = 6;
+    const UnaryAttributes& used =
+        row.kind == UnaryKind::selu && node.opset() < first_exact_selu ? first_selu : row;
+    params.alpha = node.attribute(used.alpha, used.alpha_default);
+    if (!used.beta.empty()) params.beta = node.attribute(used.beta, used.beta_default);
+  }
+  node.result(OpKind::unary, params, {node.operand(0)});
+}
+
+void import_binary(NodeImport& node) {
+  result_binary(node, static_cast<BinaryKind>(node.kind()), node.operand(0), node.operand(1));
+}
+
+void import_legacy_binary(NodeImport& node) {
+  const bool broadcast = node.attribute("broadcast", int64_t{0}) != 0;
+  const bool aligned = broadcast && node.has_attribute("axis");
+  const int64_t stated = node.attribute("axis", int64_t{0});
+  const ValueId a = node.operand(0);
+  ValueId b = node.operand(1);
+  const Shape shape_a = node.shape(a);
+  const Shape shape_b = node.shape(b);
+  if (!broadcast && shape_a != shape_b) {
+    node.fail(fmt::format("operands {} and {} differ and attribute 'broadcast' is not set",
+                          shape_a.to_string(), shape_b.to_string()));
+  }
+  // The second operand lies along the axes of the first from `axis` on; NumPy's rules align the last ones.
+  if (aligned) {
+    const int64_t axis = node.axis(stated, shape_a.rank(), true);
+    const int64_t behind = shape_a.rank() - axis - shape_b.rank();
+    if (behind < 0) {
+      node.fail(fmt::format("operand {} does not fit into {} from axis {} on", shape_b.to_string(),
+                            shape_a.to_string(), axis));
+    }
+    std::vector<int64_t> dims(shape_b.dims().begin(), shape_b.dims().end());
+    dims.insert(dims.end(), static_cast<size_t>(behind), 1);
+    if (behind > 0) b = node.reshape("aligned", b, dims);
+  }
+  result_binary(node, static_cast<BinaryKind>(node.kind()), a, b);
+}
+
+void import_pow(NodeImport& node) {
+  const ValueId base = node.operand(0);
+  const ValueId exponent = node.operand(1);
+  const DataType type = node.desc(base).type;
+  const DataType other = node.desc(exponent).type;
+  if (type == other) return result_binary(node, BinaryKind::pow, base, exponent);
+  // The result has the base's type; it is computed in whichever of the two is a float.
+  const DataType inner = is_float(other) && !is_float(type) ? other : type;
+  const auto in_inner = [&](std::string_view label, ValueId value) {
+    return node.desc(value).type == inner ? value : node.add(label, OpKind::cast, CastParams{inner}, {value});
+  };
+  const ValueId a = in_inner("base", base);
+  const ValueId b = in_inner("exponent", exponent);
+  if (inner == type) return result_binary(node, BinaryKind::pow, a, b);
+  const ValueId power = node.add_main(OpKind::binary, BinaryParams{BinaryKind::pow}, {a, b});
+  node.result(OpKind::cast, CastParams{type}, {power}, "cast");
+}
+
+void import_prelu(NodeImport& node) {
+  const ValueId x = node.operand(0);
+  ValueId slope = node.operand(1);
+  const Shape shape = node.shape(x);
+  const Shape slopes = node.shape(slope);
+  // Before opset 7 the slope was one number or one for each channel.
+  constexpr int64_t first_with_broadcasting = 7;
+  if (node.opset() < first_with_broadcasting && slopes.elements() > 1) {
+    if (shape.rank() < 2 || slopes.elements() != shape[1]) {
+      node.fail(fmt::format("the slope is {}; one number or one a channel of {} wanted", slopes.to_string(),
+                            shape.to_string()));
+    }
+    std::vector<int64_t> dims(static_cast<size_t>(shape.rank() - 1), 1);
+    dims[0] = shape[1];
+    slope = node.reshape("slope", slope, dims);
+  }
+  result_binary(node, BinaryKind::prelu, x, slope);
+}
+
+void import_chain(NodeImport& node) {
+  const auto kind = static_cast<BinaryKind>(node.kind());
+  ValueId sum = node.operand(0);
+  if (node.operands() == 1) return node.result(OpKind::identity, NoParams{}, {sum});
+  for (size_t index = 1; index + 1 < node.operands(); ++index) {
+    sum = node.binary(std::to_string(index), kind, sum, node.operand(index));
+  }
+  result_binary(node, kind, sum, node.operand(node.operands() - 1));
+}
+
+void import_mean(NodeImport& node) {
+  ValueId sum = node.operand(0);
+  if (node.operands() == 1) return node.result(OpKind::identity, NoParams{}, {sum});
+  for (size_t index = 1; index < node.operands(); ++index) {
+    sum = node.binary(std::to_string(index), BinaryKind::add, sum, node.operand(index));
+  }
+  const auto count = static_cast<double>(node.operands());
+  result_binary(node, BinaryKind::div, sum, node.scalar_constant("count", node.desc(sum).type, count));
+}
+
+void import_clip(NodeImport& node) {
+  Limit low;
+  Limit high;
+  constexpr int64_t first_with_operands = 11;
+  if (node.opset() < first_with_operands) {
+    constexpr float most = std::numeric_limits<float>::max();
+    if (const float number = node.attribute("min", -most); number != -most) low.number = number;
+    if (const float number = node.attribute("max", most); number != most) high.number = number;
+  }
+  const ValueId x = node.operand(0);
+  if (node.opset() >= first_with_operands) {
+    low = limit_operand(node, 1);
+    high = limit_operand(node, 2);
+  }
+  if (!low.given() && !high.given()) return node.result(OpKind::identity, NoParams{}, {x});
+  const auto range = range_in_float(node.desc(x).type);
+  const bool numbers = (!low.given() || low.number) && (!high.given() || high.number);
+  if (range && numbers) {
+    const float alpha = low.number ? static_cast<float>(*low.number) : range->lowest;
+    const float beta = high.number ? static_cast<float>(*high.number) : range->highest;
+    return node.result(OpKind::unary, UnaryParams{UnaryKind::clip, alpha, beta}, {x});
+  }
+  // Limits that are computed, or that float does not hold: two comparisons.
+  if (!high.given()) return result_binary(node, BinaryKind::max, x, scalar_limit(node, x, low));
+  const ValueId y = low.given() ? node.binary("min", BinaryKind::max, x, scalar_limit(node, x, low)) : x;
+  result_binary(node, BinaryKind::min, y, scalar_limit(node, x, high));
+}
+
+void import_where(NodeImport& node) {
+  const ValueId condition = node.operand(0);
+  const ValueId chosen = node.operand(1);
+  const ValueId otherwise = node.operand(2);
+  const DataType type = node.desc(chosen).type;
+  if (is_float(type) || type == DataType::boolean) {
+    node.refuse(fmt::format("choice among {}; integers are supported", to_string(type)));
+  }
+  // otherwise + condition * (chosen - otherwise): exact for integers, which wrap around.
+  const ValueId weight = node.add("weight", OpKind::cast, CastParams{type}, {condition});
+  const ValueId difference = node.binary("difference", BinaryKind::sub, chosen, otherwise);
+  const ValueId step = node.binary("step", BinaryKind::mul, weight, difference);
+  result_binary(node, BinaryKind::add, otherwise, step);
+}
+
+}  // namespace raceline

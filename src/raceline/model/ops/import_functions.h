@@ -1,0 +1,84 @@
+// The functions behind the op table: each puts internal nodes in the place of one ONNX node. Private to this
+// room.
+#pragma once
+
+namespace raceline {
+
+class NodeImport;
+
+// conv.cpp
+void import_conv(NodeImport& node);
+void import_conv_transpose(NodeImport& node);
+
+// pool.cpp
+void import_max_pool(NodeImport& node);
+void import_average_pool(NodeImport& node);
+void import_global_pool(NodeImport& node);  ///< kind: OpKind
+
+// matmul.cpp
+void import_gemm(NodeImport& node);
+void import_matmul(NodeImport& node);
+
+// norm.cpp
+void import_batch_norm(NodeImport& node);
+void import_lrn(NodeImport& node);
+void import_softmax(NodeImport& node);          ///< kind: 1 for the logarithm
+void import_coerced_softmax(NodeImport& node);  ///< before opset 13: over all axes from one on
+void import_instance_norm(NodeImport& node);
+void import_group_norm(NodeImport& node);
+void import_layer_norm(NodeImport& node);
+
+// elementwise.cpp
+void import_unary(NodeImport& node);          ///< kind: UnaryKind
+void import_binary(NodeImport& node);         ///< kind: BinaryKind
+void import_legacy_binary(NodeImport& node);  ///< before opset 7: with attributes broadcast and axis
+void import_pow(NodeImport& node);
+void import_prelu(NodeImport& node);
+void import_chain(NodeImport& node);  ///< kind: BinaryKind; any number of operands
+void import_mean(NodeImport& node);
+void import_clip(NodeImport& node);
+void import_where(NodeImport& node);
+
+// activations.cpp: activations that are several internal nodes
+void import_gelu(NodeImport& node);
+void import_mish(NodeImport& node);
+void import_swish(NodeImport& node);
+void import_celu(NodeImport& node);
+
+// shape.cpp
+void import_reshape(NodeImport& node);
+void import_flatten(NodeImport& node);
+void import_squeeze(NodeImport& node);
+void import_unsqueeze(NodeImport& node);
+void import_transpose(NodeImport& node);
+void import_expand(NodeImport& node);
+void import_tile(NodeImport& node);
+void import_shape(NodeImport& node);
+void import_size(NodeImport& node);
+void import_depth_to_space(NodeImport& node);
+void import_space_to_depth(NodeImport& node);
+
+// part.cpp: parts of tensors put together and taken apart
+void import_concat(NodeImport& node);
+void import_slice(NodeImport& node);
+void import_split(NodeImport& node);
+void import_gather(NodeImport& node);
+void import_pad(NodeImport& node);
+
+// constant.cpp: constants, and what passes a tensor on
+void import_constant(NodeImport& node);
+void import_constant_of_shape(NodeImport& node);
+void import_range(NodeImport& node);
+void import_identity(NodeImport& node);
+void import_dropout(NodeImport& node);
+void import_cast(NodeImport& node);
+void import_cast_like(NodeImport& node);
+
+// reduce.cpp
+void import_reduce(NodeImport& node);  ///< kind: Reduction of reduce.h
+
+// resize.cpp
+void import_upsample(NodeImport& node);
+void import_resize(NodeImport& node);
+
+}  // namespace raceline
