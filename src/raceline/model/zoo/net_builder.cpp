@@ -5,10 +5,13 @@
 
 #include <fmt/format.h>
 
+#include "raceline/base/hash.h"
+#include "raceline/base/random.h"
+
 namespace raceline {
 
 NetBuilder::NetBuilder(OnnxWriter* writer, const Shape& input, const ZooOptions& options)
-    : writer_(writer), input_{"data", input.with(0, options.batch)}, random_(options.seed) {
+    : writer_(writer), input_{"data", input.with(0, options.batch)}, seed_(options.seed) {
   if (writer_ != nullptr) writer_->input(input_.name, input_.shape);
 }
 
@@ -29,12 +32,16 @@ Feature NetBuilder::emit(const std::string& kind, const char* op, std::vector<st
 std::string NetBuilder::weights(const std::string& name, const Shape& shape, double low, double high) {
   size_.parameters += static_cast<double>(shape.elements());
   if (writer_ == nullptr) return name;
-  Tensor tensor({DataType::f32, shape, Layout::nchw});
-  float* data = tensor.data<float>();
-  const int64_t count = shape.elements();
-  for (int64_t index = 0; index < count; ++index)
-    data[index] = static_cast<float>(random_.uniform(low, high));
-  writer_->initializer(name, tensor);
+  // Each tensor has a stream of its own, so that it can be made when it is written and need not be held.
+  const TensorDesc desc{DataType::f32, shape, Layout::nchw};
+  writer_->initializer(name, desc, [desc, low, high, seed = hash_text(name, seed_)] {
+    Tensor tensor(desc);
+    Random random(seed);
+    for (int64_t index = 0; index < desc.shape.elements(); ++index) {
+      tensor.data<float>()[index] = static_cast<float>(random.uniform(low, high));
+    }
+    return tensor;
+  });
   return name;
 }
 

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "raceline/base/random.h"
 #include "raceline/model/onnx_writer.h"
 #include "raceline/model/zoo/zoo.h"
 
@@ -63,7 +62,7 @@ class NetBuilder {
 
   OnnxWriter* writer_;
   Feature input_;
-  Random random_;
+  uint64_t seed_;
   ZooSize size_;
   std::vector<std::pair<std::string, int>> counts_;
 };
