@@ -204,8 +204,13 @@ TEST_F(ProfilerTest, DroppedCandidateIsTimedAgainWhenItsRivalIsGone) {
   add_relu("fast", 100);
   add_relu("slow", 200);
   run();
-  store.save({.key = key(relu_name("fast")), .state = CostState::failed, .why = "no longer"});
-  store.save({.key = key(reference_name), .state = CostState::failed, .why = "no longer"});
+  for (const std::string& rival : {relu_name("fast"), std::string(reference_name)}) {
+    CostRow row;
+    row.key = key(rival);
+    row.state = CostState::failed;
+    row.why = "no longer";
+    store.save(row);
+  }
   const ProfileReport report = run();
   EXPECT_EQ(report.measured, 1u);
   EXPECT_EQ(table.find(relu_key, relu_name("slow"))->samples, options.timing.rounds);
@@ -226,7 +231,7 @@ TEST_F(ProfilerTest, StopKeepsWhatWasMeasuredAndTheNextProfileGoesOn) {
     if (report.complete) break;
     ASSERT_LT(limit, 1000);
   }
-  EXPECT_EQ(table.find(relu_key, relu_name("fast"))->samples, options.timing.rounds);
+  EXPECT_GE(table.find(relu_key, relu_name("fast"))->samples, options.timing.min_rounds);
 }
 
 TEST_F(ProfilerTest, StoppedAtOnceItOnlyLooksUp) {
