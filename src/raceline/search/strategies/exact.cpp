@@ -106,6 +106,7 @@ SearchAnswer search_exact(const SelectionProblem& problem, const SearchOptions& 
     answer.lower_bound_us = bounded.lower_bound_us;
   }
   answer.cost_us = evaluate(problem, answer.choice).cost_us;
+  ++answer.evaluations;
   answer.lower_bound_us = answer.optimal ? answer.cost_us : std::min(answer.lower_bound_us, answer.cost_us);
   answer.seconds = watch.seconds();
   return answer;

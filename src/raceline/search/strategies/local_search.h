@@ -9,8 +9,9 @@
 namespace raceline {
 
 /// Changes one layer after the other, in random order, to its best value with all others as they are, until
-/// no change helps or `evaluations` (what was tried so far) reaches `most`. values must be feasible and stay
-/// so.
+/// no change helps or `evaluations` (what was tried so far) reaches `most`. Where a value does not fit a
+/// neighbour's (private interfaces: a layer deferred to the next), the neighbour changes with it to its best
+/// value that fits. values must be feasible and stay so.
 void descend(Compact& compact, std::vector<int>& values, Random& random, int64_t& evaluations, int64_t most);
 
 }  // namespace raceline
