@@ -44,8 +44,10 @@ class ConstantFolder {
     const std::string& name = source().value(value).name;
     rewriter_.replace(value, rewriter_.target().add_constant(name, std::move(found->second.data)));
     results_.erase(found);
-    kept_.insert(std::upper_bound(kept_.begin(), kept_.end(), value), value);
+    mark_kept(value);
   }
+
+  void mark_kept(ValueId value) { kept_.insert(std::upper_bound(kept_.begin(), kept_.end(), value), value); }
 
   void copy(NodeId id) {
     for (const ValueId input : source().node(id).inputs) keep(input);
@@ -68,8 +70,15 @@ class ConstantFolder {
     }
     const bool known = std::all_of(node.inputs.begin(), node.inputs.end(),
                                    [&](ValueId input) { return input == absent || is_known(input); });
-    // A large constant behind an identity is left to remove_identity, which copies nothing.
-    if (!known || node.inputs.empty() || node.op == OpKind::identity || !evaluate_) return false;
+    if (!known || node.inputs.empty()) return false;
+    if (node.op == OpKind::identity) {
+      // Nothing is computed or copied: the same constant goes on under its own name.
+      keep(node.inputs[0]);
+      rewriter_.replace(node.outputs[0], rewriter_.map(node.inputs[0]));
+      mark_kept(node.outputs[0]);
+      return true;
+    }
+    if (!evaluate_) return false;
     LayerDesc layer = source().layer(id);
     for (OperandDesc& operand : layer.inputs) operand.constant = operand.present;
     std::vector<TensorView> operands;
@@ -119,7 +128,7 @@ class ConstantFolder {
   Rewriter rewriter_;
   const Evaluator& evaluate_;
   std::map<ValueId, Result> results_;
-  std::vector<ValueId> kept_;  ///< sorted
+  std::vector<ValueId> kept_;  ///< results that are constants of the target by now; sorted
 };
 
 }  // namespace

@@ -58,18 +58,10 @@ Graph remove_identity(Graph graph, const Evaluator&) {
   const Graph& source = rewriter.source();
   for (NodeId id = 0; id < static_cast<NodeId>(source.nodes().size()); ++id) {
     const Node& node = source.node(id);
-    if (!changes_nothing(source, node)) {
-      rewriter.copy(id);
-      continue;
-    }
-    const ValueId input = rewriter.map(node.inputs[0]);
-    // An output of the network is made by a node of its own: it may not be an input, nor another output.
-    const bool made = rewriter.target().value(input).producer != absent;
-    const bool shared = source.is_output(node.inputs[0]) || source.consumers(node.inputs[0]).size() > 1;
-    if (source.is_output(node.outputs[0]) && (!made || shared)) {
-      rewriter.copy(id);
+    if (changes_nothing(source, node)) {
+      rewriter.replace(node.outputs[0], rewriter.map(node.inputs[0]));
     } else {
-      rewriter.replace(node.outputs[0], input);
+      rewriter.copy(id);
     }
   }
   return rewriter.finish();
