@@ -1,0 +1,256 @@
+#include "tests/kernels/conformance_check.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/profile/accuracy.h"
+#include "raceline/profile/operands.h"
+
+namespace raceline {
+namespace {
+
+constexpr size_t guard_bytes = 64;
+constexpr std::byte guard{0xa5};
+
+/// Memory between two guards.
+class GuardedBuffer {
+ public:
+  GuardedBuffer(Device& device, size_t bytes) : bytes_(bytes), buffer_(device, bytes + 2 * guard_bytes) {
+    std::memset(buffer_.memory().host(), static_cast<int>(guard), buffer_.bytes());
+  }
+  Memory memory() const { return buffer_.memory().at(guard_bytes); }
+  std::span<std::byte> content() const { return {memory().host(), bytes_}; }
+  /// Spoils the content: 0xff bytes are NaN in every float type.
+  void spoil() const { std::memset(memory().host(), 0xff, bytes_); }
+  void fill(const Tensor& tensor) const { std::memcpy(memory().host(), tensor.bytes().data(), bytes_); }
+  bool guards_hold() const {
+    const std::byte* begin = buffer_.memory().host();
+    const auto intact = [](const std::byte* at) {
+      return std::all_of(at, at + guard_bytes, [](std::byte byte) { return byte == guard; });
+    };
+    return intact(begin) && intact(begin + guard_bytes + bytes_);
+  }
+
+ private:
+  size_t bytes_;
+  Buffer buffer_;
+};
+
+bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
+Tensor copy_of(const Tensor& tensor) {
+  Tensor copy(tensor.desc());
+  std::memcpy(copy.bytes().data(), tensor.bytes().data(), tensor.bytes().size());
+  return copy;
+}
+
+/// One primitive on one layer. Each step returns what is wrong, or an empty text.
+class Trial {
+ public:
+  Trial(const Primitive& primitive, const LayerDesc& layer, Device& device, std::span<const Tensor> operands,
+        std::span<const Tensor> expected, int threads)
+      : primitive_(primitive),
+        layer_(layer),
+        device_(device),
+        operands_(operands),
+        layouts_(primitive.layouts(layer)),
+        queue_(device.make_queue(threads)),
+        workspace_(device, primitive.workspace_bytes(layer, threads)),
+        inputs_(operands.size()) {
+    for (const Tensor& tensor : expected) expected_.outputs.push_back({copy_of(tensor), {}, {}});
+    queue_->bind();
+  }
+
+  std::string run_all() {
+    if (std::string why = check_layouts(); !why.empty()) return why;
+    prepare();
+    const Sharing sharing = primitive_.sharing(layer_);
+    // A view need not be able to copy, but for the reference, which has to give outputs of their own.
+    const bool apart = sharing != Sharing::view || primitive_.info().library == "reference";
+    if (apart) {
+      if (std::string why = check_apart(); !why.empty()) return why;
+    }
+    if (sharing == Sharing::none || layer_.inputs[0].constant) return {};
+    std::string why = check_shared(sharing);
+    return why.empty() ? why : (sharing == Sharing::view ? "as a view: " : "in place: ") + why;
+  }
+
+ private:
+  std::string check_layouts() const {
+    if (layouts_.inputs.size() != layer_.inputs.size() || layouts_.outputs.size() != layer_.outputs.size()) {
+      return "layouts() names another number of operands or outputs than the layer has";
+    }
+    for (size_t i = 0; i < layer_.inputs.size(); ++i) {
+      const OperandDesc& operand = layer_.inputs[i];
+      if (!operand.present || operand.constant) continue;
+      if (!exists_for(layouts_.inputs[i], operand.desc.shape)) {
+        return fmt::format("operand {} in {}, which does not exist for it", i, to_string(layouts_.inputs[i]));
+      }
+    }
+    for (size_t slot = 0; slot < layer_.outputs.size(); ++slot) {
+      if (!exists_for(layouts_.outputs[slot], layer_.outputs[slot].shape)) {
+        return fmt::format("output {} in {}, which does not exist for it", slot,
+                           to_string(layouts_.outputs[slot]));
+      }
+    }
+    if (layer_.op != OpKind::reorder) return {};
+    const ReorderParams& params = layer_.as<ReorderParams>();
+    const bool fits = layouts_.inputs[0] == params.from.layout && layouts_.outputs[0] == params.to.layout;
+    return fits ? "" : "a reorder between other layouts than the layer's";
+  }
+
+  void prepare() {
+    std::vector<TensorView> constants(operands_.size());
+    std::vector<Tensor> originals(operands_.size());
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      if (!operands_[i] || !layer_.inputs[i].constant) continue;
+      originals[i] = copy_of(operands_[i]);
+      constants[i] = originals[i].view();
+    }
+    kernel_ = primitive_.prepare(layer_, {constants, device_, queue_->threads()});
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      if (!operands_[i]) {
+        buffers_.emplace_back(device_, 0);
+        sources_.emplace_back();
+        continue;
+      }
+      const bool constant = layer_.inputs[i].constant;
+      sources_.push_back(with_layout(operands_[i].view(), constant ? Layout::nchw : layouts_.inputs[i]));
+      buffers_.emplace_back(device_, sources_[i].bytes().size());
+      if (constant && !kernel_->reads_constant(i)) continue;
+      inputs_[i] = {sources_[i].desc(), buffers_[i].memory()};
+    }
+    // The originals end here: a kernel that still points into them is found out by the sanitizer, or by this.
+    for (const Tensor& original : originals) {
+      if (original) std::memset(original.bytes().data(), 0xff, original.bytes().size());
+    }
+    for (size_t slot = 0; slot < layer_.outputs.size(); ++slot) {
+      const TensorDesc desc = layer_.outputs[slot].with(layouts_.outputs[slot]);
+      outputs_.emplace_back(device_, desc.bytes());
+      views_.push_back({desc, outputs_[slot].memory()});
+    }
+  }
+
+  /// Runs on fresh operands, and spoilt outputs and workspace; `shared` is the operand that the output lies
+  /// over.
+  std::string run_once(std::span<const TensorView> views, bool shares) {
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      if (operands_[i]) buffers_[i].fill(sources_[i]);
+    }
+    for (const GuardedBuffer& output : outputs_) output.spoil();
+    workspace_.spoil();
+    Status status = kernel_->run({inputs_, views, workspace_.memory(), *queue_});
+    if (status.is_ok()) status = queue_->wait();
+    if (!status.is_ok()) return fmt::format("failed: {}", status.message());
+    if (!workspace_.guards_hold()) return "wrote outside of its workspace";
+    for (size_t slot = 0; slot < outputs_.size(); ++slot) {
+      if (!outputs_[slot].guards_hold()) return fmt::format("wrote outside of output {}", slot);
+    }
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      if (!buffers_[i].guards_hold()) return fmt::format("wrote outside of operand {}", i);
+      if (!operands_[i] || (i == 0 && shares)) continue;
+      if (!same_bytes(buffers_[i].content(), sources_[i].bytes())) {
+        return fmt::format("changed operand {}", i);
+      }
+    }
+    return {};
+  }
+
+  std::string compare(std::span<const TensorView> views) const {
+    const CheckResult result = compare_outputs(expected_, views);
+    if (!result.why.empty()) return result.why;
+    const double bound = error_bound(primitive_, layer_);
+    if (!(result.error <= bound)) return fmt::format("error {:.3g}, allowed {:.3g}", result.error, bound);
+    for (size_t slot = 0; slot < views.size(); ++slot) {
+      if (is_float(views[slot].desc.type)) continue;
+      const Tensor plain = with_layout(views[slot], Layout::nchw);
+      if (!same_bytes(plain.bytes(), expected_.outputs[slot].whole.bytes())) {
+        return fmt::format("output {} differs from the reference", slot);
+      }
+    }
+    return {};
+  }
+
+  std::string check_apart() {
+    if (std::string why = run_once(views_, false); !why.empty()) return why;
+    if (std::string why = compare(views_); !why.empty()) return why;
+    std::vector<std::vector<std::byte>> first;
+    for (const GuardedBuffer& output : outputs_) {
+      first.emplace_back(output.content().begin(), output.content().end());
+    }
+    if (std::string why = run_once(views_, false); !why.empty()) return "second run: " + why;
+    for (size_t slot = 0; slot < outputs_.size(); ++slot) {
+      if (same_bytes(first[slot], outputs_[slot].content())) continue;
+      return fmt::format("output {} differs between two runs", slot);
+    }
+    return {};
+  }
+
+  std::string check_shared(Sharing sharing) {
+    if (!inputs_[0]) return "operand 0 is absent";
+    if (inputs_[0].desc.bytes() != views_[0].desc.bytes()) return "operand 0 and the output differ in size";
+    std::vector<TensorView> views = views_;
+    views[0].memory = inputs_[0].memory;
+    if (std::string why = run_once(views, true); !why.empty()) return why;
+    if (sharing == Sharing::view && !same_bytes(buffers_[0].content(), sources_[0].bytes())) {
+      return "changed the memory";
+    }
+    return compare(views);
+  }
+
+  const Primitive& primitive_;
+  const LayerDesc& layer_;
+  Device& device_;
+  std::span<const Tensor> operands_;
+  Expected expected_;
+  LayerLayouts layouts_;
+  std::unique_ptr<Queue> queue_;
+  GuardedBuffer workspace_;
+  std::unique_ptr<const Kernel> kernel_;
+  std::vector<Tensor> sources_;  ///< operands as the kernel is to see them
+  std::vector<GuardedBuffer> buffers_, outputs_;
+  std::vector<TensorView> inputs_, views_;
+};
+
+}  // namespace
+
+std::string Finding::to_string() const {
+  return fmt::format("{}\n    {}: {} (seed {}, {} threads)", layer, primitive, what, seed, threads);
+}
+
+void Conformance::check(const LayerDesc& layer, uint64_t seed, int threads) {
+  operands_ = random_operands(layer, seed);
+  expected_ = reference_outputs_f64(registry_, device_, layer, operands_);
+  for (const auto& primitive : registry_.all()) {
+    if (primitive->info().op == layer.op) check_primitive(*primitive, layer, seed, threads);
+  }
+}
+
+void Conformance::check_primitive(const Primitive& primitive, const LayerDesc& layer, uint64_t seed,
+                                  int threads) {
+  const auto report = [&](std::string what) {
+    findings_.push_back({layer.key(), primitive.name(), seed, threads, std::move(what)});
+  };
+  if (const Support support = primitive.supports(layer); !support) {
+    refusing_.insert(primitive.name());
+    return;
+  }
+  try {
+    Trial trial(primitive, layer, device_, operands_, expected_, threads);
+    if (std::string what = trial.run_all(); !what.empty()) report(std::move(what));
+    exercised_.insert(primitive.name());
+    ++runs_;
+  } catch (const UnsupportedError&) {
+    // The library refuses after all, which prepare() may say: it was not exercised.
+    refusing_.insert(primitive.name());
+  } catch (const Error& error) {
+    report(fmt::format("threw: {}", error.what()));
+  }
+}
+
+}  // namespace raceline

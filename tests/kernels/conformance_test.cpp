@@ -1,0 +1,107 @@
+// Every primitive of this build against the reference, on the layers of tests/kernels/cases and on layers
+// drawn at random. A new primitive needs no new test; if no case exercises it, add a line to its op's file.
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "raceline/base/file.h"
+#include "raceline/base/text.h"
+#include "raceline/device/cpu_device.h"
+#include "raceline/kernels/builtin.h"
+#include "tests/kernels/conformance_check.h"
+#include "tests/kernels/random_layers.h"
+
+namespace raceline {
+namespace {
+
+std::filesystem::path cases_folder() {
+  return std::filesystem::path(RACELINE_SOURCE_DIR) / "tests" / "kernels" / "cases";
+}
+
+/// The lines of a case file, comments and blank lines left out.
+std::vector<std::string> case_lines(OpKind op) {
+  const std::string content = read_file(cases_folder() / fmt::format("{}.txt", to_string(op)));
+  std::vector<std::string> lines;
+  for (const std::string_view line : split(content, '\n')) {
+    if (!trim(line).empty() && line[0] != '#') lines.emplace_back(trim(line));
+  }
+  return lines;
+}
+
+/// Fails with the first findings in full and the number of all.
+void expect_no_findings(const Conformance& conformance) {
+  constexpr size_t most = 40;
+  const auto& findings = conformance.findings();
+  for (size_t i = 0; i < findings.size() && i < most; ++i) ADD_FAILURE() << findings[i].to_string();
+  EXPECT_EQ(findings.size(), 0u) << "of " << conformance.runs() << " pairs of layer and primitive";
+  EXPECT_GT(conformance.runs(), 0);
+}
+
+class Conforms : public testing::TestWithParam<OpKind> {
+ protected:
+  void check_random(int layers, uint64_t first_seed) {
+    Conformance conformance(registry_, device_);
+    for (int i = 0; i < layers; ++i) {
+      const uint64_t seed = first_seed + static_cast<uint64_t>(i);
+      const LayerDesc layer = random_layer(GetParam(), seed);
+      SCOPED_TRACE(fmt::format("random layer of seed {}: {}", seed, layer.key()));
+      conformance.check(layer, seed, 1 + i % 3);
+    }
+    expect_no_findings(conformance);
+  }
+
+  PrimitiveRegistry registry_ = builtin_primitives();
+  CpuDevice device_{Machine::detect()};
+};
+
+TEST_P(Conforms, on_the_cases) {
+  Conformance conformance(registry_, device_);
+  for (const std::string& line : case_lines(GetParam())) {
+    SCOPED_TRACE(line);
+    const LayerDesc layer = LayerDesc::parse(line);
+    EXPECT_EQ(layer.op, GetParam()) << "the case stands in the wrong file";
+    EXPECT_EQ(LayerDesc::parse(layer.key()), layer);
+    EXPECT_NO_THROW((void)registry_.reference(layer));
+    for (const int threads : {1, 2}) conformance.check(layer, 1, threads);
+  }
+  expect_no_findings(conformance);
+
+  for (const auto& primitive : registry_.all()) {
+    if (primitive->info().op != GetParam()) continue;
+    EXPECT_TRUE(conformance.exercised().contains(primitive->name()))
+        << "no case exercises " << primitive->name();
+    if (primitive->info().library == "reference") continue;
+    EXPECT_TRUE(conformance.refusing().contains(primitive->name()))
+        << primitive->name() << " refuses nothing";
+  }
+}
+
+TEST_P(Conforms, on_random_layers) {
+  const bool is_conv = GetParam() == OpKind::conv2d;
+  check_random(is_conv ? 100 : 20, 1000);
+}
+
+// Run by `ctest -C long -L long`.
+TEST_P(Conforms, DISABLED_on_thousands_of_random_layers) {
+  const bool is_conv = GetParam() == OpKind::conv2d;
+  check_random(is_conv ? 3000 : 300, 100000);
+}
+
+std::vector<OpKind> op_kinds() {
+  std::vector<OpKind> kinds;
+  for (const OpInfo& info : all_ops()) kinds.push_back(info.op);
+  return kinds;
+}
+
+INSTANTIATE_TEST_SUITE_P(every_op, Conforms, testing::ValuesIn(op_kinds()),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
+
+TEST(ConformanceCases, every_file_belongs_to_an_op) {
+  for (const auto& entry : std::filesystem::directory_iterator(cases_folder())) {
+    EXPECT_NO_THROW((void)parse_op(entry.path().stem().string())) << entry.path();
+  }
+}
+
+}  // namespace
+}  // namespace raceline
