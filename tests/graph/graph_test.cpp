@@ -1,0 +1,158 @@
+// Building, rewriting and checking graphs.
+#include <functional>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "raceline/base/error.h"
+#include "raceline/graph/rewrite.h"
+#include "tests/graph/graph_maker.h"
+
+namespace raceline {
+namespace {
+
+using test::GraphMaker;
+
+/// The text of the GraphError that f throws; empty when it throws none.
+std::string refusal(const std::function<void()>& f) {
+  try {
+    f();
+    return {};
+  } catch (const GraphError& error) {
+    return error.what();
+  }
+}
+
+#define EXPECT_REFUSED(statement, text)                             \
+  do {                                                              \
+    const std::string why = refusal([&] { statement; });            \
+    EXPECT_NE(why.find(text), std::string::npos) << "got: " << why; \
+  } while (false)
+
+TEST(Graph, RefusesWhatCannotBe) {
+  Graph graph;
+  const TensorDesc desc{DataType::f32, {1, 3, 8, 8}};
+  const ValueId x = graph.add_input("x", desc);
+  graph.add_node("relu", OpKind::unary, UnaryParams{}, {x}, {"y"});
+  EXPECT_REFUSED(graph.add_input("x", desc), "named 'x'");
+  EXPECT_REFUSED(graph.add_input("", desc), "no name");
+  EXPECT_REFUSED(graph.add_node("relu", OpKind::unary, UnaryParams{}, {x}), "used twice");
+  EXPECT_REFUSED(graph.add_node("a", OpKind::unary, NoParams{}, {x}), "parameters belong to another op");
+  EXPECT_REFUSED(graph.add_node("a", OpKind::unary, UnaryParams{}, {x, x}), "2 operands given");
+  EXPECT_REFUSED(graph.add_node("a", OpKind::unary, UnaryParams{}, {7}), "operand 7 does not exist");
+  EXPECT_REFUSED(graph.add_node("a", OpKind::unary, UnaryParams{}, {-2}), "operand -2 does not exist");
+  EXPECT_REFUSED(graph.add_node("a", OpKind::unary, UnaryParams{}, {absent}), "operand 0 (input) is missing");
+  EXPECT_REFUSED(graph.add_node("a", OpKind::unary, UnaryParams{}, {x}, {"b", "c"}), "2 outputs asked for");
+  EXPECT_REFUSED(graph.add_node("a", OpKind::unary, UnaryParams{}, {x}, {"y"}), "named 'y'");
+  EXPECT_REFUSED(graph.add_node("a", OpKind::conv3d, ConvParams{}, {x, x}), "node 'a' (conv3d)");
+  EXPECT_REFUSED(graph.mark_output(9, "out"), "'out' is no value");
+  const std::byte byte{};
+  EXPECT_REFUSED(graph.add_constant_view("w", desc, {&byte, 1}), "768 bytes");
+}
+
+TEST(Graph, RefusesFusionsThatAreNoLayer) {
+  GraphMaker g;
+  const ValueId x = g.input("x", {1, 2, 4, 4});
+  const ValueId a = g.relu("a", g.conv3x3("conv_a", x, 2));
+  const ValueId b = g.conv3x3("conv_b", a, 2);
+  g.output(g.add("sum", {g.relu("b1", b), g.relu("b2", b)}));
+  Graph& graph = g.graph();
+  const auto fusion = [&](std::vector<std::string> names) {
+    Fusion fusion;
+    for (const std::string& name : names) fusion.nodes.push_back(graph.find_node(name));
+    graph.add_fusion(fusion);
+  };
+  EXPECT_EQ(refusal([&] { fusion({"conv_a", "a"}); }), "");
+  EXPECT_REFUSED(fusion({"conv_a"}), "fewer than two");
+  EXPECT_REFUSED(fusion({"conv_b", "b1"}), "another use");
+  EXPECT_REFUSED(fusion({"conv_a", "b1"}), "do not follow");
+  EXPECT_REFUSED(fusion({"conv_a", "nothing"}), "does not exist");
+  EXPECT_REFUSED(fusion({"a", "conv_b"}), "neither a unary function");
+}
+
+TEST(Graph, SaysWhoUsesWhat) {
+  GraphMaker g;
+  const ValueId x = g.input("x", {3});
+  const ValueId y = g.add("twice", {x, x});
+  g.output(y);
+  const Graph graph = g.take();
+  EXPECT_EQ(graph.consumers(x).size(), 2u);
+  EXPECT_EQ(graph.consumers(y).size(), 0u);
+  EXPECT_TRUE(graph.is_output(y));
+  EXPECT_FALSE(graph.is_output(x));
+  EXPECT_EQ(graph.find_value("twice.y"), y);
+  EXPECT_EQ(graph.find_node("twice"), 0);
+  EXPECT_EQ(graph.find_node("x"), absent);
+  EXPECT_EQ(graph.free_name("x"), "x_1");
+  EXPECT_EQ(graph.free_name("z"), "z");
+}
+
+TEST(Graph, KeyChangesWithTheStructureAndNotWithTheWeights) {
+  const auto build = [](uint64_t seed, int64_t channels, const char* name) {
+    GraphMaker g(seed);
+    g.output(g.conv3x3(name, g.input("x", {1, 2, 4, 4}), channels));
+    return g.take().key();
+  };
+  EXPECT_EQ(build(1, 2, "conv"), build(2, 2, "conv"));
+  EXPECT_NE(build(1, 2, "conv"), build(1, 3, "conv"));
+  EXPECT_NE(build(1, 2, "conv"), build(1, 2, "other"));
+  EXPECT_EQ(build(1, 2, "conv").size(), 16u);
+}
+
+TEST(Graph, GivesBackConstants) {
+  GraphMaker g;
+  const ValueId w = g.constant("w", {10});
+  Graph graph = g.take();
+  EXPECT_EQ(graph.constant_bytes(), 40u);
+  graph.release_constant(w);
+  EXPECT_EQ(graph.constant_bytes(), 0u);
+  EXPECT_REFUSED(graph.constant(w), "'w' has been released");
+}
+
+TEST(Graph, WithoutAnOutputIsRefusedByVerify) {
+  GraphMaker g;
+  const ValueId x = g.input("x", {3});
+  EXPECT_REFUSED(g.graph().verify(), "no output");
+  g.output(x);
+  EXPECT_EQ(refusal([&] { g.graph().verify(); }), "");
+}
+
+TEST(Rewriter, MovesConstantsAndDropsThoseNobodyUses) {
+  GraphMaker g;
+  const ValueId w = g.constant("w", {1000});
+  g.constant("unused", {1000});
+  g.output(g.add("y", {g.input("x", {1000}), w}));
+  Graph source = g.take();
+  const void* bytes = source.constant(w).memory.host();
+  Rewriter rewriter(std::move(source));
+  rewriter.copy(0);
+  EXPECT_EQ(rewriter.source().constant(w).memory.host(), bytes);  // still there to be read
+  const Graph graph = rewriter.finish();
+  EXPECT_EQ(graph.constant(graph.find_value("w")).memory.host(), bytes);
+  EXPECT_EQ(graph.constant_bytes(), 4000u);
+  EXPECT_EQ(graph.find_value("unused"), absent);
+}
+
+TEST(Rewriter, KeepsViewsAndWhatTheyLieIn) {
+  const auto path = std::filesystem::temp_directory_path() / fmt::format("raceline_rewriter_{}", ::getpid());
+  write_file(path, std::string(64, '\0'));
+  Graph source;
+  MappedFile file(path);
+  const auto bytes = file.bytes().first(16);
+  const ValueId w = source.add_constant_view("w", {DataType::f32, {4}}, bytes);
+  source.keep(std::move(file));
+  const ValueId x = source.add_input("x", {DataType::f32, {4}});
+  source.mark_output(source.node(source.add_node("y", OpKind::binary, BinaryParams{}, {x, w})).outputs[0],
+                     "y");
+  Rewriter rewriter(std::move(source));
+  rewriter.copy(0);
+  std::filesystem::remove(path);
+  const Graph graph = rewriter.finish();
+  const TensorView view = graph.constant(graph.find_value("w"));
+  EXPECT_EQ(static_cast<const void*>(view.memory.host()), bytes.data());
+  EXPECT_EQ(view.data<const float>()[3], 0);
+}
+
+}  // namespace
+}  // namespace raceline
