@@ -137,7 +137,7 @@ class Binder {
       } else if (const auto symbol = symbols_.find(dim); symbol != symbols_.end()) {
         dims.push_back(symbol->second);
       } else if (axis == 0 || named_like_a_batch(dim)) {
-        dims.push_back(1);
+        dims.push_back(bindings_.default_batch);
       } else {
         throw GraphError(
             fmt::format("input '{}' is {}: dimension {} ('{}') is open; give a shape with "

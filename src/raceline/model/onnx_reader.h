@@ -17,7 +17,8 @@ struct Bindings {
   std::map<std::string, Shape> shapes;  ///< input -> shape
   std::map<std::string, int64_t> dims;  ///< symbolic dimension -> value
   std::map<std::string, TensorView>
-      values;  ///< input -> value: it becomes a constant and is no input any more
+      values;                 ///< input -> value: it becomes a constant and is no input any more
+  int64_t default_batch = 1;  ///< of a batch dimension that nothing binds
 };
 
 /// An input as the model declares it. Initializers are none, even when they are listed.
@@ -48,12 +49,12 @@ class OnnxModel {
   /// Reshape, the pads of a Pad, the axes of a Squeeze, ... build() wants them bound by value.
   std::vector<std::string> shape_arguments() const;
 
-  /// The model in Raceline's own ops, all shapes known. A dimension that stays open is 1 if it is the first
-  /// of its input or named like a batch. May be called again with other bindings. `evaluate` computes nodes
-  /// whose results are needed as shapes; it may be empty where there are none. Throws UnsupportedError
-  /// listing every node that cannot be done, one a line; GraphError for a model that breaks a rule, for
-  /// bindings that contradict the model or name nothing of it, for an open dimension and for a shape argument
-  /// without value; ParseError for a damaged tensor; IoError when the file has changed.
+  /// The model in Raceline's own ops, all shapes known. A dimension that stays open is default_batch if it is
+  /// the first of its input or named like a batch. May be called again with other bindings. `evaluate`
+  /// computes nodes whose results are needed as shapes; it may be empty where there are none. Throws
+  /// UnsupportedError listing every node that cannot be done, one a line; GraphError for a model that breaks
+  /// a rule, for bindings that contradict the model or name nothing of it, for an open dimension and for a
+  /// shape argument without value; ParseError for a damaged tensor; IoError when the file has changed.
   Graph build(const Bindings& bindings, const Evaluator& evaluate);
 
  private:
