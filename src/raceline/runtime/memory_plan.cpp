@@ -4,12 +4,16 @@
 #include <map>
 #include <numeric>
 
+#include "raceline/base/random.h"
+
 namespace raceline {
 namespace {
 
 // Orders other than that of time compare each buffer with all placed ones; beyond this many it takes too
 // long.
 constexpr size_t most_for_quadratic = 5000;
+// Comparisons that may be spent on improving one order: a few milliseconds.
+constexpr size_t most_work = 2'000'000;
 
 size_t aligned(size_t bytes) {
   return (bytes + arena_alignment - 1) / arena_alignment * arena_alignment;
@@ -100,6 +104,32 @@ Placement place_in_time(std::span<const Lifetime> buffers, std::span<const size_
   return placement;
 }
 
+/// Places in this order and in others near it: a buffer, every other time the one that lies on top, moves to
+/// a random place; what is not worse stays.
+void improve(std::span<const Lifetime> buffers, std::vector<size_t> order, size_t tries, size_t enough,
+             Placement& best) {
+  Random random(1);
+  Placement kept;
+  for (size_t attempt = 0; attempt < tries && best.arena_bytes > enough; ++attempt) {
+    std::vector<size_t> changed = order;
+    if (attempt > 0) {
+      const auto count = static_cast<int64_t>(order.size());
+      const auto on_top = std::find_if(order.begin(), order.end(), [&](size_t index) {
+        return kept.offsets[index] + aligned(buffers[index].bytes) == kept.arena_bytes;
+      });
+      const int64_t from = attempt % 2 == 0 ? on_top - order.begin() : random.below(count);
+      const int64_t to = random.below(count);
+      changed.erase(changed.begin() + from);
+      changed.insert(changed.begin() + to, order[static_cast<size_t>(from)]);
+    }
+    Placement next = place_in_order(buffers, changed);
+    if (attempt > 0 && next.arena_bytes > kept.arena_bytes) continue;
+    kept = std::move(next);
+    order = std::move(changed);
+    if (kept.arena_bytes < best.arena_bytes) best = kept;
+  }
+}
+
 size_t peak_live(std::span<const Lifetime> buffers) {
   std::map<int64_t, std::pair<size_t, size_t>> changes;  // moment -> bytes born, bytes dead since
   for (const Lifetime& buffer : buffers) {
@@ -118,26 +148,26 @@ size_t peak_live(std::span<const Lifetime> buffers) {
 
 MemoryPlan plan_memory(std::span<const Lifetime> buffers) {
   MemoryPlan plan{std::vector<size_t>(buffers.size()), 0, peak_live(buffers)};
-  std::vector<size_t> order;
+  std::vector<size_t> in_time;
   for (size_t index = 0; index < buffers.size(); ++index) {
-    if (buffers[index].bytes > 0) order.push_back(index);
+    if (buffers[index].bytes > 0) in_time.push_back(index);
   }
-  const auto by = [&](auto key) {
+  const auto sorted = [&](auto key) {
+    std::vector<size_t> order = in_time;
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key(a) < key(b); });
+    return order;
   };
-  by([&](size_t index) { return std::pair(int64_t{buffers[index].first}, -int64_t{buffers[index].last}); });
-  Placement best = place_in_time(buffers, order);
-  const auto consider = [&](Placement other) {
-    if (other.arena_bytes < best.arena_bytes) best = std::move(other);
-  };
-  if (order.size() <= most_for_quadratic) {
-    consider(place_in_order(buffers, order));
-    by([&](size_t index) { return -static_cast<double>(buffers[index].bytes); });
-    consider(place_in_order(buffers, order));
-    by([&](size_t index) {
-      return -static_cast<double>(buffers[index].bytes) * (buffers[index].last - buffers[index].first + 1.0);
-    });
-    consider(place_in_order(buffers, order));
+  const auto bytes = [&](size_t index) { return static_cast<double>(buffers[index].bytes); };
+  const auto length = [&](size_t index) { return buffers[index].last - buffers[index].first + 1.0; };
+  in_time = sorted([&](size_t index) { return std::pair(buffers[index].first, -length(index)); });
+  Placement best = place_in_time(buffers, in_time);
+  if (in_time.size() <= most_for_quadratic) {
+    const size_t tries = 1 + most_work / (in_time.size() * in_time.size() + 1);
+    for (std::vector<size_t> order : {sorted([&](size_t index) { return -bytes(index); }),
+                                      sorted([&](size_t index) { return -bytes(index) * length(index); }),
+                                      sorted([&](size_t index) { return -length(index); }), in_time}) {
+      improve(buffers, std::move(order), tries, plan.peak_live_bytes, best);
+    }
   }
   plan.offsets = std::move(best.offsets);
   plan.arena_bytes = best.arena_bytes;

@@ -1,8 +1,8 @@
 #include "raceline/runtime/ready_plan.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/runtime/schedule.h"
@@ -76,7 +76,8 @@ class Builder {
       throw PlanError(fmt::format("{} runs on {}; this session has only {}", who, wanted.to_string(),
                                   device_.id().to_string()));
     };
-    for (const BoundStep& step : bound_.steps) refuse(step.primitive->info().processor, step.primitive->name());
+    for (const BoundStep& step : bound_.steps)
+      refuse(step.primitive->info().processor, step.primitive->name());
     for (const BoundConversion& conversion : bound_.conversions) {
       refuse(conversion.from.device, conversion.primitive->name());
       refuse(conversion.to.device, conversion.primitive->name());
@@ -110,7 +111,8 @@ class Builder {
         case Op::Kind::output: {
           const Graph::Output& output = graph_.outputs()[op.index];
           describe(output.name, "copy", true, 0);
-          ready_.ops.push_back({.queue = queue_of(ready_.threads), .copy_bytes = graph_.desc(output.value).bytes()});
+          ready_.ops.push_back(
+              {.queue = queue_of(ready_.threads), .copy_bytes = graph_.desc(output.value).bytes()});
           workspaces_.push_back(0);
           break;
         }
@@ -214,8 +216,8 @@ class Builder {
       made.views = ready_.views.size();
       made.inputs = op.inputs.size();
       for (size_t operand = 0; operand < op.inputs.size(); ++operand) {
-        const bool packed =
-            made.kernel != nullptr && is_constant(op.inputs[operand]) && !made.kernel->reads_constant(operand);
+        const bool packed = made.kernel != nullptr && is_constant(op.inputs[operand]) &&
+                            !made.kernel->reads_constant(operand);
         add_view(packed ? absent : op.inputs[operand]);
       }
       for (const int32_t output : op.outputs) add_view(output);

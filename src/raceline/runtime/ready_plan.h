@@ -38,7 +38,7 @@ struct ReadyPlan {
   std::vector<StepInfo> infos;
   std::vector<std::unique_ptr<Queue>> queues;
   std::vector<std::unique_ptr<const Kernel>> kernels;
-  std::vector<ReadyOp> ops;       ///< one an info
+  std::vector<ReadyOp> ops;  ///< one an info
   std::vector<TensorView> views;
   Buffer arena;
   size_t peak_live_bytes = 0;

@@ -1,10 +1,10 @@
 #include "raceline/runtime/schedule.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 
@@ -123,13 +123,16 @@ class Scheduler {
     const Copy& source = copy_of(op.inputs[0]);
     const Copy& result = copy_of(op.outputs[0]);
     if (sharing == Sharing::view) {
+      // Constants come in nchw whatever the primitive's layouts are: then there is something to compute.
+      if (block_of(source).home == Block::Home::constant && result.desc.layout != Layout::nchw) return false;
       if (source.desc.bytes() != result.desc.bytes()) {
         throw PlanError(fmt::format("{} calls '{}' a view of '{}', which has another size", primitive.name(),
                                     graph_.value(result.value).name, graph_.value(source.value).name));
       }
       op.view = true;
     } else {
-      if (block_of(source).home != Block::Home::arena || result.desc.bytes() > source.desc.bytes()) return false;
+      if (block_of(source).home != Block::Home::arena || result.desc.bytes() > source.desc.bytes())
+        return false;
       if (last_uses_[static_cast<size_t>(source.block)] > moment) return false;
       // A kernel that writes over operand 0 may still read the others.
       for (size_t operand = 1; operand < op.inputs.size(); ++operand) {
@@ -155,8 +158,8 @@ class Scheduler {
     bytes = std::max(bytes, copy.desc.bytes());
   }
 
-  /// A block that holds nothing larger than an output lives in the caller's memory for it. Other outputs (views
-  /// of something larger, inputs, constants, what is an output already) are copied at the end.
+  /// A block that holds nothing larger than an output lives in the caller's memory for it. Other outputs
+  /// (views of something larger, inputs, constants, what is an output already) are copied at the end.
   void place_outputs() {
     for (size_t index = 0; index < graph_.outputs().size(); ++index) {
       const int32_t id = output_copy(graph_.outputs()[index]);
@@ -200,6 +203,8 @@ class Scheduler {
 
 }  // namespace
 
-Schedule make_schedule(const BoundPlan& plan, const Graph& graph) { return Scheduler(plan, graph).build(); }
+Schedule make_schedule(const BoundPlan& plan, const Graph& graph) {
+  return Scheduler(plan, graph).build();
+}
 
 }  // namespace raceline

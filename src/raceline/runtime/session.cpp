@@ -2,9 +2,9 @@
 // caller's addresses and walks a list.
 #include "raceline/runtime/session.h"
 
-#include <fmt/format.h>
-
 #include <cstdint>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/runtime/ready_plan.h"
@@ -16,8 +16,8 @@ struct Session::State {
       : ready(std::move(made)), given(ready.externals.size()), events(ready.ops.size() + 1) {}
 
   ReadyPlan ready;
-  std::vector<Memory> given;   // of this run, one an external
-  std::vector<Event> events;   // before the first op, and after each
+  std::vector<Memory> given;  // of this run, one an external
+  std::vector<Event> events;  // before the first op, and after each
 
   void take(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
   void take_one(size_t external, const TensorView& view);
@@ -30,8 +30,8 @@ struct Session::State {
 void Session::State::take(std::span<const TensorView> inputs, std::span<const TensorView> outputs) {
   const size_t output_count = ready.externals.size() - ready.input_count;
   if (inputs.size() != ready.input_count || outputs.size() != output_count) {
-    throw GraphError(fmt::format("the session wants {} inputs and {} outputs; given are {} and {}", ready.input_count,
-                                 output_count, inputs.size(), outputs.size()));
+    throw GraphError(fmt::format("the session wants {} inputs and {} outputs; given are {} and {}",
+                                 ready.input_count, output_count, inputs.size(), outputs.size()));
   }
   for (size_t index = 0; index < inputs.size(); ++index) take_one(index, inputs[index]);
   for (size_t index = 0; index < outputs.size(); ++index) take_one(ready.input_count + index, outputs[index]);
@@ -59,7 +59,8 @@ void Session::State::take_one(size_t external, const TensorView& view) {
   }
   const size_t element = size_of(wanted.desc.type);
   if (reinterpret_cast<uintptr_t>(memory.host()) % element != 0) {
-    fail(fmt::format("lies at an address that is no multiple of {} bytes, the size of its elements", element));
+    fail(
+        fmt::format("lies at an address that is no multiple of {} bytes, the size of its elements", element));
   }
   given[external] = memory;
 }
@@ -76,7 +77,8 @@ void Session::State::refuse_overlaps() const {
         continue;
       }
       throw GraphError(fmt::format("output '{}' and {} '{}' overlap in memory", ready.externals[output].name,
-                                   other < ready.input_count ? "input" : "output", ready.externals[other].name));
+                                   other < ready.input_count ? "input" : "output",
+                                   ready.externals[other].name));
     }
   }
 }
@@ -142,10 +144,20 @@ void Session::run_timed(std::span<const TensorView> inputs, std::span<const Tens
   }
 }
 
-std::span<const StepInfo> Session::steps() const { return state_->ready.infos; }
-int Session::threads() const { return state_->ready.threads; }
-size_t Session::arena_bytes() const { return state_->ready.arena.bytes(); }
-size_t Session::packed_bytes() const { return state_->ready.packed_bytes; }
-size_t Session::peak_live_bytes() const { return state_->ready.peak_live_bytes; }
+std::span<const StepInfo> Session::steps() const {
+  return state_->ready.infos;
+}
+int Session::threads() const {
+  return state_->ready.threads;
+}
+size_t Session::arena_bytes() const {
+  return state_->ready.arena.bytes();
+}
+size_t Session::packed_bytes() const {
+  return state_->ready.packed_bytes;
+}
+size_t Session::peak_live_bytes() const {
+  return state_->ready.peak_live_bytes;
+}
 
 }  // namespace raceline
