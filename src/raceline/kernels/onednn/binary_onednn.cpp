@@ -65,6 +65,11 @@ class OnednnBinary final : public OnednnPrimitive {
     if (!first && !(second && commutes(kind))) return Support::no("the library broadcasts one operand only");
     if (info().input != Layout::nchw && output.rank() != 4)
       return Support::no("the output has not 4 dimensions");
+    const auto other = dims_of(layer.inputs[first ? 1 : 0].desc.shape, std::max(output.rank(), 1));
+    if (block_of(info().input) > 1 && other != dims_of(output) && other[1] == 1) {
+      // oneDNN 2.6 offers this for nchw16c and takes the padded channels of the operand for values.
+      return Support::no("a blocked layout cannot broadcast a single channel");
+    }
     return Support::yes();
   }
 

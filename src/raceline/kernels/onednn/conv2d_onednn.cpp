@@ -86,6 +86,8 @@ class OnednnConv final : public OnednnPrimitive {
     return check_parameters({params.stride, params.dilation, params.pads_begin, params.pads_end});
   }
 
+  bool fuses() const override { return true; }
+
   /// Three implementations of oneDNN 2.6 accept a residual and then fail. Of a binary post-op, lowering to
   /// GEMM in nhwc reads it at wrong places, and brdgmm_dw where the output is one pixel, which it takes for a
   /// value for each channel; brgconv reads any through a null pointer where a window lies wholly in the

@@ -33,6 +33,8 @@ class OnednnInnerProduct final : public OnednnPrimitive {
     return Support::no("C is not one row");
   }
 
+  bool fuses() const override { return true; }
+
   Question question(const LayerDesc& layer) const override {
     using Desc = dnnl::inner_product_forward::desc;
     using Tag = dnnl::memory::format_tag;

@@ -95,6 +95,8 @@ class OnednnMatmul final : public OnednnPrimitive {
     return Support::no("C is not one row");
   }
 
+  bool fuses() const override { return true; }
+
   Question question(const LayerDesc& layer) const override {
     const Product product = layer.op == OpKind::matmul ? matmul_product(layer) : gemm_product(layer);
     const auto b = layer.inputs[1].constant ? any_format(product.b) : product.b;

@@ -55,6 +55,10 @@ struct Eltwise {
 /// Absent when the library has no such function.
 std::optional<Eltwise> eltwise_of(const UnaryParams& params);
 
+/// The library's logarithm is off by up to 1.5e-6 for arguments near 1, which is more than the common bound
+/// allows for small results.
+constexpr double logarithm_bound = 1e-5;
+
 /// Sets libgomp's team size for the calling thread until the end of the scope: the library asks for it when
 /// it makes a descriptor and again when it runs, and both must agree.
 class ThreadScope {

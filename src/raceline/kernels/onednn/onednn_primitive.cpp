@@ -103,7 +103,7 @@ std::vector<std::string> OnednnPrimitive::all_offered(const LayerDesc& layer) co
 std::optional<Recipe> OnednnPrimitive::find(const LayerDesc& layer, const Question& question,
                                             const dnnl::engine& engine) const {
   // As many steps inside the library as it takes; a copy of the residual costs less than a pass afterwards.
-  for (size_t steps = layer.epilogue.size(); steps > 0; --steps) {
+  for (size_t steps = fuses() ? layer.epilogue.size() : 0; steps > 0; --steps) {
     const bool adds =
         std::any_of(layer.epilogue.begin(), layer.epilogue.begin() + static_cast<ptrdiff_t>(steps),
                     [](const EpilogueStep& step) { return step.kind == EpilogueStep::Kind::add; });
@@ -140,7 +140,8 @@ std::optional<Recipe> OnednnPrimitive::find_fused(const LayerDesc& layer, const 
       continue;
     }
     const auto function = eltwise_of(layer.epilogue[step].unary);
-    if (!function) return std::nullopt;
+    // The logarithm is less exact than an epilogue must be.
+    if (!function || function->algorithm == dnnl::algorithm::eltwise_log) return std::nullopt;
     operations.append_eltwise(1, function->algorithm, function->alpha, function->beta);
   }
   dnnl::primitive_attr attributes = plain_attributes();

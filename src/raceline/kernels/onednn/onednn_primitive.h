@@ -87,6 +87,9 @@ class OnednnPrimitive : public Primitive {
   /// The layer in the library's terms; check() has passed. May throw dnnl::error.
   virtual Question question(const LayerDesc& layer) const = 0;
 
+  /// Whether the library is asked to do the epilogue. Outside of matrix layers fusing saves little, and
+  /// oneDNN 2.6 crashes on some of what it accepts (pooling of 1 or 3 channels in nhwc for SSE4.1).
+  virtual bool fuses() const { return false; }
   /// Whether the implementation is right when it offers to add the residual in this mode.
   virtual bool adds_rightly(const LayerDesc& /*layer*/, ResidualMode /*mode*/) const { return true; }
 

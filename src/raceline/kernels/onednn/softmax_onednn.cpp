@@ -28,6 +28,11 @@ class OnednnSoftmax final : public OnednnPrimitive {
     return layer.has_residual() ? Sharing::none : Sharing::in_place;
   }
 
+  std::optional<double> error_bound(const LayerDesc& layer) const override {
+    if (!layer.as<SoftmaxParams>().log) return std::nullopt;
+    return logarithm_bound;
+  }
+
  protected:
   Support check(const LayerDesc& layer) const override {
     const auto& params = layer.as<SoftmaxParams>();

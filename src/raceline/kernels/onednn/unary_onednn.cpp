@@ -22,6 +22,11 @@ class OnednnUnary final : public OnednnPrimitive {
     return layer.has_residual() ? Sharing::none : Sharing::in_place;
   }
 
+  std::optional<double> error_bound(const LayerDesc& layer) const override {
+    if (layer.as<UnaryParams>().kind != UnaryKind::log) return std::nullopt;
+    return logarithm_bound;
+  }
+
  protected:
   Support check(const LayerDesc& layer) const override {
     if (eltwise_of(layer.as<UnaryParams>())) return Support::yes();
