@@ -4,7 +4,7 @@
 
 #include "raceline/kernels/common/elementwise.h"
 #include "raceline/kernels/common/epilogue.h"
-#include "raceline/kernels/common/parallel.h"
+#include "raceline/kernels/common/slice.h"
 #include "raceline/kernels/native/transpose_tiles.h"
 #include "tests/kernels/primitive_check.h"
 
@@ -194,7 +194,7 @@ TEST(TransposeTiles, MatchesThePlainLoopForAllSmallExtents) {
   }
 }
 
-TEST(ParallelSlices, CoverEverythingOnceInWholeGrains) {
+TEST(SliceOf, CoverEverythingOnceInWholeGrains) {
   for (const int64_t count : {0, 1, 15, 16, 17, 100, 1000}) {
     for (const int64_t parts : {1, 2, 3, 7}) {
       int64_t next = 0;

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "raceline/graph/layer_desc.h"
-#include "raceline/kernels/common/parallel.h"
+#include "raceline/kernels/common/slice.h"
 
 namespace raceline {
 

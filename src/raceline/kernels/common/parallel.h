@@ -6,23 +6,9 @@
 
 #include <omp.h>
 
+#include "raceline/kernels/common/slice.h"
+
 namespace raceline {
-
-/// A part [first, last) of a loop.
-struct Slice {
-  int64_t first = 0, last = 0;
-  int64_t size() const { return last - first; }
-};
-
-/// The part of [0, count) that falls to `index` of `parts`, in multiples of `grain`. Parts may be empty.
-inline Slice slice_of(int64_t count, int64_t index, int64_t parts, int64_t grain = 1) {
-  const int64_t grains = (count + grain - 1) / grain;
-  const int64_t base = grains / parts;
-  const int64_t rest = grains % parts;
-  const int64_t first = base * index + std::min(index, rest);
-  const int64_t last = first + base + (index < rest ? 1 : 0);
-  return {std::min(first * grain, count), std::min(last * grain, count)};
-}
 
 /// Calls body(slice, thread) for the slices of [0, count), on up to `threads` threads. Fewer than `least`
 /// iterations a thread aren't worth waking one.

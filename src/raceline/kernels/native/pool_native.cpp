@@ -6,6 +6,7 @@
 
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/im2col.h"
+#include "raceline/kernels/common/parallel.h"
 #include "raceline/kernels/common/target.h"
 #include "raceline/kernels/native/native_common.h"
 

@@ -4,6 +4,7 @@
 #include "raceline/kernels/common/checks.h"
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/im2col.h"
+#include "raceline/kernels/common/parallel.h"
 #include "raceline/kernels/openblas/openblas_common.h"
 
 namespace raceline {
