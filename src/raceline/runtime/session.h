@@ -28,20 +28,24 @@ struct SessionOptions {
 /// must outlive the session.
 class Session {
  public:
-  /// Checks the plan, prepares all kernels, plans and allocates the memory. Throws PlanError, UnsupportedError,
-  /// IoError.
+  /// Checks the plan (for this device's fingerprint), prepares all kernels, plans and allocates the memory. The
+  /// plan and the constants of packing kernels are not needed any more afterwards. Throws PlanError,
+  /// UnsupportedError, IoError, and GraphError for a constant that another session has released.
   Session(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
           SessionOptions options = {});
   ~Session();
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
-  /// inputs and outputs in the order of the graph's, nchw, in host memory of the caller. Allocates nothing of
-  /// its own. Throws GraphError when a type or shape differs from the graph's, Error when a kernel fails.
+  /// inputs and outputs in the order of the graph's, nchw, in host memory of the caller; outputs overlap with
+  /// nothing. Inputs are never written. Allocates nothing of its own. Throws GraphError when a type, shape or
+  /// place is not as wanted, Error naming the step when a kernel fails.
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
   /// As run(), timing each step; times has steps().size() entries.
   void run_timed(std::span<const TensorView> inputs, std::span<const TensorView> outputs, std::span<double> times_us);
 
+  /// In the order in which they run: steps, conversions ahead of their first use, and at the end a step "copy"
+  /// for each output that could not be computed in the caller's memory (an input, a constant, a second copy).
   std::span<const StepInfo> steps() const;
   int threads() const;
   /// Bytes of activations and workspace, of packed weights.
