@@ -68,7 +68,7 @@ void import_conv(NodeImport& node) {
   check_weights(node, node.shape(x), node.shape(weights));
   const auto kernel = spatial(node.shape(weights));
   check_kernel_shape(node, kernel);
-  const Window window = read_window(node, auto_pad, spatial(node.shape(x)), kernel);
+  const SpatialWindow window = read_window(node, auto_pad, spatial(node.shape(x)), kernel);
   ConvParams params{window.stride, window.dilation, window.pads_begin, window.pads_end, group};
   if (axes == 1) return import_conv1d(node, std::move(params));
   node.result(axes == 2 ? OpKind::conv2d : OpKind::conv3d, std::move(params), with_bias(node, x, weights));
@@ -86,7 +86,7 @@ void import_conv_transpose(NodeImport& node) {
   const auto kernel = spatial(filter);
   check_kernel_shape(node, kernel);
   const bool same = auto_pad == AutoPad::same_upper || auto_pad == AutoPad::same_lower;
-  const Window window = read_window(node, same ? AutoPad::valid : auto_pad, spatial(image), kernel);
+  const SpatialWindow window = read_window(node, same ? AutoPad::valid : auto_pad, spatial(image), kernel);
   ConvTransposeParams params{window.stride,
                              window.dilation,
                              window.pads_begin,

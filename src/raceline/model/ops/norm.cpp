@@ -10,8 +10,12 @@
 namespace raceline {
 namespace {
 
+struct Standardised {
+  ValueId value, mean, deviation;
+};
+
 /// (x - mean) / sqrt(variance + epsilon) over the axes.
-ValueId standardised(NodeImport& node, ValueId x, const std::vector<int64_t>& axes, float epsilon) {
+Standardised standardised(NodeImport& node, ValueId x, const std::vector<int64_t>& axes, float epsilon) {
   const DataType type = node.desc(x).type;
   const ValueId mean = reduce(node, "mean", Reduction::mean, x, axes);
   const ValueId centred = node.binary("centred", BinaryKind::sub, x, mean);
@@ -20,7 +24,7 @@ ValueId standardised(NodeImport& node, ValueId x, const std::vector<int64_t>& ax
   const ValueId shifted =
       node.binary("shifted", BinaryKind::add, variance, node.scalar_constant("epsilon", type, epsilon));
   const ValueId deviation = node.unary("deviation", UnaryKind::sqrt, shifted);
-  return node.binary("standardised", BinaryKind::div, centred, deviation);
+  return {node.binary("standardised", BinaryKind::div, centred, deviation), mean, deviation};
 }
 
 /// A vector of one entry a channel, to be broadcast against (N, C, ...).
@@ -100,7 +104,7 @@ void import_instance_norm(NodeImport& node) {
   const ValueId x = node.operand(0);
   const Shape shape = node.shape(x);
   want_channels(node, shape);
-  scaled_by_channel(node, standardised(node, x, axes_from(2, shape.rank()), epsilon));
+  scaled_by_channel(node, standardised(node, x, axes_from(2, shape.rank()), epsilon).value);
 }
 
 void import_group_norm(NodeImport& node) {
@@ -116,7 +120,7 @@ void import_group_norm(NodeImport& node) {
   if (shape.elements() == 0)
     node.refuse(fmt::format("normalisation of the empty tensor {}", shape.to_string()));
   const ValueId rows = node.reshape("groups", x, {shape[0], groups, shape.elements() / shape[0] / groups});
-  const ValueId normalised = standardised(node, rows, {2}, epsilon);
+  const ValueId normalised = standardised(node, rows, {2}, epsilon).value;
   scaled_by_channel(node, node.reshape("image", normalised, {shape.dims().begin(), shape.dims().end()}));
 }
 
@@ -124,16 +128,20 @@ void import_layer_norm(NodeImport& node) {
   const float epsilon = node.attribute("epsilon", 1e-5f);
   node.only("stash_type", 1, "statistics in another type than f32 are not supported");
   const int64_t stated = node.attribute("axis", int64_t{-1});
-  for (size_t output = 1; output < node.outputs(); ++output) {
-    if (node.wants(output)) node.refuse(fmt::format("output {} is not supported", output));
-  }
   const ValueId x = node.operand(0);
   const int rank = node.shape(x).rank();
   const int64_t axis = node.axis(stated, rank);
-  const ValueId y = standardised(node, x, axes_from(static_cast<int>(axis), rank), epsilon);
-  if (!node.has(2)) return node.result(OpKind::binary, BinaryParams{BinaryKind::mul}, {y, node.operand(1)});
-  const ValueId scaled = node.binary("scaled", BinaryKind::mul, y, node.operand(1));
-  node.result(OpKind::binary, BinaryParams{BinaryKind::add}, {scaled, node.operand(2)});
+  const Standardised y = standardised(node, x, axes_from(static_cast<int>(axis), rank), epsilon);
+  if (node.has(2)) {
+    const ValueId scaled = node.binary("scaled", BinaryKind::mul, y.value, node.operand(1));
+    node.result(OpKind::binary, BinaryParams{BinaryKind::add}, {scaled, node.operand(2)});
+  } else {
+    node.result(OpKind::binary, BinaryParams{BinaryKind::mul}, {y.value, node.operand(1)});
+  }
+  if (node.wants(1)) node.result(OpKind::identity, NoParams{}, {y.mean}, "mean_out", 1);
+  if (node.wants(2)) {
+    node.result(OpKind::unary, UnaryParams{UnaryKind::reciprocal}, {y.deviation}, "inverse_deviation", 2);
+  }
 }
 
 }  // namespace raceline

@@ -16,7 +16,7 @@ PoolParams read_pool(const NodeImport& node, AutoPad auto_pad, const Shape& imag
   PoolParams params;
   if (!node.has_attribute("kernel_shape")) node.fail("attribute 'kernel_shape' is missing");
   params.kernel = spatial_integers(node, "kernel_shape", axes, 1, 1);
-  Window window = read_window(node, auto_pad, image.dims().subspan(2), params.kernel);
+  SpatialWindow window = read_window(node, auto_pad, image.dims().subspan(2), params.kernel);
   params.stride = std::move(window.stride);
   params.dilation = std::move(window.dilation);
   params.pads_begin = std::move(window.pads_begin);

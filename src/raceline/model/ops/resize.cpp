@@ -70,9 +70,8 @@ void import_upsample(NodeImport& node) {
 
 void import_resize(NodeImport& node) {
   want_nearest(node);
-  // With a whole factor s, output i lies at (i + 1/2) / s - 1/2 or at i / s of the input. The first one is
-  // nearest to element floor(i / s) unless a tie or the rounding is decided upwards; the second one needs
-  // floor.
+  // With a whole factor s, output i lies at (i + 1/2) / s - 1/2 of the input, which is less than half an
+  // element from floor(i / s) and never a tie, or at i / s, which must be rounded down.
   const std::string place = node.attribute("coordinate_transformation_mode", "half_pixel");
   const std::string rounding = node.attribute("nearest_mode", "round_prefer_floor");
   constexpr int64_t first_with_places = 11;

@@ -56,10 +56,10 @@ void check_kernel_shape(const NodeImport& node, std::span<const int64_t> kernel)
   }
 }
 
-Window read_window(const NodeImport& node, AutoPad auto_pad, std::span<const int64_t> image,
-                   std::span<const int64_t> kernel) {
+SpatialWindow read_window(const NodeImport& node, AutoPad auto_pad, std::span<const int64_t> image,
+                          std::span<const int64_t> kernel) {
   const size_t axes = kernel.size();
-  Window window;
+  SpatialWindow window;
   window.stride = spatial_integers(node, "strides", axes, 1, 1);
   window.dilation = spatial_integers(node, "dilations", axes, 1, 1);
   window.pads_begin.assign(axes, 0);

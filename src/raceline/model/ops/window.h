@@ -25,14 +25,14 @@ size_t spatial_axes(const NodeImport& node, const Shape& image);
 /// Throws GraphError when kernel_shape is given and is not `kernel`.
 void check_kernel_shape(const NodeImport& node, std::span<const int64_t> kernel);
 
-struct Window {
+struct SpatialWindow {
   std::vector<int64_t> stride, dilation, pads_begin, pads_end;
 };
 
 /// Attributes strides, dilations, pads and auto_pad, the latter resolved to pads. SAME makes the output
 /// ceil(image / stride) long; what it lacks is divided evenly, an odd one goes to the end (SAME_UPPER) or to
 /// the beginning (SAME_LOWER). Source: ONNX Conv.
-Window read_window(const NodeImport& node, AutoPad auto_pad, std::span<const int64_t> image,
-                   std::span<const int64_t> kernel);
+SpatialWindow read_window(const NodeImport& node, AutoPad auto_pad, std::span<const int64_t> image,
+                          std::span<const int64_t> kernel);
 
 }  // namespace raceline
