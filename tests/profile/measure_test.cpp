@@ -160,7 +160,7 @@ TEST_F(MeasureTest, HooksRunOutsideTheClock) {
     time.now_us += 1e4;
   };
   Contender one = time.takes("a", 100);
-  one.known_us = 1e4;  // no warm-up
+  one.known_us = 1e5;  // no warm-up
   one.before_sample = [&](Queue&) {
     ++samples;
     time.now_us += 1e4;
@@ -182,7 +182,7 @@ TEST_F(MeasureTest, OrderChangesFromRoundToRound) {
                     return Status::ok();
                   },
                   {}};
-    one.known_us = 1e4;
+    one.known_us = 1e5;
     contenders.push_back(one);
   }
   run(contenders);

@@ -200,6 +200,13 @@ TEST_F(ProfilerTest, HopelessCandidateRunsOnce) {
   EXPECT_EQ(table.find(relu_key, relu_name("awful"))->samples, 1);
 }
 
+TEST_F(ProfilerTest, OneSlowRunThatTheSystemMayHaveCausedIsNotTheEnd) {
+  add_relu("fast", 1000);
+  add_relu("late", 900, Layout::nchw, Behaviour::slow_at_first);
+  run();
+  EXPECT_DOUBLE_EQ(table.find(relu_key, relu_name("late"))->us, 900);
+}
+
 TEST_F(ProfilerTest, DroppedCandidateIsTimedAgainWhenItsRivalIsGone) {
   add_relu("fast", 100);
   add_relu("slow", 200);

@@ -23,10 +23,11 @@ enum class Behaviour : uint8_t {
   wrong_at_end,   ///< the last element is off
   skips_element,  ///< never writes the last one
   fails,
-  refuses,       ///< prepare() throws
-  overruns,      ///< writes one element too many
-  breaks_later,  ///< right at first, fails from the sixth run on
-  inexact,       ///< an error of about 1e-5, and says so
+  refuses,        ///< prepare() throws
+  overruns,       ///< writes one element too many
+  breaks_later,   ///< right at first, fails from the sixth run on
+  slow_at_first,  ///< the first run takes 20 ms more
+  inexact,        ///< an error of about 1e-5, and says so
 };
 
 inline PrimitiveInfo stand_in_info(OpKind op, std::string library, Layout from, Layout to) {
@@ -69,6 +70,7 @@ class StandIn final : public Primitive {
     Status run(const KernelArgs& args) const noexcept override {
       const int count = ++owner_.pretence_.runs[owner_.name()];
       owner_.pretence_.now_us += owner_.us_;
+      if (owner_.behaviour_ == Behaviour::slow_at_first && count == 1) owner_.pretence_.now_us += 20'000;
       if (owner_.behaviour_ == Behaviour::fails) return Status::failed("out of luck");
       if (owner_.behaviour_ == Behaviour::breaks_later && count > 5) return Status::failed("worn out");
       if (args.inputs[0].desc.type == DataType::f64) {

@@ -18,7 +18,7 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr int most_calls =
     1 << 16;  ///< in one sample; a call of which this many take no time cannot be timed
 constexpr int sentinel_steps = 12000;
-constexpr double surely_long = 10;  ///< a known time of so many batch limits needs no counting
+constexpr double surely_long_us = 20'000;  ///< of one call that the system may have interrupted
 
 /// One contender in the race.
 struct Racer {
@@ -51,7 +51,7 @@ struct Racer {
 
 /// Warms up, and finds how many calls make a sample.
 void warm_up(Racer& racer, Queue& queue, const MeasureOptions& options) {
-  if (racer.contender->known_us > surely_long * options.batch_below_us) return;
+  if (racer.contender->known_us > surely_long_us) return;
   racer.prepare(queue);
   racer.time(1, queue, options.clock);
   int calls = 1;
@@ -149,11 +149,11 @@ MeasureResult measure(std::span<const Contender> contenders, Queue& queue, Senti
       const double took = racer.time(calls, queue, options.clock);
       if (racer.racing) racer.result->samples_us.push_back(took / calls);
     }
-    if (options.limit_us && result.rounds + 1 >= options.drop_after) drop_hopeless(racers, options);
-
-    if (sentinel_us <= (1 + options.sentinel_drift) * sentinel.best_us()) {
-      ++quiet;
-    } else if (++result.disturbed > options.max_repeats) {
+    const bool is_quiet = sentinel_us <= (1 + options.sentinel_drift) * sentinel.best_us();
+    if (is_quiet) ++quiet;
+    const bool may_drop = quiet >= options.drop_after || result.rounds + 1 >= 2 * options.drop_after;
+    if (options.limit_us && may_drop) drop_hopeless(racers, options);
+    if (!is_quiet && ++result.disturbed > options.max_repeats) {
       // It does not come back: this is the machine's speed now, and the rounds so far were taken at it.
       sentinel.accept(least_sentinel);
       ++result.rounds;

@@ -58,7 +58,7 @@ struct MeasureOptions {
       0.03;  ///< a round is disturbed when its sentinel is slower than the best by this share
   double batch_below_us =
       10;              ///< shorter calls are repeated in one sample: 100 times what a clock reading costs
-  int drop_after = 3;  ///< rounds before a contender may be dropped: one may meet a disturbance, three rarely
+  int drop_after = 3;  ///< undisturbed rounds (or twice as many of any) before a contender may be dropped
   double drop_factor = 1.25;  ///< dropped when its best sample exceeds this many times its limit
   uint64_t seed = 1;          ///< of the order within rounds
   Clock clock = steady_clock();

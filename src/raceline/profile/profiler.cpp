@@ -204,8 +204,7 @@ class Profiling {
   }
 
   bool is_hopeless_after_one(const Entry& entry, double limit) const {
-    return entry.row.samples_us[0] > options_.first_run_above_us &&
-           entry.row.samples_us[0] > options_.first_run_factor * limit;
+    return entry.row.samples_us[0] > options_.first_run_factor * limit + options_.first_run_grace_us;
   }
 
   /// Whether the samples suffice: all rounds were run, or fewer showed that it cannot win.

@@ -25,10 +25,11 @@ struct ProfileOptions {
   double max_error = 2e-5;
   MeasureOptions
       timing;  ///< rounds, batches, dropping, clock; order, limits and hooks are set by the profiler
-  /// A candidate whose first run, that of its check, took this many times its limit is not timed further...
+  /// A candidate whose first run, that of its check, took longer than this many times its limit and
+  /// first_run_grace_us is not timed further...
   double first_run_factor = 3;
-  /// ...if that run was longer than this: below, page faults and cold code weigh too much.
-  double first_run_above_us = 1000;
+  /// ...where the grace is more than the system takes a core away for, and than page faults cost.
+  double first_run_grace_us = 50'000;
   /// Of packed weights held at a time: the candidates of a layer are timed in groups that stay below it.
   size_t weights_held_bytes = size_t{4} << 30;
   double seconds = 0;                                ///< budget of all measuring; 0: none
