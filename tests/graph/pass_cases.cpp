@@ -14,6 +14,16 @@ Graph constants_chain() {
   return g.take();
 }
 
+Graph constants_diamond() {
+  GraphMaker g;
+  const ValueId x = g.input("x", {3});
+  const ValueId sum = g.add("sum", {g.constant("a", {3}), g.constant("b", {3})});
+  const ValueId negated = g.unary("negated", UnaryKind::neg, sum);
+  const ValueId joined = g.unary("joined", UnaryKind::relu, g.add("both", {negated, sum}));
+  g.output(g.add("y", {g.add("uses_joined", {x, joined}), sum}));
+  return g.take();
+}
+
 Graph constants_that_stay_in_use() {
   GraphMaker g;
   const ValueId x = g.input("x", {1, 3});
@@ -249,6 +259,7 @@ Graph residuals_that_stay() {
 
 constexpr PassCase cases[] = {
     {"constants_chain", "fold_constants", constants_chain},
+    {"constants_diamond", "fold_constants", constants_diamond},
     {"constants_that_stay_in_use", "fold_constants", constants_that_stay_in_use},
     {"constants_refused", "fold_constants", constants_refused, false},
     {"shape_of_input", "fold_constants", shape_of_input, false},

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <string>
 
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
 #include "raceline/base/text.h"
 #include "raceline/graph/ops/rules.h"
 

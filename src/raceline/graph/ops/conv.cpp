@@ -1,6 +1,8 @@
 // Shape rules of conv2d, conv3d and conv_transpose. Source: ONNX Conv and ConvTranspose.
 #include "raceline/graph/ops/conv.h"
 
+#include <fmt/format.h>
+
 #include "raceline/graph/ops/rules.h"
 
 namespace raceline {
@@ -23,12 +25,12 @@ void check_window(const Params& p, const Shape& weights, int spatial) {
   want_values(p.pads_begin, "pads_begin", spatial, 0, largest_extent);
   want_values(p.pads_end, "pads_end", spatial, 0, largest_extent);
   want_values(weights.dims().subspan(2), "the kernel", spatial, 1, largest_extent);
-  if (p.group < 1) refuse("group={}: at least 1 wanted", p.group);
+  if (p.group < 1) refuse(fmt::format("group={}: at least 1 wanted", p.group));
 }
 
 void check_channels(const TensorDesc& weights, const TensorDesc* bias, int64_t channels) {
   if (weights.shape[0] < 1 || weights.shape[1] < 1)
-    refuse("weights {} without channels", weights.to_string());
+    refuse(fmt::format("weights {} without channels", weights.to_string()));
   if (bias == nullptr) return;
   want_same_type(*bias, "bias", weights);
   want_shape(*bias, "bias", Shape{channels});
@@ -49,11 +51,12 @@ std::vector<TensorDesc> infer_conv(const OpParams& params, Operands operands, in
   check_window(p, weights.shape, spatial);
   const int64_t channels = x.shape[1];
   if (channels % p.group != 0 || channels / p.group != weights.shape[1]) {
-    refuse("input {} in {} groups does not fit weights {} of {} channels a group", x.to_string(), p.group,
-           weights.to_string(), weights.shape[1]);
+    refuse(fmt::format("input {} in {} groups does not fit weights {} of {} channels a group", x.to_string(),
+                       p.group, weights.to_string(), weights.shape[1]));
   }
   if (weights.shape[0] % p.group != 0) {
-    refuse("weights {}: {} output channels in {} groups", weights.to_string(), weights.shape[0], p.group);
+    refuse(fmt::format("weights {}: {} output channels in {} groups", weights.to_string(), weights.shape[0],
+                       p.group));
   }
   check_channels(weights, optional_operand(operands, 2), weights.shape[0]);
   std::vector<int64_t> dims = {x.shape[0], weights.shape[0]};
@@ -61,8 +64,8 @@ std::vector<TensorDesc> infer_conv(const OpParams& params, Operands operands, in
     const int64_t padded = x.shape[axis + 2] + p.pads_begin[axis] + p.pads_end[axis];
     const int64_t window = p.dilation[axis] * (weights.shape[axis + 2] - 1) + 1;
     if (padded < window) {
-      refuse("the kernel covers {} elements of spatial axis {}, which has {} with its padding", window, axis,
-             padded);
+      refuse(fmt::format("the kernel covers {} elements of spatial axis {}, which has {} with its padding",
+                         window, axis, padded));
     }
     dims.push_back((padded - window) / p.stride[axis] + 1);
   }
@@ -94,22 +97,23 @@ std::vector<TensorDesc> infer_transpose(const OpParams& params, Operands operand
   check_window(p, weights.shape, spatial);
   want_values(p.output_padding, "output_padding", spatial, 0, largest_extent);
   if (x.shape[1] != weights.shape[0]) {
-    refuse("weights {} want {} input channels; the input is {}", weights.to_string(), weights.shape[0],
-           x.to_string());
+    refuse(fmt::format("weights {} want {} input channels; the input is {}", weights.to_string(),
+                       weights.shape[0], x.to_string()));
   }
-  if (x.shape[1] % p.group != 0) refuse("input {}: its channels in {} groups", x.to_string(), p.group);
+  if (x.shape[1] % p.group != 0)
+    refuse(fmt::format("input {}: its channels in {} groups", x.to_string(), p.group));
   const int64_t channels = product(weights.shape[1], p.group, "output channels");
   check_channels(weights, optional_operand(operands, 2), channels);
   std::vector<int64_t> dims = {x.shape[0], channels};
   for (int axis = 0; axis < spatial; ++axis) {
     const int64_t in = x.shape[axis + 2];
     if (in < 1 || in > largest_extent)
-      refuse("input {}: spatial axis {} is empty or too long", x.to_string(), axis);
+      refuse(fmt::format("input {}: spatial axis {} is empty or too long", x.to_string(), axis));
     // Each product is at most 2^60.
     const int64_t extent = p.stride[axis] * (in - 1) + p.output_padding[axis] +
                            p.dilation[axis] * (weights.shape[axis + 2] - 1) + 1 - p.pads_begin[axis] -
                            p.pads_end[axis];
-    if (extent < 1) refuse("the pads leave {} elements of spatial axis {}", extent, axis);
+    if (extent < 1) refuse(fmt::format("the pads leave {} elements of spatial axis {}", extent, axis));
     dims.push_back(extent);
   }
   return {{x.type, Shape(dims)}};

@@ -4,6 +4,9 @@
 #include <iterator>
 #include <string>
 
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
 #include "raceline/base/text.h"
 #include "raceline/graph/ops/rules.h"
 
@@ -60,7 +63,7 @@ std::vector<TensorDesc> infer_unary(const OpParams& params, Operands operands) {
   want_not_nan(p.alpha, "alpha");
   want_not_nan(p.beta, "beta");
   if (p.kind == UnaryKind::logical_not) {
-    if (x.type != DataType::boolean) refuse("input is {}; type bool wanted", x.to_string());
+    if (x.type != DataType::boolean) refuse(fmt::format("input is {}; type bool wanted", x.to_string()));
   } else if (row(p.kind).integers) {
     want_number(x, "input");
   } else {
@@ -75,11 +78,12 @@ std::vector<TensorDesc> infer_binary(const OpParams& params, Operands operands) 
   const TensorDesc& b = operand(operands, 1, "b");
   want_same_type(b, "b", a);
   const bool logical = kind >= BinaryKind::logical_and;
-  if (logical && a.type != DataType::boolean) refuse("a is {}; type bool wanted", a.to_string());
+  if (logical && a.type != DataType::boolean) refuse(fmt::format("a is {}; type bool wanted", a.to_string()));
   if (!logical && kind != BinaryKind::equal) want_number(a, "a");
   const Shape shape = broadcast(a.shape, b.shape);
   if (kind == BinaryKind::prelu && shape != a.shape) {
-    refuse("the slope is {}; a shape that broadcasts to {} wanted", b.to_string(), a.shape.to_string());
+    refuse(fmt::format("the slope is {}; a shape that broadcasts to {} wanted", b.to_string(),
+                       a.shape.to_string()));
   }
   return {{kind >= BinaryKind::equal ? DataType::boolean : a.type, shape}};
 }

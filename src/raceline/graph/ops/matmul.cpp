@@ -1,6 +1,8 @@
 // Shape rules of gemm and matmul. Source: ONNX Gemm and MatMul (NumPy's matmul).
 #include "raceline/graph/ops/matmul.h"
 
+#include <fmt/format.h>
+
 #include "raceline/graph/ops/rules.h"
 
 namespace raceline {
@@ -21,14 +23,16 @@ std::vector<TensorDesc> infer_gemm(const OpParams& params, Operands operands) {
   const int64_t inner_a = a.shape[p.trans_a ? 0 : 1];
   const int64_t inner_b = b.shape[p.trans_b ? 1 : 0];
   if (inner_a != inner_b) {
-    refuse("A {}{} and B {}{} do not fit: {} against {}", a.to_string(), p.trans_a ? " transposed" : "",
-           b.to_string(), p.trans_b ? " transposed" : "", inner_a, inner_b);
+    refuse(fmt::format("A {}{} and B {}{} do not fit: {} against {}", a.to_string(),
+                       p.trans_a ? " transposed" : "", b.to_string(), p.trans_b ? " transposed" : "", inner_a,
+                       inner_b));
   }
   const Shape result{a.shape[p.trans_a ? 1 : 0], b.shape[p.trans_b ? 0 : 1]};
   if (const TensorDesc* c = optional_operand(operands, 2)) {
     want_same_type(*c, "C", a);
     if (!broadcasts_to(c->shape, result)) {
-      refuse("C is {}; a shape that broadcasts to {} wanted", c->to_string(), result.to_string());
+      refuse(
+          fmt::format("C is {}; a shape that broadcasts to {} wanted", c->to_string(), result.to_string()));
     }
   }
   return {{a.type, result}};
@@ -52,7 +56,8 @@ std::vector<TensorDesc> infer_matmul(const OpParams&, Operands operands) {
   const int64_t inner_a = a.shape[rank_a - 1];
   const int64_t inner_b = b.shape[rank_b == 1 ? 0 : rank_b - 2];
   if (inner_a != inner_b) {
-    refuse("A {} and B {} do not fit: {} against {}", a.to_string(), b.to_string(), inner_a, inner_b);
+    refuse(fmt::format("A {} and B {} do not fit: {} against {}", a.to_string(), b.to_string(), inner_a,
+                       inner_b));
   }
   const auto batch = [](const Shape& shape) {
     const auto dims = shape.dims();

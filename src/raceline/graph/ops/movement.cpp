@@ -6,8 +6,10 @@
 #include <limits>
 #include <numeric>
 
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "raceline/base/error.h"
 #include "raceline/graph/ops/rules.h"
 
 namespace raceline {
@@ -38,8 +40,8 @@ std::vector<TensorDesc> infer_concat(const OpParams& params, Operands operands) 
     want_rank(x, "input", first.shape.rank(), first.shape.rank());
     for (int other = 0; other < x.shape.rank(); ++other) {
       if (other == axis || x.shape[other] == first.shape[other]) continue;
-      refuse("inputs {} and {} differ along axis {}, not only along axis {}", first.to_string(),
-             x.to_string(), other, axis);
+      refuse(fmt::format("inputs {} and {} differ along axis {}, not only along axis {}", first.to_string(),
+                         x.to_string(), other, axis));
     }
     // At most 2^31 operands of at most 2^40 elements would not fit; nothing near either limit is built.
     if (__builtin_add_overflow(along, x.shape[static_cast<int>(axis)], &along))
@@ -52,8 +54,8 @@ std::vector<TensorDesc> infer_reshape(const OpParams& params, Operands operands)
   const TensorDesc& x = operand(operands, 0, "input");
   const Shape shape(as<ReshapeParams>(params).dims);
   if (shape.elements() != x.shape.elements()) {
-    refuse("input {} has {} elements; {} has {}", x.to_string(), x.shape.elements(), shape.to_string(),
-           shape.elements());
+    refuse(fmt::format("input {} has {} elements; {} has {}", x.to_string(), x.shape.elements(),
+                       shape.to_string(), shape.elements()));
   }
   return {{x.type, shape}};
 }
@@ -77,7 +79,7 @@ std::vector<TensorDesc> infer_transpose(const OpParams& params, Operands operand
     dims.push_back(x.shape[static_cast<int>(axis)]);
   }
   if (dims.size() != perm.size() || perm.size() != static_cast<size_t>(rank)) {
-    refuse("perm={} is no order of the axes of {}", fmt::join(perm, "x"), x.to_string());
+    refuse(fmt::format("perm={} is no order of the axes of {}", fmt::join(perm, "x"), x.to_string()));
   }
   return {{x.type, Shape(dims)}};
 }
@@ -101,14 +103,14 @@ std::vector<TensorDesc> infer_slice(const OpParams& params, Operands operands) {
   for (int axis = 0; axis < rank; ++axis) {
     const auto at = static_cast<size_t>(axis);
     const int64_t dim = x.shape[axis];
-    if (p.step[at] == 0) refuse("step={}: a step of 0", fmt::join(p.step, "x"));
+    if (p.step[at] == 0) refuse(fmt::format("step={}: a step of 0", fmt::join(p.step, "x")));
     if (p.size[at] == 0) continue;
     int64_t last = 0;
     if (__builtin_mul_overflow(p.size[at] - 1, p.step[at], &last) ||
         __builtin_add_overflow(last, p.start[at], &last) || last < 0 || last >= dim || p.start[at] < 0 ||
         p.start[at] >= dim) {
-      refuse("{} elements from {} by {} leave axis {} of input {}", p.size[at], p.start[at], p.step[at], axis,
-             x.to_string());
+      refuse(fmt::format("{} elements from {} by {} leave axis {} of input {}", p.size[at], p.start[at],
+                         p.step[at], axis, x.to_string()));
     }
   }
   return {{x.type, Shape(p.size)}};
@@ -120,10 +122,10 @@ std::vector<TensorDesc> infer_gather(const OpParams& params, Operands operands) 
   const TensorDesc& indices = operand(operands, 1, "indices");
   want_axis(axis, data.shape.rank());
   if (indices.type != DataType::i32 && indices.type != DataType::i64) {
-    refuse("indices are {}; type i32 or i64 wanted", indices.to_string());
+    refuse(fmt::format("indices are {}; type i32 or i64 wanted", indices.to_string()));
   }
   if (data.shape[static_cast<int>(axis)] == 0 && indices.shape.elements() > 0) {
-    refuse("axis {} of data {} is empty: no index is valid", axis, data.to_string());
+    refuse(fmt::format("axis {} of data {} is empty: no index is valid", axis, data.to_string()));
   }
   std::vector<int64_t> dims(indices.shape.dims().begin(), indices.shape.dims().end());
   const auto of_data = data.shape.dims();
@@ -153,13 +155,14 @@ std::vector<TensorDesc> infer_pad(const OpParams& params, Operands operands) {
     const int64_t dim = x.shape[axis];
     const int64_t kept = dim + std::min<int64_t>(begin, 0) + std::min<int64_t>(end, 0);
     if (kept < 0)
-      refuse("begin {} and end {} remove more than axis {} of input {} has", begin, end, axis, x.to_string());
+      refuse(fmt::format("begin {} and end {} remove more than axis {} of input {} has", begin, end, axis,
+                         x.to_string()));
     const int64_t most = std::max(begin, end);
     if (p.mode == PadMode::reflect && most >= std::max<int64_t>(kept, 1)) {
-      refuse("{} elements cannot be reflected from {} along axis {}", most, kept, axis);
+      refuse(fmt::format("{} elements cannot be reflected from {} along axis {}", most, kept, axis));
     }
     if (p.mode != PadMode::constant && most > 0 && kept == 0) {
-      refuse("axis {} has no element to pad from in mode {}", axis, to_string(p.mode));
+      refuse(fmt::format("axis {} has no element to pad from in mode {}", axis, to_string(p.mode)));
     }
     dims.push_back(dim + begin + end);
   }
@@ -174,7 +177,7 @@ std::vector<TensorDesc> infer_expand(const OpParams& params, Operands operands) 
   const TensorDesc& x = operand(operands, 0, "input");
   const Shape shape(as<ExpandParams>(params).dims);
   if (!broadcasts_to(x.shape, shape))
-    refuse("input {} does not broadcast to {}", x.to_string(), shape.to_string());
+    refuse(fmt::format("input {} does not broadcast to {}", x.to_string(), shape.to_string()));
   return {{x.type, shape}};
 }
 
@@ -182,7 +185,8 @@ std::vector<TensorDesc> infer_shape_of(const OpParams& params, Operands operands
   const auto& p = as<ShapeOfParams>(params);
   const TensorDesc& x = operand(operands, 0, "input");
   if (p.start < 0 || p.end < p.start || p.end > x.shape.rank()) {
-    refuse("dimensions {} to {} (the end is not included) of input {}", p.start, p.end, x.to_string());
+    refuse(fmt::format("dimensions {} to {} (the end is not included) of input {}", p.start, p.end,
+                       x.to_string()));
   }
   return {{DataType::i64, Shape{p.end - p.start}}};
 }
@@ -195,10 +199,11 @@ std::vector<TensorDesc> infer_identity(const OpParams&, Operands operands) {
 std::vector<TensorDesc> infer_reorder(const OpParams& params, Operands operands) {
   const auto& p = as<ReorderParams>(params);
   const TensorDesc& x = operand(operands, 0, "input");
-  if (x.type != p.from.type) refuse("input {} does not come from {}", x.to_string(), p.from.to_string());
+  if (x.type != p.from.type)
+    refuse(fmt::format("input {} does not come from {}", x.to_string(), p.from.to_string()));
   for (const Interface& side : {p.from, p.to}) {
     if (!exists_for(side.layout, x.shape)) {
-      refuse("layout {} does not exist for {}", to_string(side.layout), x.to_string());
+      refuse(fmt::format("layout {} does not exist for {}", to_string(side.layout), x.to_string()));
     }
   }
   return {{p.to.type, x.shape}};

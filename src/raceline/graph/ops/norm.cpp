@@ -1,6 +1,8 @@
 // Shape rules of batch_norm, lrn and softmax. Source: ONNX BatchNormalization, LRN, Softmax, LogSoftmax.
 #include "raceline/graph/ops/norm.h"
 
+#include <fmt/format.h>
+
 #include "raceline/graph/ops/rules.h"
 
 namespace raceline {
@@ -32,7 +34,8 @@ std::vector<TensorDesc> infer_lrn(const OpParams& params, Operands operands) {
   const TensorDesc& x = operand(operands, 0, "input");
   want_float(x, "input");
   want_rank(x, "input", 2, Shape::max_rank);
-  if (p.size < 1 || p.size > largest_extent) refuse("size={}: 1 to {} wanted", p.size, largest_extent);
+  if (p.size < 1 || p.size > largest_extent)
+    refuse(fmt::format("size={}: 1 to {} wanted", p.size, largest_extent));
   want_not_nan(p.alpha, "alpha");
   want_not_nan(p.beta, "beta");
   want_not_nan(p.bias, "bias");
@@ -50,7 +53,8 @@ std::vector<TensorDesc> infer_softmax(const OpParams& params, Operands operands)
   const TensorDesc& x = operand(operands, 0, "input");
   want_float(x, "input");
   if (p.first_axis < 0 || p.end_axis <= p.first_axis || p.end_axis > x.shape.rank()) {
-    refuse("axes {} to {} (the end is not included) of input {}", p.first_axis, p.end_axis, x.to_string());
+    refuse(fmt::format("axes {} to {} (the end is not included) of input {}", p.first_axis, p.end_axis,
+                       x.to_string()));
   }
   return {{x.type, x.shape}};
 }

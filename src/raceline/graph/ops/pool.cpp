@@ -1,6 +1,8 @@
 // Shape rules of max_pool and average_pool. Source: ONNX MaxPool, AveragePool.
 #include "raceline/graph/ops/pool.h"
 
+#include <fmt/format.h>
+
 #include "raceline/graph/ops/rules.h"
 
 namespace raceline {
@@ -31,15 +33,16 @@ int64_t pooled_extent(const PoolParams& p, int axis, int64_t in) {
   const auto at = static_cast<size_t>(axis);
   const int64_t window = p.dilation[at] * (p.kernel[at] - 1) + 1;
   if (p.pads_begin[at] >= window || p.pads_end[at] >= window) {
-    refuse("pads {} and {} of spatial axis {}: a window of {} elements would lie outside the image",
-           p.pads_begin[at], p.pads_end[at], axis, window);
+    refuse(
+        fmt::format("pads {} and {} of spatial axis {}: a window of {} elements would lie outside the image",
+                    p.pads_begin[at], p.pads_end[at], axis, window));
   }
   const int64_t padded = in + p.pads_begin[at] + p.pads_end[at];
   const int64_t stride = p.stride[at];
   const int64_t room = padded - window + (p.ceil_mode ? stride - 1 : 0);
   if (in < 1 || room < 0) {
-    refuse("the kernel covers {} elements of spatial axis {}, which has {} with its padding", window, axis,
-           padded);
+    refuse(fmt::format("the kernel covers {} elements of spatial axis {}, which has {} with its padding",
+                       window, axis, padded));
   }
   int64_t extent = room / stride + 1;
   // In ceil mode the last window may hang over the end, but it starts in the image or in the padding before

@@ -3,13 +3,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include "raceline/base/error.h"
 
 namespace raceline::rules {
 
+void refuse(const std::string& text) {
+  throw GraphError(text);
+}
+
 const TensorDesc& operand(Operands operands, size_t index, std::string_view what) {
   if (index >= operands.size() || operands[index] == nullptr)
-    refuse("operand {} ({}) is missing", index, what);
+    refuse(fmt::format("operand {} ({}) is missing", index, what));
   return *operands[index];
 }
 
@@ -25,43 +32,45 @@ int rank_of(Operands operands, size_t index) {
 void want_rank(const TensorDesc& desc, std::string_view what, int least, int most) {
   if (desc.shape.rank() >= least && desc.shape.rank() <= most) return;
   const std::string wanted = least == most ? fmt::format("{}", least) : fmt::format("{} to {}", least, most);
-  refuse("{} is {}; {} dimensions wanted", what, desc.to_string(), wanted);
+  refuse(fmt::format("{} is {}; {} dimensions wanted", what, desc.to_string(), wanted));
 }
 
 void want_float(const TensorDesc& desc, std::string_view what) {
-  if (!is_float(desc.type)) refuse("{} is {}; a floating-point type wanted", what, desc.to_string());
+  if (!is_float(desc.type))
+    refuse(fmt::format("{} is {}; a floating-point type wanted", what, desc.to_string()));
 }
 
 void want_number(const TensorDesc& desc, std::string_view what) {
-  if (desc.type == DataType::boolean) refuse("{} is {}; numbers wanted", what, desc.to_string());
+  if (desc.type == DataType::boolean) refuse(fmt::format("{} is {}; numbers wanted", what, desc.to_string()));
 }
 
 void want_same_type(const TensorDesc& desc, std::string_view what, const TensorDesc& other) {
   if (desc.type == other.type) return;
-  refuse("{} is {}; type {} wanted, as of {}", what, desc.to_string(), to_string(other.type),
-         other.to_string());
+  refuse(fmt::format("{} is {}; type {} wanted, as of {}", what, desc.to_string(), to_string(other.type),
+                     other.to_string()));
 }
 
 void want_shape(const TensorDesc& desc, std::string_view what, const Shape& shape) {
-  if (desc.shape != shape) refuse("{} is {}; {} wanted", what, desc.to_string(), shape.to_string());
+  if (desc.shape != shape)
+    refuse(fmt::format("{} is {}; {} wanted", what, desc.to_string(), shape.to_string()));
 }
 
 void want_not_nan(double value, std::string_view what) {
-  if (std::isnan(value)) refuse("{} is not a number", what);
+  if (std::isnan(value)) refuse(fmt::format("{} is not a number", what));
 }
 
 void want_axis(int64_t axis, int rank) {
-  if (axis < 0 || axis >= rank) refuse("axis {} of a tensor of {} dimensions", axis, rank);
+  if (axis < 0 || axis >= rank) refuse(fmt::format("axis {} of a tensor of {} dimensions", axis, rank));
 }
 
 void want_values(std::span<const int64_t> values, std::string_view what, int count, int64_t least,
                  int64_t most) {
   if (values.size() != static_cast<size_t>(count)) {
-    refuse("{} has {} values; {} wanted, one for each axis", what, values.size(), count);
+    refuse(fmt::format("{} has {} values; {} wanted, one for each axis", what, values.size(), count));
   }
   for (const int64_t value : values) {
     if (value < least || value > most) {
-      refuse("{}={}: each must be from {} to {}", what, fmt::join(values, "x"), least, most);
+      refuse(fmt::format("{}={}: each must be from {} to {}", what, fmt::join(values, "x"), least, most));
     }
   }
 }
@@ -76,7 +85,7 @@ int spatial_rank(Operands operands) {
 
 int64_t product(int64_t a, int64_t b, std::string_view what) {
   int64_t result = 0;
-  if (__builtin_mul_overflow(a, b, &result)) refuse("{}: {} times {} is too large", what, a, b);
+  if (__builtin_mul_overflow(a, b, &result)) refuse(fmt::format("{}: {} times {} is too large", what, a, b));
   return result;
 }
 
@@ -87,8 +96,8 @@ Shape broadcast(const Shape& a, const Shape& b) {
     const int64_t from_a = back <= a.rank() ? a[a.rank() - back] : 1;
     const int64_t from_b = back <= b.rank() ? b[b.rank() - back] : 1;
     if (from_a != from_b && from_a != 1 && from_b != 1) {
-      refuse("shapes {} and {} do not broadcast: {} against {}", a.to_string(), b.to_string(), from_a,
-             from_b);
+      refuse(fmt::format("shapes {} and {} do not broadcast: {} against {}", a.to_string(), b.to_string(),
+                         from_a, from_b));
     }
     dims[static_cast<size_t>(rank - back)] = from_a == 1 ? from_b : from_a;
   }

@@ -3,13 +3,10 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-
-#include "raceline/base/error.h"
 #include "raceline/graph/op.h"
 
 namespace raceline::rules {
@@ -28,10 +25,8 @@ void add_movement_ops(std::vector<OpInfo>& table);
 /// the limits of int64_t.
 inline constexpr int64_t largest_extent = int64_t{1} << 30;
 
-template <class... Args>
-[[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) {
-  throw GraphError(fmt::format(text, std::forward<Args>(args)...));
-}
+/// Throws a GraphError of this text.
+[[noreturn]] void refuse(const std::string& text);
 
 /// The operand, which must be there. `what` names it: "weights".
 const TensorDesc& operand(Operands operands, size_t index, std::string_view what);
