@@ -1,5 +1,6 @@
 // The narrow waist: what each primitive costs for each layer on one machine, measured or predicted.
 #pragma once
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
