@@ -1,7 +1,6 @@
 // Batch normalisation of oneDNN with given statistics: generated code and its plain loops. "bnorm_ref:any" is
 // left out on purpose.
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {
@@ -59,12 +58,7 @@ class OnednnBatchNorm final : public OnednnPrimitive {
 }  // namespace
 
 void register_batch_norm_onednn(PrimitiveRegistry& registry) {
-  for (const Implementation& row : rows) {
-    for (const Layout layout : row.layouts) {
-      registry.add(
-          std::make_unique<OnednnBatchNorm>(make_info(OpKind::batch_norm, row, layout, layout), row.offered));
-    }
-  }
+  add_rows<OnednnBatchNorm>(registry, OpKind::batch_norm, rows);
 }
 
 }  // namespace raceline

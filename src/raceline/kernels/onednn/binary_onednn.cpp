@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {
@@ -112,12 +111,7 @@ class OnednnBinary final : public OnednnPrimitive {
 }  // namespace
 
 void register_binary_onednn(PrimitiveRegistry& registry) {
-  for (const Implementation& row : rows) {
-    for (const Layout layout : row.layouts) {
-      registry.add(
-          std::make_unique<OnednnBinary>(make_info(OpKind::binary, row, layout, layout), row.offered));
-    }
-  }
+  add_rows<OnednnBinary>(registry, OpKind::binary, rows);
 }
 
 }  // namespace raceline

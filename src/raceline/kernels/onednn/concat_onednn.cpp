@@ -2,7 +2,6 @@
 // only when every operand but the last ends with a block. The library has one implementation for a layer, and
 // its "ref:any" is left out on purpose.
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {
@@ -49,12 +48,7 @@ class OnednnConcat final : public OnednnPrimitive {
 }  // namespace
 
 void register_concat_onednn(PrimitiveRegistry& registry) {
-  for (const Implementation& row : rows) {
-    for (const Layout layout : row.layouts) {
-      registry.add(
-          std::make_unique<OnednnConcat>(make_info(OpKind::concat, row, layout, layout), row.offered));
-    }
-  }
+  add_rows<OnednnConcat>(registry, OpKind::concat, rows);
 }
 
 }  // namespace raceline

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {
@@ -163,6 +162,12 @@ void register_conv2d_onednn(PrimitiveRegistry& registry) {
         std::make_unique<OnednnConv>(make_info(OpKind::conv2d, row.implementation, input, output), row));
   };
   for (const Row& row : rows) {
+    if (!admit_row(registry, OpKind::conv2d, row.implementation)) continue;
+    if (row.implementation.implementation == "avx" && has_instructions("avx2")) {
+      add_missing_row(registry, OpKind::conv2d, row.implementation,
+                      "offered to processors without avx2 only");
+      continue;
+    }
     for (const Layout layout : row.implementation.layouts) add(row, layout, layout);
     for (const Layout output : row.plain_to) add(row, Layout::nchw, output);
   }

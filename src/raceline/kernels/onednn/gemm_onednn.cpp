@@ -1,7 +1,6 @@
 // Fully-connected layers by oneDNN's inner product: batch-reduced GEMM ("brgemm") and plain GEMM, with packed
 // weights. "ref:any" is left out on purpose.
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {
@@ -65,12 +64,7 @@ class OnednnInnerProduct final : public OnednnPrimitive {
 }  // namespace
 
 void register_gemm_onednn(PrimitiveRegistry& registry) {
-  for (const Implementation& row : rows) {
-    for (const Layout layout : row.layouts) {
-      registry.add(
-          std::make_unique<OnednnInnerProduct>(make_info(OpKind::gemm, row, layout, layout), row.offered));
-    }
-  }
+  add_rows<OnednnInnerProduct>(registry, OpKind::gemm, rows);
 }
 
 }  // namespace raceline

@@ -2,7 +2,6 @@
 // window is one element shorter than ONNX's, so only odd sizes are done. "lrn_ref:any" is left out on
 // purpose.
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {
@@ -46,11 +45,7 @@ class OnednnLrn final : public OnednnPrimitive {
 }  // namespace
 
 void register_lrn_onednn(PrimitiveRegistry& registry) {
-  for (const Implementation& row : rows) {
-    for (const Layout layout : row.layouts) {
-      registry.add(std::make_unique<OnednnLrn>(make_info(OpKind::lrn, row, layout, layout), row.offered));
-    }
-  }
+  add_rows<OnednnLrn>(registry, OpKind::lrn, rows);
 }
 
 }  // namespace raceline

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {
@@ -121,13 +120,8 @@ class OnednnMatmul final : public OnednnPrimitive {
 }  // namespace
 
 void register_matmul_onednn(PrimitiveRegistry& registry) {
-  const auto add = [&](OpKind op, const Implementation& row) {
-    for (const Layout layout : row.layouts) {
-      registry.add(std::make_unique<OnednnMatmul>(make_info(op, row, layout, layout), row.offered));
-    }
-  };
-  for (const Implementation& row : matmul_rows) add(OpKind::matmul, row);
-  for (const Implementation& row : gemm_rows) add(OpKind::gemm, row);
+  add_rows<OnednnMatmul>(registry, OpKind::matmul, matmul_rows);
+  add_rows<OnednnMatmul>(registry, OpKind::gemm, gemm_rows);
 }
 
 }  // namespace raceline

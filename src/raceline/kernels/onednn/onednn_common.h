@@ -27,6 +27,10 @@ PrimitiveInfo make_info(OpKind op, const Implementation& row, Layout input, Layo
 /// "oneDNN 2.6.3", of the library that is loaded.
 std::string library_version();
 
+/// Whether this machine has an instruction set: "sse41", "avx", "avx2", "avx512_core"; true for any other
+/// text.
+bool has_instructions(std::string_view name);
+
 /// The extents as the library wants them; a scalar is one element.
 dnnl::memory::dims dims_of(const Shape& shape);
 /// The extents after so many ones that there are `rank` of them.
@@ -52,12 +56,8 @@ struct Eltwise {
   dnnl::algorithm algorithm;
   float alpha = 0, beta = 0;
 };
-/// Absent when the library has no such function.
+/// Absent when the library has no such function, or no exact one.
 std::optional<Eltwise> eltwise_of(const UnaryParams& params);
-
-/// The library's logarithm is off by up to 1.5e-6 for arguments near 1, which is more than the common bound
-/// allows for small results.
-constexpr double logarithm_bound = 1e-5;
 
 /// Sets libgomp's team size for the calling thread until the end of the scope: the library asks for it when
 /// it makes a descriptor and again when it runs, and both must agree.

@@ -140,8 +140,7 @@ std::optional<Recipe> OnednnPrimitive::find_fused(const LayerDesc& layer, const 
       continue;
     }
     const auto function = eltwise_of(layer.epilogue[step].unary);
-    // The logarithm is less exact than an epilogue must be.
-    if (!function || function->algorithm == dnnl::algorithm::eltwise_log) return std::nullopt;
+    if (!function) return std::nullopt;
     operations.append_eltwise(1, function->algorithm, function->alpha, function->beta);
   }
   dnnl::primitive_attr attributes = plain_attributes();
@@ -153,6 +152,16 @@ std::optional<Recipe> OnednnPrimitive::find_fused(const LayerDesc& layer, const 
     return true;
   });
   return recipe;
+}
+
+void add_missing_row(PrimitiveRegistry& registry, OpKind op, const Implementation& row, std::string why) {
+  registry.add_missing(fmt::format("onednn: {} {}", to_string(op), row.offered), std::move(why));
+}
+
+bool admit_row(PrimitiveRegistry& registry, OpKind op, const Implementation& row) {
+  if (has_instructions(row.implementation)) return true;
+  add_missing_row(registry, op, row, fmt::format("the processor has no {} instructions", row.implementation));
+  return false;
 }
 
 }  // namespace raceline::onednn

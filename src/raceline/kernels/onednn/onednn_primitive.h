@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "raceline/kernels/onednn/onednn_common.h"
+#include "raceline/primitive/registry.h"
 
 namespace raceline::onednn {
 
@@ -106,5 +107,21 @@ class OnednnPrimitive : public Primitive {
 std::unique_ptr<const Kernel> make_kernel(const LayerDesc& layer, const Question& question,
                                           const Recipe& recipe, const dnnl::engine& engine,
                                           const PrepareArgs& args, Layout output);
+
+/// Says that no primitive stands for an implementation on this machine.
+void add_missing_row(PrimitiveRegistry& registry, OpKind op, const Implementation& row, std::string why);
+/// Whether the machine has the row's instruction set; adds it to the missing ones otherwise.
+bool admit_row(PrimitiveRegistry& registry, OpKind op, const Implementation& row);
+
+/// Adds a primitive for each row that the machine can run and each of its layouts.
+template <class Concrete>
+void add_rows(PrimitiveRegistry& registry, OpKind op, std::span<const Implementation> rows) {
+  for (const Implementation& row : rows) {
+    if (!admit_row(registry, op, row)) continue;
+    for (const Layout layout : row.layouts) {
+      registry.add(std::make_unique<Concrete>(make_info(op, row, layout, layout), row.offered));
+    }
+  }
+}
 
 }  // namespace raceline::onednn

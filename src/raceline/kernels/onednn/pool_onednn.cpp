@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {
@@ -90,13 +89,7 @@ class OnednnPool final : public OnednnPrimitive {
 }  // namespace
 
 void register_pool_onednn(PrimitiveRegistry& registry) {
-  for (const OpKind op : {OpKind::max_pool, OpKind::average_pool}) {
-    for (const Implementation& row : rows) {
-      for (const Layout layout : row.layouts) {
-        registry.add(std::make_unique<OnednnPool>(make_info(op, row, layout, layout), row.offered));
-      }
-    }
-  }
+  for (const OpKind op : {OpKind::max_pool, OpKind::average_pool}) add_rows<OnednnPool>(registry, op, rows);
 }
 
 }  // namespace raceline

@@ -1,7 +1,6 @@
 // Conversion between two layouts by oneDNN's generated code: one primitive for each pair. The library chooses
 // between its two generators ("jit:blk", "jit:uni") itself and cannot be asked for the other.
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {

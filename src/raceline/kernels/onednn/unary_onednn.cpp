@@ -1,6 +1,5 @@
-// Elementwise functions of oneDNN, by generated code. They may run in place.
+// Elementwise functions of oneDNN, by generated code. They may run in place. exp of NaN gives infinity.
 #include "raceline/kernels/onednn/onednn_primitive.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 namespace {
@@ -22,15 +21,10 @@ class OnednnUnary final : public OnednnPrimitive {
     return layer.has_residual() ? Sharing::none : Sharing::in_place;
   }
 
-  std::optional<double> error_bound(const LayerDesc& layer) const override {
-    if (layer.as<UnaryParams>().kind != UnaryKind::log) return std::nullopt;
-    return logarithm_bound;
-  }
-
  protected:
   Support check(const LayerDesc& layer) const override {
     if (eltwise_of(layer.as<UnaryParams>())) return Support::yes();
-    return Support::no("oneDNN has no such function");
+    return Support::no("oneDNN has no such function, or no exact one");
   }
 
   Question question(const LayerDesc& layer) const override {
@@ -51,11 +45,7 @@ class OnednnUnary final : public OnednnPrimitive {
 }  // namespace
 
 void register_unary_onednn(PrimitiveRegistry& registry) {
-  for (const Implementation& row : rows) {
-    for (const Layout layout : row.layouts) {
-      registry.add(std::make_unique<OnednnUnary>(make_info(OpKind::unary, row, layout, layout), row.offered));
-    }
-  }
+  add_rows<OnednnUnary>(registry, OpKind::unary, rows);
 }
 
 }  // namespace raceline
