@@ -25,6 +25,8 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 /// results.
 constexpr double in_place_above_bytes = 512 * 1024;
 
+constexpr double settled_share = 0.8;
+
 std::string now_utc() {
   const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
@@ -212,7 +214,8 @@ class Profiling {
     if (entry.failed || entry.best_us == 0) return true;
     if (!entry.known) return false;
     const auto count = static_cast<int>(entry.row.samples_us.size());
-    if (count == 1) return is_hopeless_after_one(entry, limit);
+    // Rivals may since have turned out a little slower than when they had it dropped.
+    if (count == 1) return is_hopeless_after_one(entry, settled_share * limit);
     return count >= options_.timing.min_rounds || percentile(entry.row.samples_us, 0.1) > limit;
   }
 
