@@ -152,7 +152,7 @@ LayerDesc LayerDesc::parse(std::string_view key) {
 
 std::string to_string(const EpilogueStep& step) {
   if (step.kind == EpilogueStep::Kind::add) return "add";
-  const std::string name(to_string(step.unary.kind));
+  std::string name(to_string(step.unary.kind));
   switch (parameters_of(step.unary.kind)) {
     case 0:
       return name;
