@@ -136,8 +136,7 @@ class Trial {
     }
   }
 
-  /// Runs on fresh operands, and spoilt outputs and workspace; `shared` is the operand that the output lies
-  /// over.
+  /// Runs on fresh operands, and spoilt outputs and workspace. `shares`: the output lies over operand 0.
   std::string run_once(std::span<const TensorView> views, bool shares) {
     for (size_t i = 0; i < operands_.size(); ++i) {
       if (operands_[i]) buffers_[i].fill(sources_[i]);

@@ -132,10 +132,7 @@ class Sampler {
     const bool adds = chance(0.3);
     if (adds) steps.push_back({EpilogueStep::Kind::add, {}});
     if (chance(0.4)) steps.push_back(unary_step());
-    if (adds) {
-      inputs.resize(static_cast<size_t>(op_info(op_).max_operands), absent());
-      inputs.push_back({.desc = plain.outputs[0]});
-    }
+    if (adds) inputs.push_back({.desc = plain.outputs[0]});
     return LayerDesc::make(op_, params, std::move(inputs), std::move(steps));
   }
 
