@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "raceline/device/cpu_device.h"
+#include "raceline/kernels/builtin.h"
+#include "raceline/profile/accuracy.h"
 #include "tests/profile/stand_ins.h"
 
 namespace raceline {
@@ -309,6 +311,42 @@ TEST_F(ProfilerTest, ProgressCountsEveryLayerOnce) {
   const ProfileReport report = run();
   EXPECT_EQ(calls, 3u);
   EXPECT_EQ(report.layers, 3u);
+}
+
+TEST(ProfilerWithBuiltinPrimitives, EveryCandidateGetsACostOrAReason) {
+  const PrimitiveRegistry registry = builtin_primitives();
+  Graph graph;
+  ValueId value = graph.add_input("x", {DataType::f32, {1, 5, 9, 9}, Layout::nchw});
+  const LayerDesc layer = LayerDesc::parse("conv2d 1x5x9x9 20x5x3x3* 20* pads_begin=1x1 pads_end=1x1");
+  std::vector<Tensor> operands = random_operands(layer, 1);
+  const ValueId weights = graph.add_constant("w", std::move(operands[1]));
+  const ValueId bias = graph.add_constant("b", std::move(operands[2]));
+  const NodeId conv = graph.add_node("conv", OpKind::conv2d, layer.params, {value, weights, bias});
+  const NodeId relu = graph.add_node("relu", OpKind::unary, UnaryParams{}, {graph.node(conv).outputs[0]});
+  graph.add_fusion({{conv, relu}});
+  graph.mark_output(graph.node(relu).outputs[0], "y");
+
+  CpuDevice device(Machine::detect());
+  CostStore store = CostStore::temporary();
+  ProfileOptions options;
+  options.timing.rounds = 3;
+  options.weights_held_bytes = 1;  // every candidate of the convolution is timed by itself
+  options.lock.clear();
+  CostTable table;
+  const CandidateSet candidates(graph, registry, {});
+  const ProfileReport report = profile(candidates, registry, device, store, options, table);
+  EXPECT_TRUE(report.complete);
+  EXPECT_EQ(report.failures, std::vector<std::string>{});
+  EXPECT_EQ(table.size() + table.failures().size(), report.candidates);
+  for (const auto& [key, able] : candidates.layers()) {
+    EXPECT_FALSE(able.candidates.empty()) << key;
+    for (const Candidate& candidate : able.candidates) {
+      const auto cost = table.find(key, candidate.primitive->name());
+      ASSERT_TRUE(cost) << key << " " << candidate.primitive->name();
+      EXPECT_GT(cost->us, 0);
+      EXPECT_LE(cost->error, error_bound(*candidate.primitive, able.layer));
+    }
+  }
 }
 
 }  // namespace

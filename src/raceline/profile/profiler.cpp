@@ -80,6 +80,8 @@ class Profiling {
         machine_(Machine::detect()),
         weights_leave_l3_(machine_.l3_bytes > 0 &&
                           candidates.weights_bytes() > static_cast<size_t>(machine_.l3_bytes)),
+        weights_held_bytes_(
+            std::min(options.weights_held_bytes, static_cast<size_t>(machine_.ram_bytes / 4))),
         begin_us_(clock_()),
         sentinel_(clock_) {}
 
@@ -277,7 +279,7 @@ class Profiling {
       if (!run_first(layer, entries[i], buffers, expected)) continue;
       group.push_back(i);
       held += entries[i].run->weights_bytes();
-      if (held > options_.weights_held_bytes) {
+      if (held > weights_held_bytes_) {
         time_group(layer, entries, group, replace, buffers);
         group.clear();
         held = 0;
@@ -370,6 +372,7 @@ class Profiling {
   std::string fingerprint_;
   Machine machine_;
   bool weights_leave_l3_;
+  size_t weights_held_bytes_;
   double begin_us_;
   Sentinel sentinel_;
   std::unique_ptr<Queue> queue_;

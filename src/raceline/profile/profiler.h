@@ -30,7 +30,8 @@ struct ProfileOptions {
   double first_run_factor = 3;
   /// ...where the grace is more than the system takes a core away for, and than page faults cost.
   double first_run_grace_us = 50'000;
-  /// Of packed weights held at a time: the candidates of a layer are timed in groups that stay below it.
+  /// Of packed weights held at a time, and never more than a quarter of the machine's memory: the candidates
+  /// of a layer are timed in groups that stay about there.
   size_t weights_held_bytes = size_t{4} << 30;
   double seconds = 0;                                ///< budget of all measuring; 0: none
   uint64_t seed = 1;                                 ///< of data and of the order within rounds
