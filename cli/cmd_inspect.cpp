@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/workbench.h"
+#include "raceline/base/error.h"
 #include "raceline/base/text.h"
 #include "raceline/device/peaks.h"
 

@@ -9,6 +9,7 @@
 #include "raceline/base/random.h"
 #include "raceline/base/text.h"
 #include "raceline/model/npy.h"
+#include "raceline/tune/plan_graph.h"
 
 namespace raceline::cli {
 
@@ -44,9 +45,6 @@ std::pair<std::string, std::string> name_value(const std::string& text, std::str
 LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const Plan* plan) {
   OnnxModel model = OnnxModel::load(options.path);
   Bindings bindings;
-  if (plan != nullptr) {
-    for (const auto& [name, desc] : plan->shapes) bindings.shapes[name] = TensorDesc::parse(desc).shape;
-  }
   for (const std::string& text : options.shapes) {
     const auto [name, shape] = name_value(text, "--shape");
     bindings.shapes[name] = Shape::parse(shape);
@@ -72,10 +70,13 @@ LoadedModel load_model(const ModelOptions& options, const Workbench& bench, cons
       bindings.shapes[name] = tensor.desc().shape;
     }
   }
-  PassOptions passes{.fusion = plan != nullptr ? plan->fusion : !options.no_fusion,
-                     .without = plan != nullptr ? plan->without_passes : options.without_passes};
-  LoadedModel loaded{.name = options.path.stem().string(),
-                     .graph = run_passes(model.build(bindings, bench.evaluator), bench.evaluator, passes)};
+  LoadedModel loaded{.name = options.path.stem().string(), .graph = {}, .inputs = {}};
+  if (plan != nullptr) {
+    loaded.graph = graph_for_plan(model, *plan, std::move(bindings), bench.evaluator);
+  } else {
+    loaded.graph = run_passes(model.build(bindings, bench.evaluator), bench.evaluator,
+                              {.fusion = !options.no_fusion, .without = options.without_passes});
+  }
   uint64_t seed = options.seed;
   for (const ValueId input : loaded.graph.inputs()) {
     const Value& value = loaded.graph.value(input);

@@ -4,26 +4,28 @@
 
 #include "raceline/base/error.h"
 #include "raceline/device/cpu_device.h"
-#include "raceline/graph/passes/passes.h"
 #include "raceline/kernels/builtin.h"
 #include "raceline/model/onnx_reader.h"
 #include "raceline/runtime/session.h"
+#include "raceline/tune/plan_graph.h"
 #include "raceline/version.h"
 
 namespace raceline {
 namespace {
 
 TensorInfo info_of(const std::string& name, const TensorDesc& desc) {
-  return {name, std::string(to_string(desc.type)), {desc.shape.dims().begin(), desc.shape.dims().end()}, desc.bytes()};
+  return {name,
+          std::string(to_string(desc.type)),
+          {desc.shape.dims().begin(), desc.shape.dims().end()},
+          desc.bytes()};
 }
 
-Graph load_graph(const std::string& path, const ModelOptions& options, const Plan& plan, const Evaluator& evaluator) {
+Graph load_graph(const std::string& path, const ModelOptions& options, const Plan& plan,
+                 const Evaluator& evaluator) {
   OnnxModel model = OnnxModel::load(path);
   Bindings bindings;
-  for (const auto& [name, desc] : plan.shapes) bindings.shapes[name] = TensorDesc::parse(desc).shape;
   for (const auto& [name, dims] : options.shapes) bindings.shapes[name] = Shape(dims);
-  return run_passes(model.build(bindings, evaluator), evaluator,
-                    {.fusion = plan.fusion, .without = plan.without_passes});
+  return graph_for_plan(model, plan, std::move(bindings), evaluator);
 }
 
 }  // namespace
@@ -36,12 +38,14 @@ struct Model::State {
     graph = load_graph(path, options, plan, reference_evaluator(registry, device));
     if (options.plan.empty()) plan = Plan::reference(graph, registry);
     plan.check(graph, registry, device.fingerprint());
-    for (const ValueId input : graph.inputs()) inputs.push_back(info_of(graph.value(input).name, graph.desc(input)));
-    for (const auto& output : graph.outputs()) outputs.push_back(info_of(output.name, graph.desc(output.value)));
+    for (const ValueId input : graph.inputs())
+      inputs.push_back(info_of(graph.value(input).name, graph.desc(input)));
+    for (const auto& output : graph.outputs())
+      outputs.push_back(info_of(output.name, graph.desc(output.value)));
     for (const ValueId input : graph.inputs()) input_views.push_back({graph.desc(input), {}});
     for (const auto& output : graph.outputs()) output_views.push_back({graph.desc(output.value), {}});
-    session = std::make_unique<Session>(graph, plan, registry, device,
-                                        SessionOptions{.threads = options.threads, .release_constants = true});
+    session = std::make_unique<Session>(
+        graph, plan, registry, device, SessionOptions{.threads = options.threads, .release_constants = true});
   }
 
   CpuDevice device;
@@ -58,17 +62,22 @@ Model::~Model() = default;
 Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
 
-std::span<const TensorInfo> Model::inputs() const { return state_->inputs; }
-std::span<const TensorInfo> Model::outputs() const { return state_->outputs; }
+std::span<const TensorInfo> Model::inputs() const {
+  return state_->inputs;
+}
+std::span<const TensorInfo> Model::outputs() const {
+  return state_->outputs;
+}
 
 void Model::run(std::span<const void* const> inputs, std::span<void* const> outputs) {
   State& state = *state_;
   if (inputs.size() != state.inputs.size() || outputs.size() != state.outputs.size()) {
-    throw GraphError(fmt::format("run: {} inputs and {} outputs given, the model has {} and {}", inputs.size(),
-                                 outputs.size(), state.inputs.size(), state.outputs.size()));
+    throw GraphError(fmt::format("run: {} inputs and {} outputs given, the model has {} and {}",
+                                 inputs.size(), outputs.size(), state.inputs.size(), state.outputs.size()));
   }
   // Inputs are never written: a TensorView has no const form.
-  for (size_t i = 0; i < inputs.size(); ++i) state.input_views[i].memory.handle = const_cast<void*>(inputs[i]);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    state.input_views[i].memory.handle = const_cast<void*>(inputs[i]);
   for (size_t i = 0; i < outputs.size(); ++i) state.output_views[i].memory.handle = outputs[i];
   state.session->run(state.input_views, state.output_views);
 }
@@ -78,9 +87,15 @@ void Model::run(std::initializer_list<const void*> inputs, std::initializer_list
       std::span<void* const>(outputs.begin(), outputs.size()));
 }
 
-size_t Model::arena_bytes() const { return state_->session->arena_bytes(); }
-size_t Model::packed_bytes() const { return state_->session->packed_bytes(); }
+size_t Model::arena_bytes() const {
+  return state_->session->arena_bytes();
+}
+size_t Model::packed_bytes() const {
+  return state_->session->packed_bytes();
+}
 
-const char* version_string() { return version; }
+const char* version_string() {
+  return version;
+}
 
 }  // namespace raceline

@@ -96,7 +96,8 @@ std::string params_text(const OpParams& params, const OpParams& defaults) {
   size_t index = 0;
   const auto write = [&](std::string_view name, auto& field) {
     const std::string value = text_of(field);
-    if (all || value != usual[index]) text += fmt::format(" {}={}", name, value);
+    // Which function it is says more of a layer than that it is the first of them.
+    if (all || name == "kind" || value != usual[index]) text += fmt::format(" {}={}", name, value);
     ++index;
   };
   std::visit([&](auto p) { visit_fields(p, write); }, params);

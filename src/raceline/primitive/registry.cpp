@@ -1,8 +1,8 @@
 #include "raceline/primitive/registry.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
@@ -10,16 +10,29 @@
 namespace raceline {
 namespace {
 
-bool is_separator(char c) { return c == '.' || c == '@' || c == '-'; }
+bool is_separator(char c) {
+  return c == '.' || c == '@' || c == '-';
+}
 
-/// Whether pattern, with '*' for any characters, matches the whole text.
+/// Whether pattern, with '*' for any characters, matches the whole text. Greedy, going back to the last '*'
+/// only, so that no pattern takes more than pattern times text steps.
 bool glob(std::string_view pattern, std::string_view text) {
-  if (pattern.empty()) return text.empty();
-  if (pattern[0] != '*') return !text.empty() && text[0] == pattern[0] && glob(pattern.substr(1), text.substr(1));
-  for (size_t skip = 0; skip <= text.size(); ++skip) {
-    if (glob(pattern.substr(1), text.substr(skip))) return true;
+  size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = t;
+    } else if (p < pattern.size() && pattern[p] == text[t]) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
   }
-  return false;
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 bool matches(std::string_view pattern, std::string_view name) {

@@ -1,0 +1,126 @@
+"""The whole way through the command line: zoo, tune, verify, run, bench, explain, search, store."""
+import json
+
+import numpy
+
+import support
+
+
+class WholeWay(support.CliTest):
+    def test_a_tuned_plan_computes_what_the_reference_computes(self):
+        model = self.zoo()
+        plan = self.tuned(model)
+        result = self.json_of("verify", model, "--plan", plan, "--of-largest", "1e-3")
+        self.assertEqual((result["passed"], result["failed"], result["refused"]), (1, 0, 0))
+        self.assertGreater(result["runs"], 0)
+
+    def test_a_second_tune_measures_nothing_and_finds_the_same_optimum(self):
+        model = self.zoo()
+        arguments = ["tune", model, "--store", self.store, "--threads", 1, "--race-rounds", 5]
+        first = self.json_of(*arguments, "-o", self.folder / "a.plan")
+        second = self.json_of(*arguments, "-o", self.folder / "b.plan")
+        self.assertGreater(first["profile"]["measured"], 0)
+        self.assertEqual(second["profile"]["measured"], 0)
+        self.assertEqual(first["race"][0]["predicted_us"], second["race"][0]["predicted_us"])
+
+    def test_run_takes_and_gives_npy_and_agrees_with_the_reference(self):
+        model = self.zoo()
+        plan = self.tuned(model)
+        image = numpy.random.default_rng(7).standard_normal((1, 1, 28, 28)).astype(numpy.float32)
+        numpy.save(self.folder / "image.npy", image)
+        outputs = []
+        for extra in ([], ["--plan", plan]):
+            out = self.folder / f"out{len(extra)}"
+            result = self.json_of("run", model, "--input", f"data={self.folder / 'image.npy'}", "--output-dir", out, *extra)
+            outputs.append(numpy.load(result["outputs"][0]["file"]))
+        self.assertEqual(outputs[0].shape, (1, 10))
+        numpy.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-3, atol=1e-5)
+        self.assertAlmostEqual(float(outputs[0].sum()), 1.0, places=4)
+
+    def test_a_trace_names_every_layer_with_its_time(self):
+        model = self.zoo()
+        trace = self.folder / "trace.json"
+        self.run_program("run", model, "--trace", trace)
+        events = [event for event in json.loads(trace.read_text())["traceEvents"] if event["ph"] == "X"]
+        self.assertIn("conv1", [event["name"] for event in events])
+        self.assertTrue(all(event["dur"] >= 0 for event in events))
+
+    def test_bench_and_explain_speak_of_the_plan(self):
+        model = self.zoo()
+        plan = self.tuned(model)
+        bench = self.json_of("bench", model, "--plan", plan, "--rounds", 10)
+        self.assertGreater(bench["p10_us"], 0)
+        self.assertLessEqual(bench["p10_us"], bench["p99_us"])
+        explained = self.json_of("explain", model, "--plan", plan, "--store", self.store)
+        covered = [name for step in explained["steps"] for name in step["covers"]]
+        self.assertIn("conv1", covered)
+        self.assertTrue(any(step["alternatives"] for step in explained["steps"]))
+        for step in explained["steps"]:
+            for other in step["alternatives"]:
+                if other["plan_us"] is not None:
+                    self.assertGreaterEqual(other["plan_us"], explained["lower_bound_us"] - 1e-6)
+
+    def test_search_of_the_store_agrees_with_search_of_the_dumped_problem(self):
+        model = self.zoo()
+        self.tuned(model)
+        problem = self.folder / "problem.json"
+        store = ["--store", self.store, "--threads", 1]
+        of_model = self.json_of("search", model, *store, "--dump-problem", problem, "-o", self.folder / "s.plan")
+        of_file = self.json_of("search", "--problem", problem)
+        self.assertEqual(of_model["choice"], of_file["choice"])
+        self.assertTrue(of_file["optimal"])
+        for strategy in ("greedy", "random", "best-single-library", "coordinate-descent"):
+            other = self.json_of("search", "--problem", problem, "--strategy", strategy, "--episodes", 50)
+            self.assertGreaterEqual(other["cost_us"], of_file["cost_us"] - 1e-9, strategy)
+        self.run_program("verify", model, "--plan", self.folder / "s.plan")
+
+    def test_costs_travel_by_csv_and_by_merge(self):
+        model = self.zoo()
+        self.tuned(model)
+        csv = self.folder / "costs.csv"
+        self.run_program("store", "export", "--store", self.store, "-o", csv)
+        other = self.folder / "other.db"
+        self.run_program("store", "import", csv, "--store", other)
+        third = self.folder / "third.db"
+        self.run_program("store", "merge", other, "--store", third)
+        rows = [self.json_of("store", "info", "--store", store)["rows"] for store in (self.store, other, third)]
+        self.assertGreater(rows[0], 10)
+        self.assertEqual(rows, [rows[0]] * 3)
+
+    def test_no_fusion_keeps_the_layers_of_the_model(self):
+        model = self.zoo("mobilenet_v1")
+        whole = self.json_of("inspect", model, "--no-fusion")
+        folded = self.json_of("inspect", model)
+        ops = lambda document: [layer["op"] for layer in document["layers"]]
+        self.assertEqual(ops(whole).count("batch_norm"), 27)
+        self.assertEqual(ops(folded).count("batch_norm"), 0)
+
+    def test_only_uses_a_primitive_wherever_it_can(self):
+        model = self.zoo()
+        plan = self.folder / "only.plan"
+        self.run_program("tune", model, "-o", plan, "--store", self.store, "--threads", 1, "--race-rounds", 5,
+                         "--only", "openblas")
+        convs = [step["primitive"] for step in json.loads(plan.read_text())["steps"]
+                 if step["primitive"].startswith(("conv2d", "gemm"))]
+        self.assertTrue(convs)
+        self.assertTrue(all(".openblas." in name for name in convs), convs)
+
+    def test_primitives_say_who_cannot_and_why(self):
+        layer = "conv2d 1x64x56x56 64x64x3x3* 64* pads_begin=1x1 pads_end=1x1"
+        result = self.json_of("primitives", "--layer", layer)
+        self.assertIn("conv2d.reference.direct.nchw@cpu", result["can"])
+        self.assertTrue(all(refusal["why"] for refusal in result["cannot"]))
+
+    def test_the_machine_is_described(self):
+        facts = self.json_of("inspect", "--machine")
+        self.assertGreater(facts["fma_gflops_one_core"], 1)
+        self.assertGreaterEqual(facts["physical_cores"], 1)
+
+    def test_every_command_has_help_with_an_example(self):
+        for command in ("tune", "run", "bench", "verify", "explain", "profile", "search", "inspect", "primitives",
+                        "store", "zoo"):
+            self.assertIn("Example:", self.run_program(command, "--help").stdout, command)
+
+
+if __name__ == "__main__":
+    support.main()
