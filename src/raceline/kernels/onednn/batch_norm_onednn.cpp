@@ -9,13 +9,14 @@ using namespace onednn;
 
 constexpr Layout plain[] = {Layout::nchw};
 constexpr Layout last[] = {Layout::nhwc};
+constexpr Layout by8[] = {Layout::nchw8c};
 constexpr Layout last_or_8[] = {Layout::nhwc, Layout::nchw8c};
 constexpr Layout last_or_16[] = {Layout::nhwc, Layout::nchw16c};
 
 constexpr Implementation rows[] = {
     {"bnorm_jit:avx512_core", "jit", "avx512_core", last_or_16},
-    {"bnorm_jit:avx2", "jit", "avx2", last_or_8},
-    {"bnorm_jit:sse41", "jit", "sse41", last_or_8},
+    {"bnorm_jit:avx2", "jit", "avx2", by8},
+    {"bnorm_jit:sse41", "jit", "sse41", by8},
     {"bnorm_tbb_jit:avx512_core", "tbb_jit", "avx512_core", last_or_16},
     {"bnorm_tbb_jit:avx2", "tbb_jit", "avx2", last_or_8},
     {"bnorm_tbb_jit:sse41", "tbb_jit", "sse41", last_or_8},

@@ -29,12 +29,13 @@ constexpr Layout by8[] = {Layout::nchw8c};
 constexpr Layout by16[] = {Layout::nchw16c};
 constexpr Layout last_or_8[] = {Layout::nhwc, Layout::nchw8c};
 constexpr Layout last_or_16[] = {Layout::nhwc, Layout::nchw16c};
+constexpr Layout last_or_blocked[] = {Layout::nhwc, Layout::nchw16c, Layout::nchw8c};
 
 constexpr Row rows[] = {
     {{"brgconv:avx512_core", "brgconv", "avx512_core", last}},
     {{"brgconv_1x1:avx512_core", "brgconv_1x1", "avx512_core", last}, Kind::pointwise},
     {{"brdgmm_dw:avx512_core", "brdgmm_dw", "avx512_core", last}, Kind::depthwise},
-    {{"jit:avx512_core", "jit", "avx512_core", last_or_16}, Kind::any, by16},
+    {{"jit:avx512_core", "jit", "avx512_core", last_or_blocked}, Kind::any, by16},
     {{"jit:avx2", "jit", "avx2", last_or_8}, Kind::any, by8},
     {{"jit:avx", "jit", "avx", last_or_8}, Kind::any, by8},
     {{"jit:sse41", "jit", "sse41", last_or_8}, Kind::any, by8},
