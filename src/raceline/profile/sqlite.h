@@ -1,4 +1,5 @@
-// A thin skin over SQLite: errors become IoError naming the file, handles close themselves.
+// A thin skin over SQLite: errors become IoError naming the file, handles close themselves. Private to
+// this room.
 #pragma once
 #include <cstdint>
 #include <filesystem>
