@@ -1,6 +1,7 @@
 // Small random problems, and their optimum by trying everything: written without a line of the solver.
 #pragma once
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -84,22 +85,26 @@ inline SelectionProblem random_problem(uint64_t seed, const ProblemShape& shape 
   return problem;
 }
 
-/// Cheapest set of conversions, by trying every subset of them.
+/// Cheapest set of conversions, by trying every subset of them. For fewer than 64 interfaces.
 inline double brute_conversions(const ProblemTensor& tensor, int from, const std::set<int>& wanted) {
+  const auto& edges = tensor.conversions;
+  const auto bit = [](int interface) { return uint64_t{1} << interface; };
+  uint64_t goal = 0;
+  for (const int interface : wanted) goal |= bit(interface);
   double best = impossible;
-  for (size_t subset = 0; subset < (size_t{1} << tensor.conversions.size()); ++subset) {
+  for (size_t subset = 0; subset < (size_t{1} << edges.size()); ++subset) {
     double cost = 0;
-    std::set<int> there{from};
-    for (size_t round = 0; round <= tensor.conversions.size(); ++round) {
-      for (size_t edge = 0; edge < tensor.conversions.size(); ++edge) {
-        const Conversion& conversion = tensor.conversions[edge];
-        if ((subset >> edge & 1) != 0 && there.contains(conversion.from)) there.insert(conversion.to);
+    for (size_t edge = 0; edge < edges.size(); ++edge)
+      cost += (subset >> edge & 1) != 0 ? edges[edge].cost_us : 0;
+    if (cost >= best) continue;
+    uint64_t there = bit(from), before = 0;
+    while (there != before) {
+      before = there;
+      for (size_t edge = 0; edge < edges.size(); ++edge) {
+        if ((subset >> edge & 1) != 0 && (there & bit(edges[edge].from)) != 0) there |= bit(edges[edge].to);
       }
     }
-    for (size_t edge = 0; edge < tensor.conversions.size(); ++edge) {
-      if ((subset >> edge & 1) != 0) cost += tensor.conversions[edge].cost_us;
-    }
-    if (std::ranges::includes(there, wanted)) best = std::min(best, cost);
+    if ((there & goal) == goal) best = cost;
   }
   return best;
 }
