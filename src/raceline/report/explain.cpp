@@ -1,9 +1,9 @@
 #include "raceline/report/explain.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
@@ -12,7 +12,9 @@ namespace raceline {
 namespace {
 
 /// The problem's layer of the last node that a step covers.
-size_t layer_of(const Graph& graph, NodeId node) { return graph.inputs().size() + static_cast<size_t>(node); }
+size_t layer_of(const Graph& graph, NodeId node) {
+  return graph.inputs().size() + static_cast<size_t>(node);
+}
 
 LayerDesc desc_of(const Graph& graph, const std::vector<NodeId>& covers) {
   return covers.size() == 1 ? graph.layer(covers.front()) : graph.layer(Fusion{covers});
@@ -37,7 +39,8 @@ std::vector<StepExplanation> explain(const Graph& graph, const Plan& plan, const
   std::vector<std::string> names;
   for (const PlanStep& step : plan.steps) {
     names.insert(names.end(), step.covers.begin(), step.covers.end());
-    if (!node.empty() && std::find(step.covers.begin(), step.covers.end(), node) == step.covers.end()) continue;
+    if (!node.empty() && std::find(step.covers.begin(), step.covers.end(), node) == step.covers.end())
+      continue;
     std::vector<NodeId> covers;
     for (const std::string& name : step.covers) covers.push_back(graph.find_node(name));
     const size_t layer = layer_of(graph, covers.back());
@@ -63,21 +66,22 @@ std::vector<StepExplanation> explain(const Graph& graph, const Plan& plan, const
     explanations.push_back(std::move(explanation));
   }
   if (explanations.empty() && !node.empty()) {
-    throw UnsupportedError(
-        fmt::format("no step of the plan covers '{}'; the nearest are {}", node, join(nearest(node, names), ", ")));
+    throw UnsupportedError(fmt::format("no step of the plan covers '{}'; the nearest are {}", node,
+                                       join(nearest(node, names), ", ")));
   }
   return explanations;
 }
 
 std::string why_not(const StepExplanation& chosen, const Alternative& alternative, double plan_us) {
   const double alone = alternative.alone_us - chosen.step.expected_us;
-  const std::string first =
-      alone < 0 ? fmt::format("{} faster alone", human_us(-alone)) : fmt::format("{} slower alone", human_us(alone));
+  std::string first = alone < 0 ? fmt::format("{} faster alone", human_us(-alone))
+                                : fmt::format("{} slower alone", human_us(alone));
   if (!std::isfinite(alternative.plan_us)) return first + ", fits no plan";
   const double elsewhere = alternative.plan_us - plan_us - alone;
   if (std::abs(elsewhere) < 0.05) return first;
-  return elsewhere > 0 ? fmt::format("{}, costs {} in conversions and neighbours", first, human_us(elsewhere))
-                       : fmt::format("{}, saves {} in conversions and neighbours", first, human_us(-elsewhere));
+  return elsewhere > 0
+             ? fmt::format("{}, costs {} in conversions and neighbours", first, human_us(elsewhere))
+             : fmt::format("{}, saves {} in conversions and neighbours", first, human_us(-elsewhere));
 }
 
 }  // namespace raceline

@@ -141,8 +141,8 @@ class ProblemBuilder {
           add_choice(first_node_ + id, candidate.primitive->name(), cost->us, slots,
                      outputs_of(node, candidate.layouts), {candidate.primitive, fusion.nodes});
         } else {
-          deferred =
-              fmt::format("{}{}+deferred.{}", deferred, residual.empty() ? "" : "," + residual, node.name);
+          if (!residual.empty()) deferred += fmt::format(",{}", residual);
+          deferred += fmt::format("+deferred.{}", node.name);
           add_choice(first_node_ + id, "deferred", 0, slots, {deferred}, {});
         }
       }
@@ -150,7 +150,8 @@ class ProblemBuilder {
   }
 
   void require_choices(NodeId id) const {
-    if (!built_.problem.layers[static_cast<size_t>(first_node_ + id)].choices.empty()) return;
+    const int layer = first_node_ + id;
+    if (!built_.problem.layers[static_cast<size_t>(layer)].choices.empty()) return;
     const std::string key = graph_.layer(id).key();
     std::string reasons;
     for (const Candidate& candidate : candidates_.at(key).candidates) {

@@ -41,13 +41,15 @@ bool race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& r
     sessions.emplace_back(graph, entries[index].plan, registry, device);
   }
   std::vector<Contender> contenders;
+  contenders.reserve(sessions.size());
   for (Session& session : sessions) {
     contenders.push_back({.name = {}, .run = [&](Queue&) {
                             session.run(inputs, output_views);
                             return Status::ok();
                           }});
   }
-  const auto lock = TimingLock::acquire(default_timing_lock, [&] { return !options.stop || !options.stop(); });
+  const auto lock =
+      TimingLock::acquire(default_timing_lock, [&] { return !options.stop || !options.stop(); });
   if (!lock) return false;
   const auto queue = device.make_queue(entries.front().plan.threads);
   Sentinel sentinel(steady_clock());
