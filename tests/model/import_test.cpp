@@ -235,7 +235,7 @@ TEST(ImportElementwise, DefaultsOfActivations) {
             "n: y 4 = unary(x) kind=hard_sigmoid alpha=0.2 beta=0.5\n");
   EXPECT_EQ(OneNode(6, "Selu").input("x", {4}).attributes({{"gamma", 2.0f}}).nodes(),
             "n: y 4 = unary(x) kind=selu alpha=1.6732632 beta=2\n");
-  EXPECT_EQ(OneNode(14, "Relu").input("x", {4}).nodes(), "n: y 4 = unary(x)\n");
+  EXPECT_EQ(OneNode(14, "Relu").input("x", {4}).nodes(), "n: y 4 = unary(x) kind=relu\n");
 }
 
 TEST(ImportElementwise, ManyOperandsBecomeAChain) {
@@ -244,7 +244,7 @@ TEST(ImportElementwise, ManyOperandsBecomeAChain) {
             "n: y 2x4 = binary(n.1:0, c) kind=max\n");
   EXPECT_EQ(OneNode(13, "Sum").input("a", {4}).nodes(), "n: y 4 = identity(a)\n");
   EXPECT_EQ(OneNode(13, "Mean").input("a", {4}).input("b", {4}).nodes(),
-            "n.1: n.1:0 4 = binary(a, b)\n"
+            "n.1: n.1:0 4 = binary(a, b) kind=add\n"
             "n: y 4 = binary(n.1:0, n.count) kind=div\n");
 }
 
@@ -255,10 +255,26 @@ TEST(ImportElementwise, LegacyBroadcastAlignsAtAnAxis) {
                 .attributes({{"broadcast", int64_t{1}}, {"axis", int64_t{1}}})
                 .nodes(),
             "n.aligned: n.aligned:0 3x4x1 = reshape(b) dims=3x4x1\n"
-            "n: y 2x3x4x5 = binary(a, n.aligned:0)\n");
+            "n: y 2x3x4x5 = binary(a, n.aligned:0) kind=add\n");
   OneNode strict(6, "Add");
   strict.input("a", {2, 3}).input("b", {3});
   EXPECT_THROW(strict.build(), GraphError);
+}
+
+TEST(ImportReduce, ReductionsArePools) {
+  EXPECT_EQ(OneNode(13, "ReduceMean").input("x", {2, 3, 4, 5}).attributes({{"axes", Ints{2, -1}}}).nodes(),
+            "n.reduce_pool: n.reduce_pool:0 2x3x1x1 = average_pool(x) kernel=4x5\n"
+            "n: y 2x3x1x1 = reshape(n.reduce_pool:0) dims=2x3x1x1\n");
+  EXPECT_EQ(OneNode(18, "ReduceMax")
+                .input("x", {2, 3})
+                .ints("axes", {0})
+                .attributes({{"keepdims", int64_t{0}}})
+                .nodes(),
+            "n.reduce_transpose: n.reduce_transpose:0 3x2 = transpose(x)\n"
+            "n.reduce_rows: n.reduce_rows:0 1x3x2 = reshape(n.reduce_transpose:0) dims=1x3x2\n"
+            "n.reduce_pool: n.reduce_pool:0 1x3x1 = max_pool(n.reduce_rows:0) kernel=2\n"
+            "n.reduce_shape: n.reduce_shape:0 1x3 = reshape(n.reduce_pool:0) dims=1x3\n"
+            "n: y 3 = reshape(n.reduce_shape:0) dims=3\n");
 }
 
 TEST(ImportShape, ReshapesAreResolved) {

@@ -153,6 +153,53 @@ TEST(OnnxFile, NoticesThatTheFileChanged) {
   EXPECT_THROW(model.build({}, {}), IoError);
 }
 
+TEST(OnnxModel, ReadsTheOpsetThatIsMeant) {
+  const TempFolder folder;
+  const auto opset = [&](int64_t ir, const std::vector<std::pair<std::string, int64_t>>& imports) {
+    onnx::ModelProto model;
+    model.set_ir_version(ir);
+    model.mutable_graph()->set_name("g");
+    for (const auto& [domain, version] : imports) {
+      auto& import = *model.add_opset_import();
+      import.set_domain(domain);
+      import.set_version(version);
+    }
+    write_file(folder / "m.onnx", model.SerializeAsString());
+    return OnnxModel::load(folder / "m.onnx").opset();
+  };
+  EXPECT_EQ(opset(7, {{"", 13}}), 13);
+  EXPECT_EQ(opset(7, {{"ai.onnx.ml", 2}, {"ai.onnx", 12}}), 12);
+  EXPECT_EQ(opset(7, {{"", 13}, {"ai.onnx", 13}}), 13);
+  EXPECT_EQ(opset(2, {}), 1);
+  EXPECT_THROW(opset(7, {{"", 13}, {"", 12}}), ParseError);
+  EXPECT_THROW(opset(7, {{"com.example", 1}}), ParseError);
+}
+
+TEST(OnnxModel, RefusesDataInOtherFiles) {
+  const TempFolder folder;
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  onnx::TensorProto& weights = *graph.add_initializer();
+  weights.set_name("w");
+  weights.add_dims(1 << 20);
+  weights.set_data_type(onnx::TensorProto::FLOAT);
+  weights.set_data_location(onnx::TensorProto::EXTERNAL);
+  weights.add_external_data()->set_key("location");
+  onnx::NodeProto& node = *graph.add_node();
+  node.set_op_type("Relu");
+  node.set_name("r");
+  node.add_input("w");
+  node.add_output("y");
+  graph.add_output()->set_name("y");
+  write_file(folder / "m.onnx", model.SerializeAsString());
+  OnnxModel loaded = OnnxModel::load(folder / "m.onnx");
+  const std::string text = thrown<UnsupportedError>([&] { loaded.build({}, {}); });
+  EXPECT_TRUE(contains(text, "'r' (Relu)") && contains(text, "'w'") && contains(text, "external data"))
+      << text;
+}
+
 TEST(Wire, StretchedVarintsKeepTheirValue) {
   for (const uint64_t value : {uint64_t{0}, uint64_t{1}, uint64_t{127}, uint64_t{128}, ~uint64_t{0}}) {
     for (size_t bytes = 0; bytes <= 10; ++bytes) {

@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include <fmt/format.h>
+
 #include "raceline/base/error.h"
 #include "raceline/model/onnx_file.h"
 #include "tests/model/testing.h"
@@ -31,7 +33,7 @@ TEST(OnnxWriter, TheReaderGetsTheSameTensors) {
             "constant flat 2:i64\n"
             "constant w2 10x256\n"
             "node conv1: c1 1x16x8x8 = conv2d(image, w1, b1) pads_begin=1x1 pads_end=1x1\n"
-            "node relu1: r1 1x16x8x8 = unary(c1)\n"
+            "node relu1: r1 1x16x8x8 = unary(c1) kind=relu\n"
             "node pool1: p1 1x16x4x4 = max_pool(r1) kernel=2x2 stride=2x2\n"
             "node reshape1: f1 1x256 = reshape(p1) dims=1x256\n"
             "node fc: logits 1x10 = gemm(f1, w2) trans_b=1\n"
@@ -64,7 +66,7 @@ TEST(OnnxWriter, MakesTensorsWhenTheyAreWritten) {
   OnnxWriter held("m", 13);
   for (int i = 0; i < 3; ++i) {
     const Shape shape{100, 7 + i};
-    const auto name = "w" + std::to_string(i);
+    const std::string name = fmt::format("w{}", i);
     held.initializer(name, random_tensor(shape, static_cast<uint64_t>(i)));
     streamed.initializer(name, {DataType::f32, shape}, [&made, shape, i] {
       ++made;

@@ -84,7 +84,12 @@ void KnownValues::compute(NodeId id) {
       layer.inputs[slot].constant = layer.inputs[slot].present;
       operands.push_back(node.inputs[slot] == absent ? TensorView{} : held_view(node.inputs[slot]));
     }
-    results = evaluate_(layer, operands);
+    try {
+      results = evaluate_(layer, operands);
+    } catch (const Error& error) {
+      throw UnsupportedError(
+          fmt::format("node '{}' decides a shape and cannot be computed: {}", node.name, error.what()));
+    }
   }
   for (size_t slot = 0; slot < node.outputs.size(); ++slot) {
     computed_.emplace(node.outputs[slot], std::move(results.at(slot)));
