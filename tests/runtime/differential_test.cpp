@@ -11,7 +11,7 @@ TEST(Differential, RandomPlansOfRandomNetworksEqualTheReferencePlan) {
   const PrimitiveRegistry registry = builtin_primitives();
   DirtyDevice device;
   size_t conversions = 0, fused = 0;
-  for (uint64_t seed = 1; seed <= 150; ++seed) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
     Random random(seed);
     Graph graph = random_graph(random);
     SCOPED_TRACE("seed " + std::to_string(seed) + "\n" + graph.to_string());
@@ -19,7 +19,7 @@ TEST(Differential, RandomPlansOfRandomNetworksEqualTheReferencePlan) {
     const Plan reference = Plan::reference(graph, registry);
     ASSERT_NO_THROW(reference.check(graph, registry, ""));
     const std::vector<Tensor> expected = run_once(graph, reference, registry, device, inputs);
-    for (int repeat = 0; repeat < 3; ++repeat) {
+    for (int repeat = 0; repeat < 2; ++repeat) {
       const Plan plan = random_plan(graph, registry, random);
       SCOPED_TRACE(plan.to_json());
       conversions += plan.conversions.size();
@@ -32,14 +32,14 @@ TEST(Differential, RandomPlansOfRandomNetworksEqualTheReferencePlan) {
     }
   }
   // The networks and plans are worth something.
-  EXPECT_GT(conversions, 100u);
-  EXPECT_GT(fused, 20u);
+  EXPECT_GT(conversions, 50u);
+  EXPECT_GT(fused, 10u);
 }
 
 TEST(Differential, RunsOfOneSessionDoNotInfluenceEachOther) {
   const PrimitiveRegistry registry = builtin_primitives();
   DirtyDevice device;
-  for (uint64_t seed = 1000; seed < 1030; ++seed) {
+  for (uint64_t seed = 1000; seed < 1012; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     Graph graph = random_graph(random);
@@ -60,7 +60,7 @@ TEST(Differential, RunsOfOneSessionDoNotInfluenceEachOther) {
 TEST(Differential, InputsAreNeverWritten) {
   const PrimitiveRegistry registry = builtin_primitives();
   DirtyDevice device;
-  for (uint64_t seed = 2000; seed < 2040; ++seed) {
+  for (uint64_t seed = 2000; seed < 2012; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed), again(seed);
     Graph graph = random_graph(random);
@@ -75,7 +75,7 @@ TEST(Differential, InputsAreNeverWritten) {
 TEST(Differential, ReleasedConstantsAreNotMissed) {
   const PrimitiveRegistry registry = builtin_primitives();
   DirtyDevice device;
-  for (uint64_t seed = 3000; seed < 3040; ++seed) {
+  for (uint64_t seed = 3000; seed < 3012; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     Graph graph = random_graph(random);

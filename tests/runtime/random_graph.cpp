@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "raceline/base/error.h"
 #include "tests/runtime/support.h"
 
@@ -16,7 +18,7 @@ class GraphMaker {
     const int inputs = 1 + static_cast<int>(random_.below(2));
     for (int i = 0; i < inputs; ++i) {
       const Shape shape{batch, 1 + random_.below(20), side, side};
-      values_.push_back(graph_.add_input("in" + std::to_string(i), {DataType::f32, shape}));
+      values_.push_back(graph_.add_input(fmt::format("in{}", i), {DataType::f32, shape}));
     }
     const int nodes = 2 + static_cast<int>(random_.below(12));
     for (int i = 0; i < nodes; ++i) add_node();
@@ -32,10 +34,10 @@ class GraphMaker {
     const auto count = static_cast<int64_t>(values_.size());
     return values_[static_cast<size_t>(count - 1 - random_.below(std::min<int64_t>(count, 3)))];
   }
-  std::string name() { return "n" + std::to_string(graph_.nodes().size()); }
+  std::string name() { return fmt::format("n{}", graph_.nodes().size()); }
   ValueId constant(const Shape& shape) {
     const auto index = graph_.values().size();
-    return graph_.add_constant("c" + std::to_string(index), random_tensor({DataType::f32, shape}, random_));
+    return graph_.add_constant(fmt::format("c{}", index), random_tensor({DataType::f32, shape}, random_));
   }
   void add(OpKind op, OpParams params, std::vector<ValueId> inputs, std::vector<std::string> outputs = {}) {
     const NodeId node = graph_.add_node(name(), op, std::move(params), std::move(inputs), std::move(outputs));
@@ -86,7 +88,7 @@ class GraphMaker {
     for (int64_t i = 0; i < shape.elements(); ++i) {
       tensor.data<float>()[i] = static_cast<float>(random_.uniform(0.5, 2));
     }
-    return graph_.add_constant("c" + std::to_string(graph_.values().size()), std::move(tensor));
+    return graph_.add_constant(fmt::format("c{}", graph_.values().size()), std::move(tensor));
   }
 
   void add_to_flat(ValueId x, const Shape& shape) {
@@ -203,7 +205,7 @@ class GraphMaker {
     }
     if (wanted.empty()) wanted.push_back(values_.back());
     if (random_.below(4) == 0) wanted.push_back(wanted.front());
-    for (size_t i = 0; i < wanted.size(); ++i) graph_.mark_output(wanted[i], "out" + std::to_string(i));
+    for (size_t i = 0; i < wanted.size(); ++i) graph_.mark_output(wanted[i], fmt::format("out{}", i));
   }
 
   Random& random_;
