@@ -1,6 +1,7 @@
 #include "raceline/kernels/common/blas_library.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include <dlfcn.h>
 #include <fmt/format.h>
@@ -10,8 +11,18 @@
 namespace raceline {
 namespace {
 
+// The OpenMP build takes part in libgomp's pool, runs on the calling thread inside a parallel region, and
+// guards its buffers. The serial build of 0.3.21 looks for a free buffer without a lock (memory.c has one for
+// SMP or USE_LOCKING builds only): two threads that call it at once get the same buffer, and wrong products -
+// every fourth one in a loop of small ones. The pthread build starts threads of its own when it is loaded,
+// which spin against libgomp's.
+constexpr BlasBuild openblas_builds[] = {
+    {"openblas-openmp", "libopenblas.so.0", "libopenblas0-openmp", true},
+    {"openblas-serial", "libopenblas.so.0", "libopenblas0-serial", false},
+};
+
 constexpr BlasFile rows[] = {
-    {"openblas", "openblas-serial", "libopenblas.so.0", "libopenblas0-serial"},
+    {"openblas", openblas_builds},
 };
 
 // Where Debian keeps the libraries of the architecture this was compiled for.
@@ -31,6 +42,10 @@ constexpr int transposed = 112;
 int flag(bool is_transposed) {
   return is_transposed ? transposed : as_stored;
 }
+
+/// Held while a build runs that only one thread at a time may call. Its buffers belong to the process, and so
+/// does this: two sessions on two threads share them.
+std::mutex serial_call;
 
 /// A stride that BLAS accepts: not below the extent of a row, even where there is but one row.
 int leading(const BlasMatrix& matrix, int64_t rows_meant, int64_t columns_meant) {
@@ -67,19 +82,26 @@ BlasLibrary::Opened BlasLibrary::open(std::string_view name) {
   const auto row =
       std::find_if(std::begin(rows), std::end(rows), [&](const BlasFile& file) { return file.name == name; });
   if (row == std::end(rows)) return {std::nullopt, fmt::format("'{}' is no BLAS that Raceline knows", name)};
-  BlasLibrary library;
-  library.name_ = std::string(row->name);
-  library.path_ = fmt::format("{}/{}/{}", library_folder, row->folder, row->file);
-  library.handle_ = ::dlopen(library.path_.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library.handle_ == nullptr) {
-    return {std::nullopt, fmt::format("no {}; Debian's package is {}", library.path_, row->package)};
+  std::string why;
+  for (const BlasBuild& build : row->builds) {
+    BlasLibrary library;
+    library.name_ = std::string(row->name);
+    library.path_ = fmt::format("{}/{}/{}", library_folder, build.folder, build.file);
+    library.concurrent_ = build.concurrent;
+    library.handle_ = ::dlopen(library.path_.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library.handle_ == nullptr) {
+      if (why.empty()) why = fmt::format("no {}; Debian's package is {}", library.path_, build.package);
+      continue;
+    }
+    if (!look_up(library.handle_, "cblas_sgemm", library.sgemm_) ||
+        !look_up(library.handle_, "cblas_sgemv", library.sgemv_)) {
+      return {std::nullopt, fmt::format("{} lacks cblas_sgemm or cblas_sgemv", library.path_)};
+    }
+    library.version_ = describe_openblas(library.handle_);
+    if (!build.concurrent) library.version_ += "/serial";
+    return {std::move(library), ""};
   }
-  if (!look_up(library.handle_, "cblas_sgemm", library.sgemm_) ||
-      !look_up(library.handle_, "cblas_sgemv", library.sgemv_)) {
-    return {std::nullopt, fmt::format("{} lacks cblas_sgemm or cblas_sgemv", library.path_)};
-  }
-  library.version_ = describe_openblas(library.handle_);
-  return {std::move(library), ""};
+  return {std::nullopt, why};
 }
 
 void BlasLibrary::multiply(int64_t m, int64_t n, int64_t k, float alpha, const BlasMatrix& a,
@@ -95,6 +117,8 @@ void BlasLibrary::multiply(int64_t m, int64_t n, int64_t k, float alpha, const B
     }
     return;
   }
+  std::unique_lock<std::mutex> lock;
+  if (!concurrent_) lock = std::unique_lock(serial_call);
   const int lda = leading(a, m, k);
   const int ldb = leading(b, k, n);
   if (n == 1) {

@@ -12,12 +12,19 @@
 
 namespace raceline {
 
-/// How to find a BLAS and what to call it.
+/// One build of a BLAS, as Debian installs it.
+struct BlasBuild {
+  std::string_view folder;  ///< below the system's library folder
+  std::string_view file;
+  std::string_view package;
+  /// Whether several threads may call it at once. None of the builds makes threads of its own.
+  bool concurrent = false;
+};
+
+/// A BLAS: what to call it, and its builds, the best one first.
 struct BlasFile {
-  std::string_view name;     ///< "openblas"
-  std::string_view folder;   ///< below the system's library folder
-  std::string_view file;     ///< one that runs on the calling thread and makes no threads of its own
-  std::string_view package;  ///< Debian's, for people who lack it
+  std::string_view name;  ///< "openblas"
+  std::span<const BlasBuild> builds;
 };
 
 /// Every BLAS that Raceline knows; a new one is a row here and a folder that uses it.
@@ -35,16 +42,20 @@ struct BlasMatrix {
 class BlasLibrary {
  public:
   struct Opened;
-  /// Opens one of known_blas().
+  /// Opens the first build of one of known_blas() that this machine has.
   static Opened open(std::string_view name);
 
   const std::string& name() const { return name_; }
-  /// Version and the core whose kernels it chose: "0.3.21/SkylakeX".
+  /// Version and the core whose kernels it chose: "0.3.21/SkylakeX"; "/serial"
+  /// after it for a build that one thread at a time may call.
   const std::string& version() const { return version_; }
   const std::string& path() const { return path_; }
+  /// How many of `wanted` threads it serves at once: all, or one.
+  int threads(int wanted) const { return concurrent_ ? wanted : 1; }
 
   /// C = alpha * A * B + beta * C, with A [m, k], B [k, n] and C [m, n] whose rows lie `stride` apart. By
-  /// sgemv when m or n is 1. All extents must pass fits(). May be called by several threads at once.
+  /// sgemv when m or n is 1. All extents must pass fits(). Any thread may call it; those that a build cannot
+  /// serve at once wait for each other.
   void multiply(int64_t m, int64_t n, int64_t k, float alpha, const BlasMatrix& a, const BlasMatrix& b,
                 float beta, float* c, int64_t stride) const;
 
@@ -70,6 +81,7 @@ class BlasLibrary {
   void* handle_ = nullptr;
   Sgemm sgemm_ = nullptr;
   Sgemv sgemv_ = nullptr;
+  bool concurrent_ = false;
 };
 
 /// A library, or why there is none and how to get it.

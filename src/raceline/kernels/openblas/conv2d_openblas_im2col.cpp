@@ -127,13 +127,14 @@ class Im2colPrimitive final : public Primitive {
 
   size_t workspace_bytes(const LayerDesc& layer, int threads) const override {
     const Conv2dShape shape = Conv2dShape::of(layer);
-    const ConvTiling tiling = ConvTiling::choose(shape, shape.images * shape.groups, threads);
-    const int64_t copies = tiling.by_filters ? 1 : std::max(1, threads);
-    return static_cast<size_t>(tiling.lowered_elements(shape) * copies) * sizeof(float);
+    const int team = blas_.threads(std::max(1, threads));
+    const ConvTiling tiling = ConvTiling::choose(shape, shape.images * shape.groups, team);
+    return static_cast<size_t>(tiling.lowered_elements(shape) * (tiling.by_filters ? 1 : team)) *
+           sizeof(float);
   }
 
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
-    return std::make_unique<Im2colKernel>(blas_, layer, std::max(1, args.threads));
+    return std::make_unique<Im2colKernel>(blas_, layer, blas_.threads(std::max(1, args.threads)));
   }
 
  private:

@@ -31,10 +31,10 @@ class Im2rowKernel final : public Kernel {
   Im2rowKernel(const BlasLibrary& blas, const LayerDesc& layer, const PrepareArgs& args)
       : blas_(blas),
         shape_(Conv2dShape::of(layer)),
-        tiling_(ConvTiling::choose(shape_, shape_.images, std::max(1, args.threads))),
+        tiling_(ConvTiling::choose(shape_, shape_.images, blas_.threads(std::max(1, args.threads)))),
         epilogue_(layer, Layout::nhwc),
         filters_(pack_filters(shape_, args.constants[1].data<const float>())),
-        threads_(std::max(1, args.threads)) {
+        threads_(blas_.threads(std::max(1, args.threads))) {
     const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);
     has_bias_ = operands > 2 && layer.inputs[2].present;
   }
@@ -150,9 +150,10 @@ class Im2rowPrimitive final : public Primitive {
 
   size_t workspace_bytes(const LayerDesc& layer, int threads) const override {
     const Conv2dShape shape = Conv2dShape::of(layer);
-    const ConvTiling tiling = ConvTiling::choose(shape, shape.images, std::max(1, threads));
-    const int64_t copies = tiling.by_filters ? 1 : std::max(1, threads);
-    return static_cast<size_t>(tiling.lowered_elements(shape) * copies) * sizeof(float);
+    const int team = blas_.threads(std::max(1, threads));
+    const ConvTiling tiling = ConvTiling::choose(shape, shape.images, team);
+    return static_cast<size_t>(tiling.lowered_elements(shape) * (tiling.by_filters ? 1 : team)) *
+           sizeof(float);
   }
 
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {

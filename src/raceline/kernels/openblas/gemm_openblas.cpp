@@ -78,7 +78,7 @@ class GemmKernel final : public Kernel {
     float* y = args.outputs[0].data<float>();
     const int64_t count = cut_ == Cut::rows ? shape_.m : shape_.n;
     const int64_t work = std::max<int64_t>(1, shape_.m * shape_.n / std::max<int64_t>(1, count) * shape_.k);
-    parallel_slices(args.queue.threads(), count, 16, 32768 / work, [&](Slice slice, int) {
+    parallel_slices(blas_.threads(args.queue.threads()), count, 16, 32768 / work, [&](Slice slice, int) {
       const Slice rows = cut_ == Cut::rows ? slice : Slice{0, shape_.m};
       const Slice columns = cut_ == Cut::columns ? slice : Slice{0, shape_.n};
       multiply(a, b, c, y, rows, columns);

@@ -70,7 +70,7 @@ class MatmulKernel final : public Kernel {
     const float* b = args.inputs[1].data<const float>();
     const float* residual = epilogue_.residual(args);
     float* y = args.outputs[0].data<float>();
-    const int threads = args.queue.threads();
+    const int threads = blas_.threads(args.queue.threads());
     const int64_t batches = shape_.batches();
     const int64_t work = std::max<int64_t>(1, shape_.m * shape_.n * shape_.k);
     if (batches >= threads) {
