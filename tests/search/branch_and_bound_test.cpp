@@ -48,6 +48,22 @@ TEST(BranchAndBound, FindsTheOptimumFromNothing) {
   EXPECT_GT(solved, 300);
 }
 
+TEST(BranchAndBound, ClosesTheGapOnANet) {
+  for (const uint64_t seed : {1, 2, 3, 5, 11, 12}) {
+    const SelectionProblem problem = test::unet_like(seed).problem();
+    const SearchAnswer exact = search_exact(problem, {});
+    Compact compact(problem, Keep::cheapest_of_interfaces);
+    Model model = make_model(compact, 4096);
+    const EliminationOrder order = elimination_order(model);
+    const auto elimination = Elimination::run(std::move(model), order, 100, never);
+    ASSERT_LT(elimination->bound(), 0.98 * exact.cost_us) << "nothing to close, seed " << seed;
+    const BoundedAnswer answer = branch_and_bound(compact, *elimination, {}, never);
+    EXPECT_TRUE(answer.complete);
+    EXPECT_NEAR(answer.cost_us, exact.cost_us, 1e-9 * exact.cost_us) << "seed " << seed;
+    EXPECT_LT(answer.nodes, 1'000'000) << "seed " << seed;
+  }
+}
+
 TEST(BranchAndBound, BoundsOfSplitTablesAreNeverAboveTheOptimum) {
   for (uint64_t seed = 2000; seed < 2600; ++seed) {
     const SelectionProblem problem =
