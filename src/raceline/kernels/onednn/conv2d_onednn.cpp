@@ -88,14 +88,15 @@ class OnednnConv final : public OnednnPrimitive {
 
   bool fuses() const override { return true; }
 
-  /// Three implementations of oneDNN 2.6 accept a residual and then fail. Of a binary post-op, lowering to
-  /// GEMM in nhwc reads it at wrong places, and brdgmm_dw where the output is one pixel, which it takes for a
-  /// value for each channel; brgconv reads any through a null pointer where a window lies wholly in the
-  /// padding.
+  /// Four implementations of oneDNN 2.6 accept a residual and then fail. Of a binary post-op, lowering to
+  /// GEMM in nhwc reads it at wrong places, brdgmm_dw does where the output is one pixel (which it takes for
+  /// a value for each channel), and jit:avx512_core reads beyond the end of blocks of 8; brgconv reads any
+  /// residual through a null pointer where a window lies wholly in the padding.
   bool adds_rightly(const LayerDesc& layer, ResidualMode mode) const override {
     const Shape& output = layer.outputs[0].shape;
     const bool binary = mode == ResidualMode::binary;
     if (offered() == "x64:gemm:jit") return !binary || info().output != Layout::nhwc;
+    if (offered() == "jit:avx512_core") return !binary || info().output != Layout::nchw8c;
     if (offered() == "brdgmm_dw:avx512_core") return !binary || output.elements() != output[1];
     return offered() != "brgconv:avx512_core" || !window_in_padding(layer);
   }
