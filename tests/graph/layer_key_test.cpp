@@ -67,14 +67,14 @@ TEST(LayerKey, ReadsAsInTheDocumentation) {
             "leaky_relu(0.1)");
 }
 
-TEST(LayerKey, LeavesOutDefaultsHoweverTheyAreGiven) {
+TEST(LayerKey, LeavesOutDefaultsButForTheKindOfFunction) {
   EXPECT_EQ(LayerDesc::parse("conv2d 1x3x8x8 4x3x3x3* stride=1x1 group=1 pads_end=0x0").key(),
             "conv2d 1x3x8x8 4x3x3x3*");
   EXPECT_EQ(LayerDesc::parse("  conv2d\t1x3x8x8  4x3x3x3* - ").key(), "conv2d 1x3x8x8 4x3x3x3*");
   EXPECT_EQ(LayerDesc::parse("conv2d 1x3x8x8 4x3x3x3* - 1x4x6x6 +add").key(),
             "conv2d 1x3x8x8 4x3x3x3* 1x4x6x6 +add");
   EXPECT_EQ(LayerDesc::parse("slice 3x4 start=0x0 step=1x1 size=3x4").key(), "slice 3x4");
-  EXPECT_EQ(LayerDesc::parse("unary 3 kind=relu alpha=7 beta=8").key(), "unary 3");
+  EXPECT_EQ(LayerDesc::parse("unary 3 kind=relu alpha=7 beta=8").key(), "unary 3 kind=relu");
 }
 
 TEST(LayerKey, RefusesWhatIsNoKey) {
