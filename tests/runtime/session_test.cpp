@@ -99,10 +99,11 @@ TEST_F(SessionTest, AnOperandThatIsStillNeededIsNotOverwritten) {
   add_negation(Sharing::in_place);
   add_test_primitive(registry_,
                      {.op = OpKind::binary, .sharing = Sharing::in_place, .run = [](const KernelArgs& args) {
-                        for (int64_t i = 0; i < args.outputs[0].desc.stored_elements(); ++i) {
-                          args.outputs[0].data<float>()[i] =
-                              args.inputs[0].data<float>()[i] + 10 * args.inputs[1].data<float>()[i];
-                        }
+                        // The second operand is read when the output has been written once.
+                        const int64_t count = args.outputs[0].desc.stored_elements();
+                        float* y = args.outputs[0].data<float>();
+                        for (int64_t i = 0; i < count; ++i) y[i] = args.inputs[0].data<float>()[i] + 1;
+                        for (int64_t i = 0; i < count; ++i) y[i] += 10 * args.inputs[1].data<float>()[i] - 1;
                         return Status::ok();
                       }});
   const ValueId x = graph_.add_input("x", image_desc);
@@ -118,6 +119,28 @@ TEST_F(SessionTest, AnOperandThatIsStillNeededIsNotOverwritten) {
     EXPECT_EQ(outputs[0].data<float>()[i], -99 * input.data<float>()[i]);
     EXPECT_EQ(outputs[1].data<float>()[i], -input.data<float>()[i]);
   }
+}
+
+TEST_F(SessionTest, AnOutputSmallerThanWhatItsMemoryHeldBeforeIsCopied) {
+  add_negation(Sharing::none);
+  add_test_primitive(registry_,
+                     {.op = OpKind::cast, .sharing = Sharing::in_place, .run = [](const KernelArgs& args) {
+                        for (int64_t i = 0; i < args.outputs[0].desc.stored_elements(); ++i) {
+                          const float x = args.inputs[0].data<float>()[i];
+                          args.outputs[0].data<int8_t>()[i] = static_cast<int8_t>(x);
+                        }
+                        return Status::ok();
+                      }});
+  const ValueId negated = unary(graph_.add_input("x", image_desc));
+  graph_.mark_output(
+      graph_.node(graph_.add_node("c", OpKind::cast, CastParams{DataType::i8}, {negated})).outputs[0], "y");
+  Session session(graph_, first_candidates(), registry_, device_);
+  EXPECT_EQ(session.arena_bytes(), image_desc.bytes());
+  EXPECT_EQ(session.steps().back().primitive, "copy");
+  const Tensor input = ramp(image_desc);
+  const std::vector<Tensor> outputs = empty_outputs(graph_);
+  session.run({{input.view()}}, views_of(outputs));
+  for (int64_t i = 0; i < image.elements(); ++i) EXPECT_EQ(outputs[0].data<int8_t>()[i], 20 - i);
 }
 
 TEST_F(SessionTest, ViewsCostNothingAndKeepWhatTheyLookAtAlive) {
@@ -272,10 +295,47 @@ TEST_F(SessionTest, ConstantsAreReleasedOnceEveryKernelHasPackedThem) {
                        "'packed' has been released"));
 }
 
+/// A device whose queues note which of them is bound.
+class BindingDevice final : public Device {
+ public:
+  int bound = 0;
+
+  DeviceId id() const override { return cpu_.id(); }
+  std::string name() const override { return cpu_.name(); }
+  std::string fingerprint() const override { return cpu_.fingerprint(); }
+  Memory allocate(size_t bytes) override { return cpu_.allocate(bytes); }
+  void release(Memory memory) noexcept override { cpu_.release(memory); }
+  std::unique_ptr<Queue> make_queue(int threads) override {
+    return std::make_unique<BindingQueue>(threads, cpu_.make_queue(threads), bound);
+  }
+
+ private:
+  class BindingQueue final : public Queue {
+   public:
+    BindingQueue(int threads, std::unique_ptr<Queue> queue, int& bound)
+        : threads_(threads), queue_(std::move(queue)), bound_(bound) {}
+    DeviceId device() const override { return queue_->device(); }
+    int threads() const override { return threads_; }
+    void bind() override { bound_ = threads_; }
+    Status copy(Memory to, Memory from, size_t bytes) override { return queue_->copy(to, from, bytes); }
+    Event record() override { return queue_->record(); }
+    Status wait() override { return queue_->wait(); }
+    double elapsed_us(Event from, Event to) const override { return queue_->elapsed_us(from, to); }
+
+   private:
+    int threads_;
+    std::unique_ptr<Queue> queue_;
+    int& bound_;
+  };
+  CpuDevice cpu_{Machine{}};
+};
+
 TEST_F(SessionTest, AStepMayHaveThreadsOfItsOwn) {
+  BindingDevice device_;
   std::vector<int> seen;
-  add_test_primitive(registry_, {.op = OpKind::unary, .run = [&seen](const KernelArgs& args) {
+  add_test_primitive(registry_, {.op = OpKind::unary, .run = [&](const KernelArgs& args) {
                                    seen.push_back(args.queue.threads());
+                                   EXPECT_EQ(device_.bound, args.queue.threads());
                                    return Status::ok();
                                  }});
   ValueId x = graph_.add_input("x", image_desc);
