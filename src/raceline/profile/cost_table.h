@@ -15,9 +15,9 @@ enum class CostSource : uint8_t { measured, predicted };
 struct Cost {
   double us = 0;
   double median_us = 0;
-  double spread_us = 0;   ///< 90th less 10th percentile
+  double spread_us = 0;  ///< 90th less 10th percentile
   int samples = 0;
-  double error = 0;       ///< against the reference, as a share of the largest output
+  double error = 0;  ///< against the reference, as a share of the largest output
   CostSource source = CostSource::measured;
   friend bool operator==(const Cost&, const Cost&) = default;
 };
