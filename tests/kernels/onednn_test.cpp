@@ -95,7 +95,8 @@ TEST_F(Onednn, ResidualsAreRightWhereTheLibrarysOwnFusionIsNot) {
 
 TEST_F(Onednn, EveryEpilogueIsDoneFusedOrNot) {
   for (const char* epilogue : {"+relu", "+leaky_relu(0.1)", "+clip(0,6)", "+sigmoid", "+tanh", "+elu(1)",
-                               "+hard_swish", "+softsign", "+hard_sigmoid(0.2,0.5)", "+relu +softsign"}) {
+                               "+hard_swish", "+softsign", "+hard_sigmoid(0.2,0.5)", "+relu +softsign",
+                               "+leaky_relu(0.1) +relu", "+elu(1) +elu(0.5)", "+clip(-1,1) +clip(0,6)"}) {
     expect_all_right("conv2d 1x20x9x9 24x20x3x3* 24* pads_begin=1x1 pads_end=1x1 " + std::string(epilogue));
     expect_all_right("gemm 3x40 40x24* 24* " + std::string(epilogue));
   }

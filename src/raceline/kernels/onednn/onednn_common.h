@@ -55,6 +55,7 @@ Support check_parameters(std::initializer_list<std::span<const int64_t>> values)
 struct Eltwise {
   dnnl::algorithm algorithm;
   float alpha = 0, beta = 0;
+  friend bool operator==(const Eltwise&, const Eltwise&) = default;
 };
 /// Absent when the library has no such function, or no exact one.
 std::optional<Eltwise> eltwise_of(const UnaryParams& params);

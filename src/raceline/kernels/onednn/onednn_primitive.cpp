@@ -125,6 +125,7 @@ std::optional<Recipe> OnednnPrimitive::find_fused(const LayerDesc& layer, const 
                                                   const dnnl::engine& engine, size_t steps,
                                                   ResidualMode mode) const {
   dnnl::post_ops operations;
+  std::vector<Eltwise> functions;
   int adds = 0;
   int residual_id = 0;
   for (size_t step = 0; step < steps; ++step) {
@@ -141,6 +142,13 @@ std::optional<Recipe> OnednnPrimitive::find_fused(const LayerDesc& layer, const 
     }
     const auto function = eltwise_of(layer.epilogue[step].unary);
     if (!function) return std::nullopt;
+    // Generated code of oneDNN 2.6 keeps one set of parameters for each function, whoever uses it.
+    if (std::any_of(functions.begin(), functions.end(), [&](const Eltwise& other) {
+          return other.algorithm == function->algorithm && other != *function;
+        })) {
+      return std::nullopt;
+    }
+    functions.push_back(*function);
     operations.append_eltwise(1, function->algorithm, function->alpha, function->beta);
   }
   dnnl::primitive_attr attributes = plain_attributes();
