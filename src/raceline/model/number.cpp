@@ -1,5 +1,6 @@
 #include "raceline/model/number.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -17,8 +18,39 @@ std::optional<double> as_double(const TensorView& tensor) {
   return number;
 }
 
+// An IEEE half: sign, 5 bits of exponent (bias 15), 10 of fraction. Below 2^-14 they are multiples of 2^-24.
+constexpr int half_fraction_bits = 10;
+constexpr int half_least_exponent = -14;
+constexpr uint16_t half_infinity = 0x7C00;
+constexpr uint16_t half_nan = 0x7E00;
+
+double half_value(uint16_t bits) {
+  const int exponent = bits >> half_fraction_bits & 0x1F;
+  const int fraction = bits & 0x3FF;
+  double value = 0;
+  if (exponent == 0x1F) {
+    value = fraction == 0 ? HUGE_VAL : NAN;
+  } else if (exponent == 0) {
+    value = std::ldexp(fraction, half_least_exponent - half_fraction_bits);
+  } else {
+    value = std::ldexp(fraction + 0x400, exponent + half_least_exponent - 1 - half_fraction_bits);
+  }
+  return bits >> 15 != 0 ? -value : value;
+}
+
+/// Rounds to the nearest, ties to even; what is too large becomes infinite.
 uint16_t bits_of_half(double value) {
-  return std::bit_cast<uint16_t>(static_cast<_Float16>(value));
+  if (std::isnan(value)) return half_nan;
+  const uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  const double magnitude = std::abs(value);
+  if (magnitude == 0) return sign;
+  constexpr double past_largest = 65520;
+  if (magnitude >= past_largest) return sign | half_infinity;
+  const int exponent = std::max(std::ilogb(magnitude), half_least_exponent);
+  // Counted in units of the last place: 1024 to 2048 for a normal number, where 2048 carries into the
+  // exponent.
+  const auto units = static_cast<int>(std::nearbyint(std::ldexp(magnitude, half_fraction_bits - exponent)));
+  return static_cast<uint16_t>(sign | (((exponent - half_least_exponent) << half_fraction_bits) + units));
 }
 
 /// Rounds to the nearest, ties to even.
@@ -44,7 +76,7 @@ std::optional<double> first_element(const TensorView& tensor) {
     case DataType::f64:
       return *tensor.data<double>();
     case DataType::f16:
-      return static_cast<double>(std::bit_cast<_Float16>(*tensor.data<uint16_t>()));
+      return half_value(*tensor.data<uint16_t>());
     case DataType::bf16:
       return std::bit_cast<float>(uint32_t{*tensor.data<uint16_t>()} << 16);
     case DataType::i8:

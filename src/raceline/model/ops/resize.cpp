@@ -105,7 +105,8 @@ void import_resize(NodeImport& node) {
       node.refuse(fmt::format("axis {} from {} to {}; nearest by whole factors is supported", axis,
                               shape[axis], size));
     }
-    scales.push_back(static_cast<float>(size / shape[axis]));
+    const int64_t factor = size / shape[axis];
+    scales.push_back(static_cast<float>(factor));
   }
   result_repeated(node, x, scales);
 }
