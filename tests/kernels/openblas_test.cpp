@@ -1,6 +1,5 @@
 // Convolution, gemm and matmul on OpenBLAS.
-#include <atomic>
-#include <thread>
+#include <cstring>
 #include <vector>
 
 #include "raceline/base/random.h"
@@ -112,36 +111,30 @@ TEST_F(OpenBlas, MultiplyTakesEveryStorageOfVectorsAndMatrices) {
   }
 }
 
-TEST_F(OpenBlas, ServesThreadsThatCallAtTheSameMoment) {
-  // A build without locks gives both threads the same buffer: in such a loop every fourth product was wrong.
-  const BlasLibrary blas = *BlasLibrary::open("openblas").library;
-  constexpr int64_t n = 16, k = 64;
-  constexpr int rounds = 20'000;
-  std::atomic<int> arrived{0}, wrong{0};
-  const auto work = [&](int thread) {
-    std::vector<float> a(n * k), b(k * n), c(n * n), want(n * n);
-    for (size_t i = 0; i < a.size(); ++i)
-      a[i] = static_cast<float>((i * 7 + static_cast<size_t>(thread)) % 5) - 2;
-    for (size_t i = 0; i < b.size(); ++i)
-      b[i] = static_cast<float>((i * 3 + static_cast<size_t>(thread)) % 5) - 2;
-    for (size_t i = 0; i < n; ++i) {
-      for (size_t j = 0; j < n; ++j) {
-        for (size_t p = 0; p < k; ++p) want[i * n + j] += a[i * k + p] * b[p * n + j];
-      }
-    }
-    for (int round = 0; round < rounds; ++round) {
-      // Both set out together, or nearly so: a thread that waits long goes on alone.
-      ++arrived;
-      for (int spins = 0; arrived < 2 * (round + 1) && spins < 1000; ++spins) {
-      }
-      blas.multiply(n, n, k, 1, {a.data(), k}, {b.data(), n}, 0, c.data(), n);
-      if (c != want) ++wrong;
-    }
+TEST_F(OpenBlas, TwoThreadsNeverShareABuffer) {
+  // A build that hands out buffers without a lock gives two threads the same one now and then: hundreds of
+  // these products are then wrong.
+  const LayerDesc layer = LayerDesc::parse("matmul 2x32x64 2x64x32");
+  const Primitive& primitive = registry.at("matmul.openblas.gemm.nchw@cpu");
+  const std::vector<Tensor> operands = random_operands(layer, 3);
+  const std::vector<TensorView> inputs = {operands[0].view(), operands[1].view()};
+  const auto run = [&](const Kernel& kernel, int threads) {
+    Tensor output(layer.outputs[0]);
+    const TensorView view = output.view();
+    const auto queue = device.make_queue(threads);
+    EXPECT_TRUE(kernel.run({inputs, {&view, 1}, {}, *queue}).is_ok());
+    return output;
   };
-  std::thread other(work, 1);
-  work(0);
-  other.join();
-  EXPECT_EQ(wrong, 0) << "of " << 2 * rounds;
+  const std::vector<TensorView> constants(2);
+  const auto kernel = primitive.prepare(layer, {constants, device, 2});
+  const Tensor want = run(*kernel, 1);
+  int wrong = 0;
+  constexpr int rounds = 5'000;
+  for (int round = 0; round < rounds; ++round) {
+    const Tensor got = run(*kernel, 2);
+    if (std::memcmp(got.data<float>(), want.data<float>(), want.desc().bytes()) != 0) ++wrong;
+  }
+  EXPECT_EQ(wrong, 0) << "of " << rounds;
 }
 
 TEST(BlasLibraryTest, SaysWhatIsMissing) {

@@ -12,10 +12,10 @@ namespace raceline {
 namespace {
 
 // The OpenMP build takes part in libgomp's pool, runs on the calling thread inside a parallel region, and
-// guards its buffers. The serial build of 0.3.21 looks for a free buffer without a lock (memory.c has one for
-// SMP or USE_LOCKING builds only): two threads that call it at once get the same buffer, and wrong products -
-// every fourth one in a loop of small ones. The pthread build starts threads of its own when it is loaded,
-// which spin against libgomp's.
+// guards its buffers. The serial build of 0.3.21 looks for a free buffer without a lock (memory.c has one
+// only for SMP or USE_LOCKING builds): two threads that call it at once may get the same buffer and wrong
+// products, seen for up to a quarter of small ones. The pthread build starts threads of its own when it is
+// loaded, which spin against libgomp's.
 constexpr BlasBuild openblas_builds[] = {
     {"openblas-openmp", "libopenblas.so.0", "libopenblas0-openmp", true},
     {"openblas-serial", "libopenblas.so.0", "libopenblas0-serial", false},
