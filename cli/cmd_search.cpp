@@ -29,7 +29,8 @@ Json answer_json(const SearchAnswer& answer) {
           {"lower_bound_us", answer.lower_bound_us},
           {"optimal", answer.optimal},
           {"evaluations", answer.evaluations},
-          {"seconds", answer.seconds}};
+          {"seconds", answer.seconds},
+          {"note", answer.note}};
 }
 
 void print_answer(const SelectionProblem& problem, const SearchAnswer& answer, std::string_view strategy) {
@@ -40,7 +41,8 @@ void print_answer(const SelectionProblem& problem, const SearchAnswer& answer, s
     rows.push_back({problem.layers[layer].name, choice.primitive, fmt::format("{:.2f}", choice.cost_us)});
   }
   fmt::print("{}\n", align_table(rows));
-  fmt::print("{}: {} = layers {} + conversions {}{}, {} evaluations in {:.3f} s\n", strategy,
+  const std::string note = answer.note.empty() ? "" : fmt::format(" ({})", answer.note);
+  fmt::print("{}{}: {} = layers {} + conversions {}{}, {} evaluations in {:.3f} s\n", strategy, note,
              human_us(answer.cost_us), human_us(evaluation.layers_us), human_us(evaluation.conversions_us),
              answer.optimal ? ", proven optimal"
                             : (answer.lower_bound_us > 0
@@ -119,6 +121,9 @@ std::function<int()> setup_search(CLI::App& app) {
   app.add_option("--problem", options->problem, "A problem file in place of a model")->type_name("FILE");
   app.add_option("--strategy", options->strategy, "How to search:" + names)->capture_default_str();
   app.add_option("--episodes", options->search.episodes, "Of strategies that sample")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seconds", options->search.seconds, "No search goes on for longer")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("-o,--output", options->output, "Write the plan")->type_name("PLAN");

@@ -70,6 +70,14 @@ void print_race(const TuneResult& result) {
                     entry.name + (winner ? "  <- the plan" : "")});
   }
   fmt::print("{}\n", align_table(rows));
+  std::vector<std::string> claims;
+  for (const RaceEntry& entry : result.entries) {
+    const double times =
+        entry.name == "reference" ? entry.ratio : entry.ratio / result.entries[result.winner].ratio;
+    if (&entry != &result.entries[result.winner])
+      claims.push_back(fmt::format("{:.2f}x {}", times, entry.name));
+  }
+  fmt::print("the plan is this many times as fast as: {}\n", join(claims, ", "));
 }
 
 Json result_json(const TuneResult& result) {
@@ -120,6 +128,11 @@ int tune_model(Options& options) {
   TuneResult result = tune(model.graph, bench.registry, device, store, views_of(model.inputs), options.tune);
   progress.finish();
   report_profile(result.profile);
+  if (!result.complete) {
+    fmt::print(stderr, "interrupted; what was measured is kept in {}, and the next tune goes on from there\n",
+               options.timing.store.string());
+    return interrupted;
+  }
   result.plan.model = model.name;
   result.plan.fusion = !options.model.no_fusion;
   result.plan.without_passes = options.model.without_passes;

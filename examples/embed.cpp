@@ -1,11 +1,11 @@
 // Loads a model and a plan, runs it on zeros, prints the first elements of each output.
 //   embed MODEL.onnx [PLAN]
-#include <raceline/raceline.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <vector>
+
+#include <raceline/raceline.h>
 
 int main(int argc, char** argv) {
   if (argc < 2) {

@@ -32,9 +32,9 @@ struct ModelOptions {
   std::map<std::string, std::vector<int64_t>> shapes = {};
 };
 
-/// A model ready to run: weights packed, memory allocated. run() belongs to one thread at a time; two Models do
-/// not disturb each other. Errors are std::runtime_error with a text that names the thing, what was given and
-/// what was wanted.
+/// A model ready to run: weights packed, memory allocated. run() belongs to one thread at a time; two Models
+/// do not disturb each other. Errors are std::runtime_error with a text that names the thing, what was given
+/// and what was wanted.
 class Model {
  public:
   explicit Model(const std::string& onnx_path, const ModelOptions& options = {});

@@ -1,5 +1,8 @@
 """The whole way through the command line: zoo, tune, verify, run, bench, explain, search, store."""
 import json
+import signal
+import subprocess
+import time
 
 import numpy
 
@@ -86,6 +89,28 @@ class WholeWay(support.CliTest):
         rows = [self.json_of("store", "info", "--store", store)["rows"] for store in (self.store, other, third)]
         self.assertGreater(rows[0], 10)
         self.assertEqual(rows, [rows[0]] * 3)
+
+    def test_an_interrupted_tune_keeps_what_it_measured_and_goes_on(self):
+        model = self.zoo("squeezenet")
+        arguments = [support.PROGRAM, "tune", model, "-o", self.folder / "x.plan", "--store", self.store]
+        for signal_sent, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+            process = subprocess.Popen([*map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            deadline = time.monotonic() + 120
+            before = self.rows()
+            while self.rows() < before + 5 and time.monotonic() < deadline and process.poll() is None:
+                time.sleep(0.05)
+            self.assertIsNone(process.poll(), "it should still be measuring")
+            process.send_signal(signal_sent)
+            process.communicate(timeout=120)
+            self.assertEqual(process.returncode, status)
+            self.assertGreaterEqual(self.rows(), before + 5)
+            self.assertFalse((self.folder / "x.plan").exists())
+
+    def rows(self):
+        """Rows of the store; none while it is being made."""
+        arguments = [support.PROGRAM, "store", "info", "--store", str(self.store), "--json"]
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        return json.loads(done.stdout)["rows"] if done.returncode == 0 else 0
 
     def test_no_fusion_keeps_the_layers_of_the_model(self):
         model = self.zoo("mobilenet_v1")

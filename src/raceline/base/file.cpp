@@ -1,14 +1,14 @@
 #include "raceline/base/file.h"
 
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <utility>
 
 #include "raceline/base/error.h"
 
@@ -55,7 +55,8 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   std::error_code ignored;
   const std::filesystem::path target =
       std::filesystem::is_symlink(path, ignored) ? std::filesystem::weakly_canonical(path, ignored) : path;
-  const bool replace = !std::filesystem::exists(target, ignored) || std::filesystem::is_regular_file(target, ignored);
+  const bool replace =
+      !std::filesystem::exists(target, ignored) || std::filesystem::is_regular_file(target, ignored);
   const std::filesystem::path scratch =
       replace ? std::filesystem::path(target.string() + fmt::format(".{}.partial", ::getpid())) : target;
   Descriptor file(::open(scratch.c_str(), O_WRONLY | O_CLOEXEC | (replace ? O_CREAT | O_TRUNC : 0), 0666));

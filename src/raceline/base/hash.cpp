@@ -13,6 +13,8 @@ uint64_t hash_text(std::string_view text, uint64_t seed) {
   return XXH3_64bits_withSeed(text.data(), text.size(), seed);
 }
 
-std::string hex(uint64_t value) { return fmt::format("{:016x}", value); }
+std::string hex(uint64_t value) {
+  return fmt::format("{:016x}", value);
+}
 
 }  // namespace raceline

@@ -1,10 +1,10 @@
 #include "raceline/base/text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 
@@ -87,8 +87,12 @@ double parse_double(std::string_view text, std::string_view what) {
   return parse_number<double>(text, what, "a number");
 }
 
-std::string number(double value) { return fmt::format("{}", value); }
-std::string number(float value) { return fmt::format("{}", value); }
+std::string number(double value) {
+  return fmt::format("{}", value);
+}
+std::string number(float value) {
+  return fmt::format("{}", value);
+}
 
 std::vector<std::string> nearest(std::string_view name, std::span<const std::string> names, size_t most) {
   std::vector<std::pair<size_t, std::string>> ranked;
@@ -132,10 +136,12 @@ std::string align_table(std::span<const std::vector<std::string>> rows) {
     std::string line;
     for (size_t column = 0; column < rows[index].size(); ++column) {
       const std::string& cell = rows[index][column];
-      const bool right = index == 0 ? rows.size() > 1 && column < rows[1].size() && looks_numeric(rows[1][column])
-                                    : looks_numeric(cell);
+      const bool right = index == 0
+                             ? rows.size() > 1 && column < rows[1].size() && looks_numeric(rows[1][column])
+                             : looks_numeric(cell);
       if (column > 0) line += "  ";
-      line += right ? fmt::format("{:>{}}", cell, widths[column]) : fmt::format("{:<{}}", cell, widths[column]);
+      line +=
+          right ? fmt::format("{:>{}}", cell, widths[column]) : fmt::format("{:<{}}", cell, widths[column]);
     }
     text += line.substr(0, line.find_last_not_of(' ') + 1);
     text += '\n';

@@ -1,14 +1,14 @@
 #include "raceline/device/cpu_device.h"
 
-#include <fmt/format.h>
-#include <omp.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
+
+#include <fmt/format.h>
+#include <omp.h>
+#include <sched.h>
 
 #include "raceline/base/error.h"
 
@@ -27,11 +27,14 @@ class CpuQueue final : public Queue {
   }
   Event record() override {
     using std::chrono::steady_clock;
-    const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(steady_clock::now().time_since_epoch());
+    const auto now =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(steady_clock::now().time_since_epoch());
     return {static_cast<uint64_t>(now.count())};
   }
   Status wait() override { return Status::ok(); }
-  double elapsed_us(Event from, Event to) const override { return static_cast<double>(to.id - from.id) * 1e-3; }
+  double elapsed_us(Event from, Event to) const override {
+    return static_cast<double>(to.id - from.id) * 1e-3;
+  }
 
  private:
   int threads_;
@@ -45,9 +48,13 @@ Memory CpuDevice::allocate(size_t bytes) {
   return {id(), memory, 0};
 }
 
-void CpuDevice::release(Memory memory) noexcept { std::free(memory.handle); }
+void CpuDevice::release(Memory memory) noexcept {
+  std::free(memory.handle);
+}
 
-std::unique_ptr<Queue> CpuDevice::make_queue(int threads) { return std::make_unique<CpuQueue>(threads); }
+std::unique_ptr<Queue> CpuDevice::make_queue(int threads) {
+  return std::make_unique<CpuQueue>(threads);
+}
 
 bool pin_threads(int threads) {
   cpu_set_t allowed;

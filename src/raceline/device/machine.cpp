@@ -1,12 +1,12 @@
 #include "raceline/device/machine.h"
 
-#include <fmt/format.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 #include <set>
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "raceline/base/hash.h"
 #include "raceline/base/text.h"
@@ -14,9 +14,9 @@
 namespace raceline {
 namespace {
 
-constexpr std::string_view interesting_isa[] = {"sse4_1",      "avx",      "avx2",        "fma",     "f16c",
-                                                "avx512f",     "avx512bw", "avx512dq",    "avx512vl", "avx512_vnni",
-                                                "avx512_bf16", "avx_vnni", "amx_tile",    "asimd",   "sve"};
+constexpr std::string_view interesting_isa[] = {
+    "sse4_1",   "avx",         "avx2",        "fma",      "f16c",     "avx512f", "avx512bw", "avx512dq",
+    "avx512vl", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "asimd",   "sve"};
 
 int64_t cache_bytes(int level) {
   switch (level) {
@@ -51,7 +51,8 @@ Machine Machine::detect() {
     if (key == "core id") cores.emplace(socket, value);
     if ((key == "flags" || key == "Features") && machine.isa.empty()) {
       for (const std::string_view flag : words(value)) {
-        if (std::find(std::begin(interesting_isa), std::end(interesting_isa), flag) != std::end(interesting_isa)) {
+        if (std::find(std::begin(interesting_isa), std::end(interesting_isa), flag) !=
+            std::end(interesting_isa)) {
           machine.isa.emplace_back(flag);
         }
       }
@@ -70,8 +71,8 @@ Machine Machine::detect() {
 }
 
 std::string Machine::fingerprint() const {
-  return hex(hash_text(fmt::format("{}|{}|{}|{}|{}|{}|{}", cpu_model, physical_cores, logical_cores, l1d_bytes,
-                                   l2_bytes, l3_bytes, join(isa, ","))));
+  return hex(hash_text(fmt::format("{}|{}|{}|{}|{}|{}|{}", cpu_model, physical_cores, logical_cores,
+                                   l1d_bytes, l2_bytes, l3_bytes, join(isa, ","))));
 }
 
 }  // namespace raceline

@@ -30,7 +30,9 @@ class PrimitiveRegistry {
   void add(std::unique_ptr<Primitive> primitive);
   /// From here on, added primitives stem from a source file with this hash; the generated table calls it.
   void set_source(std::string hash) { source_hash_ = std::move(hash); }
-  void add_missing(std::string what, std::string why) { missing_.push_back({std::move(what), std::move(why)}); }
+  void add_missing(std::string what, std::string why) {
+    missing_.push_back({std::move(what), std::move(why)});
+  }
 
   /// Throws UnsupportedError, naming the nearest names.
   const Primitive& at(std::string_view name) const;
@@ -52,12 +54,14 @@ class PrimitiveRegistry {
 };
 
 /// Which primitives may be chosen: --only and --without. A pattern is a whole name or a part of one that
-/// begins and ends at a '.', '@' or '-' ("onednn", "conv2d.onednn", "nhwc", "im2col.nchw"); "*" stands for any characters.
+/// begins and ends at a '.', '@' or '-' ("onednn", "conv2d.onednn", "nhwc", "im2col.nchw"); "*" stands for
+/// any characters.
 struct PrimitiveFilter {
-  std::vector<std::string> only;     ///< empty: all
+  std::vector<std::string> only;  ///< empty: all
   std::vector<std::string> without;
   bool admits(std::string_view name) const;
-  /// Throws UnsupportedError for a pattern that no primitive of the registry matches, naming the nearest names.
+  /// Throws UnsupportedError for a pattern that no primitive of the registry matches, naming the nearest
+  /// names.
   void check(const PrimitiveRegistry& registry) const;
 };
 

@@ -10,9 +10,9 @@ namespace raceline {
 /// A primitive that was not chosen for a step.
 struct Alternative {
   std::string primitive;
-  double alone_us = 0;   ///< its own cost
+  double alone_us = 0;  ///< its own cost
   double spread_us = 0;
-  double plan_us = 0;    ///< of the best plan that uses it; impossible when there is none
+  double plan_us = 0;  ///< of the best plan that uses it; impossible when there is none
 };
 
 /// A step with its alternatives, best plan first.
@@ -23,8 +23,8 @@ struct StepExplanation {
 };
 
 /// For each step (or only the one that covers `node`, if not empty) the `most` alternatives that are fastest
-/// alone and compute the same nodes. Each is judged by searching the problem again with it forced, so that its
-/// conversions count. Throws UnsupportedError when no step covers `node`, naming the nearest.
+/// alone and compute the same nodes. Each is judged by searching the problem again with it forced, so that
+/// its conversions count. Throws UnsupportedError when no step covers `node`, naming the nearest.
 std::vector<StepExplanation> explain(const Graph& graph, const Plan& plan, const GraphProblem& built,
                                      const CostTable& costs, std::string_view node, size_t most);
 

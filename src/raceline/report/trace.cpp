@@ -4,7 +4,8 @@
 
 namespace raceline {
 
-std::string chrome_trace(std::string_view model, std::span<const StepInfo> steps, std::span<const double> times_us) {
+std::string chrome_trace(std::string_view model, std::span<const StepInfo> steps,
+                         std::span<const double> times_us) {
   using Json = nlohmann::ordered_json;
   Json events = Json::array();
   events.push_back({{"ph", "M"}, {"pid", 1}, {"name", "process_name"}, {"args", {{"name", model}}}});

@@ -8,7 +8,9 @@
 
 namespace raceline {
 
-/// Complete events ("X") one after another from time 0, in microseconds, one thread; conversions are their own category.
-std::string chrome_trace(std::string_view model, std::span<const StepInfo> steps, std::span<const double> times_us);
+/// Complete events ("X") one after another from time 0, in microseconds, one thread; conversions are their
+/// own category.
+std::string chrome_trace(std::string_view model, std::span<const StepInfo> steps,
+                         std::span<const double> times_us);
 
 }  // namespace raceline

@@ -15,7 +15,7 @@ namespace raceline {
 struct PlanStep {
   std::vector<std::string> covers;  ///< names of the nodes it computes; several when fused
   std::string primitive;
-  int threads = 0;                  ///< 0: the plan's
+  int threads = 0;  ///< 0: the plan's
   double expected_us = 0;
   friend bool operator==(const PlanStep&, const PlanStep&) = default;
 };
@@ -31,12 +31,12 @@ struct PlanConversion {
 
 /// What to run for each layer of a graph, under which conditions it was chosen, and what it should cost.
 struct Plan {
-  std::string model;                          ///< a name for people
-  std::string graph_key;                      ///< Graph::key() after the passes
-  std::string machine;                        ///< fingerprint it was tuned on; empty: any (the reference plan)
-  std::string strategy;                       ///< which search made it
+  std::string model;      ///< a name for people
+  std::string graph_key;  ///< Graph::key() after the passes
+  std::string machine;    ///< fingerprint it was tuned on; empty: any (the reference plan)
+  std::string strategy;   ///< which search made it
   int threads = 1;
-  bool fusion = true;                         ///< how the graph was made: see PassOptions
+  bool fusion = true;  ///< how the graph was made: see PassOptions
   std::vector<std::string> without_passes;
   std::map<std::string, std::string> shapes;  ///< input name -> TensorDesc text that it is for
   double expected_us = 0;                     ///< sum over steps and conversions
@@ -63,9 +63,9 @@ struct RepairedPlan {
   std::vector<std::string> changes;
 };
 
-/// Keeps of a plan what fits and puts reference primitives in place of the rest, with reference reorders where
-/// layouts do not meet. The result passes check(). Expected times of what is new are 0; all are, when the plan
-/// was made on another machine. Throws UnsupportedError when a layer has no reference primitive.
+/// Keeps of a plan what fits and puts reference primitives in place of the rest, with reference reorders
+/// where layouts do not meet. The result passes check(). Expected times of what is new are 0; all are, when
+/// the plan was made on another machine. Throws UnsupportedError when a layer has no reference primitive.
 RepairedPlan repair_plan(const Plan& plan, const Graph& graph, const PrimitiveRegistry& registry,
                          std::string_view machine);
 

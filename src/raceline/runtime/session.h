@@ -13,7 +13,7 @@ namespace raceline {
 
 /// What a step of the session is and did; for observers and traces.
 struct StepInfo {
-  std::string_view name;       ///< the covered nodes joined by '+', or the converted tensor
+  std::string_view name;  ///< the covered nodes joined by '+', or the converted tensor
   std::string_view primitive;
   bool conversion = false;
   double expected_us = 0;
@@ -28,8 +28,8 @@ struct SessionOptions {
 /// must outlive the session.
 class Session {
  public:
-  /// Checks the plan (for this device's fingerprint), prepares all kernels, plans and allocates the memory. The
-  /// plan and the constants of packing kernels are not needed any more afterwards. Throws PlanError,
+  /// Checks the plan (for this device's fingerprint), prepares all kernels, plans and allocates the memory.
+  /// The plan and the constants of packing kernels are not needed any more afterwards. Throws PlanError,
   /// UnsupportedError, IoError, and GraphError for a constant that another session has released.
   Session(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
           SessionOptions options = {});
@@ -42,10 +42,12 @@ class Session {
   /// place is not as wanted, Error naming the step when a kernel fails.
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
   /// As run(), timing each step; times has steps().size() entries.
-  void run_timed(std::span<const TensorView> inputs, std::span<const TensorView> outputs, std::span<double> times_us);
+  void run_timed(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                 std::span<double> times_us);
 
-  /// In the order in which they run: steps, conversions ahead of their first use, and at the end a step "copy"
-  /// for each output that could not be computed in the caller's memory (an input, a constant, a second copy).
+  /// In the order in which they run: steps, conversions ahead of their first use, and at the end a step
+  /// "copy" for each output that could not be computed in the caller's memory (an input, a constant, a second
+  /// copy).
   std::span<const StepInfo> steps() const;
   int threads() const;
   /// Bytes of activations and workspace, of packed weights.

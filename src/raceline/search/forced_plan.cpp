@@ -6,8 +6,8 @@
 namespace raceline {
 namespace {
 
-// Made-up costs that express an order of preference, not times: any wanted primitive is better than any number
-// of conversions, and the reference is the last resort.
+// Made-up costs that express an order of preference, not times: any wanted primitive is better than any
+// number of conversions, and the reference is the last resort.
 constexpr double wanted_cost = 1;
 constexpr double conversion_cost = 1e-3;
 constexpr double reference_cost = 1e3;

@@ -11,14 +11,19 @@ struct TypeRow {
   std::string_view name;
   size_t bytes;
 };
-constexpr TypeRow rows[] = {{"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1},  {"u8", 1},  {"i16", 2},
-                            {"u16", 2}, {"i32", 4}, {"u32", 4}, {"i64", 8},  {"u64", 8}, {"bool", 1}};
+constexpr TypeRow rows[] = {{"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1},
+                            {"u8", 1},  {"i16", 2}, {"u16", 2}, {"i32", 4},  {"u32", 4},
+                            {"i64", 8}, {"u64", 8}, {"bool", 1}};
 
 }  // namespace
 
-size_t size_of(DataType type) { return rows[static_cast<size_t>(type)].bytes; }
+size_t size_of(DataType type) {
+  return rows[static_cast<size_t>(type)].bytes;
+}
 
-std::string_view to_string(DataType type) { return rows[static_cast<size_t>(type)].name; }
+std::string_view to_string(DataType type) {
+  return rows[static_cast<size_t>(type)].name;
+}
 
 DataType parse_data_type(std::string_view text) {
   for (size_t index = 0; index < std::size(rows); ++index) {

@@ -1,9 +1,9 @@
 #include "raceline/tensor/layout.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
@@ -22,11 +22,14 @@ std::optional<Layout> find_layout(std::string_view text) {
 
 }  // namespace
 
-std::string_view to_string(Layout layout) { return names[static_cast<size_t>(layout)]; }
+std::string_view to_string(Layout layout) {
+  return names[static_cast<size_t>(layout)];
+}
 
 Layout parse_layout(std::string_view text) {
   if (const auto layout = find_layout(text)) return *layout;
-  throw ParseError(fmt::format("'{}' is no layout; wanted nchw, nhwc, nchw8c or nchw16c", text.substr(0, 40)));
+  throw ParseError(
+      fmt::format("'{}' is no layout; wanted nchw, nhwc, nchw8c or nchw16c", text.substr(0, 40)));
 }
 
 int block_of(Layout layout) {
@@ -34,7 +37,9 @@ int block_of(Layout layout) {
   return layout == Layout::nchw16c ? 16 : 1;
 }
 
-bool exists_for(Layout layout, const Shape& shape) { return layout == Layout::nchw || shape.rank() == 4; }
+bool exists_for(Layout layout, const Shape& shape) {
+  return layout == Layout::nchw || shape.rank() == 4;
+}
 
 std::string Interface::to_string() const {
   std::string text = fmt::format("{}:{}", device.to_string(), raceline::to_string(layout));
@@ -49,13 +54,15 @@ Interface Interface::parse(std::string_view text) {
     const auto layout = find_layout(parts[at]);
     if (!layout || parts.size() > at + 2) continue;
     Interface interface;
-    interface.device = DeviceId::parse(text.substr(0, static_cast<size_t>(parts[at].data() - text.data()) - 1));
+    interface.device =
+        DeviceId::parse(text.substr(0, static_cast<size_t>(parts[at].data() - text.data()) - 1));
     interface.layout = *layout;
     if (parts.size() == at + 2) interface.type = parse_data_type(parts[at + 1]);
     return interface;
   }
-  throw ParseError(fmt::format("'{}' is no interface; wanted device:layout or device:layout:type, such as cpu:nhwc",
-                               text.substr(0, 80)));
+  throw ParseError(
+      fmt::format("'{}' is no interface; wanted device:layout or device:layout:type, such as cpu:nhwc",
+                  text.substr(0, 80)));
 }
 
 }  // namespace raceline

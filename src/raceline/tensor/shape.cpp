@@ -1,10 +1,10 @@
 #include "raceline/tensor/shape.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
@@ -13,7 +13,8 @@ namespace raceline {
 
 Shape::Shape(std::span<const int64_t> dims) {
   if (dims.size() > static_cast<size_t>(max_rank)) {
-    throw GraphError(fmt::format("a shape of {} dimensions; at most {} are supported", dims.size(), max_rank));
+    throw GraphError(
+        fmt::format("a shape of {} dimensions; at most {} are supported", dims.size(), max_rank));
   }
   int64_t elements = 1;
   for (const int64_t dim : dims) {
@@ -27,7 +28,9 @@ Shape::Shape(std::span<const int64_t> dims) {
   }
 }
 
-int64_t Shape::elements() const { return elements(0, rank_); }
+int64_t Shape::elements() const {
+  return elements(0, rank_);
+}
 
 int64_t Shape::elements(int first, int last) const {
   int64_t product = 1;
@@ -58,7 +61,8 @@ std::string Shape::to_string() const {
 Shape Shape::parse(std::string_view text) {
   if (text == "scalar") return {};
   std::vector<int64_t> dims;
-  for (const std::string_view part : split(text, 'x')) dims.push_back(parse_int(part, "dimension of a shape"));
+  for (const std::string_view part : split(text, 'x'))
+    dims.push_back(parse_int(part, "dimension of a shape"));
   try {
     return Shape(dims);
   } catch (const GraphError& error) {

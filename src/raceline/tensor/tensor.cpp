@@ -1,9 +1,9 @@
 #include "raceline/tensor/tensor.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "raceline/base/error.h"
 
@@ -46,13 +46,16 @@ int64_t element_offset(const TensorDesc& desc, int64_t n, int64_t c, int64_t h, 
   return (((n * blocks + c / block) * height + h) * width + w) * block + c % block;
 }
 
-void Tensor::Release::operator()(std::byte* memory) const { std::free(memory); }
+void Tensor::Release::operator()(std::byte* memory) const {
+  std::free(memory);
+}
 
 Tensor::Tensor(const TensorDesc& desc) : desc_(desc) {
   // Whole cache lines, so that a vector load at the end stays inside, and never zero bytes.
   const size_t bytes = desc.bytes() / 64 * 64 + 64;
   data_.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
-  if (!data_) throw IoError(fmt::format("out of memory: a tensor {} needs {} bytes", desc.to_string(), bytes));
+  if (!data_)
+    throw IoError(fmt::format("out of memory: a tensor {} needs {} bytes", desc.to_string(), bytes));
 }
 
 Tensor with_layout(const TensorView& source, Layout layout) {

@@ -72,6 +72,10 @@ TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Device& device,
   CostTable costs;
   result.profile = profile(candidates, registry, device, store, options.profile, costs);
 
+  const auto stopped = [&] { return options.profile.stop && options.profile.stop(); };
+  if (stopped()) return result;
+  result.complete = true;
+
   const GraphProblem built = build_problem(graph, candidates, costs);
   const auto entry_of = [&](std::string name, std::string_view strategy) {
     const SearchAnswer answer = make_strategy(strategy)->search(built.problem, options.search);
@@ -92,7 +96,6 @@ TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Device& device,
                   result.answer.cost_us * 1e-3, result.answer.seconds,
                   result.answer.optimal ? "proven" : "not proven"));
 
-  const auto stopped = [&] { return options.profile.stop && options.profile.stop(); };
   if (!stopped()) {
     say("race: the optimum, the best single library and greedy, whole, in turn");
     result.raced = race(result.entries, graph, registry, device, inputs,

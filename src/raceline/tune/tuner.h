@@ -41,7 +41,9 @@ struct TuneResult {
   std::vector<double>
       step_us;  ///< of the winner: 10th percentile of each step inside whole runs, in Session order
   size_t arena_bytes = 0, packed_bytes = 0;  ///< of the winner's session
-  bool raced = false;  ///< false: interrupted before; the plan is the optimum of what is known
+  bool complete =
+      false;  ///< false: stopped while measuring, and there is no plan; the store keeps what was measured
+  bool raced = false;  ///< false: stopped before or in the race; the plan is the search's answer
 };
 
 /// Tunes a graph. The search's answer stays the winner unless the confidence interval of a rival's paired

@@ -18,8 +18,8 @@ struct ConvParams {
 };
 
 /// conv_transpose in 1 to 3 spatial dimensions. Operands: x [N, C, ...], weights [C, K/group, kernel...],
-/// bias [K] or absent. Output extent: stride * (in - 1) + output_padding + dilation * (kernel - 1) + 1 - pads.
-/// Source: ONNX ConvTranspose (auto_pad and output_shape are resolved to pads by the reader).
+/// bias [K] or absent. Output extent: stride * (in - 1) + output_padding + dilation * (kernel - 1) + 1 -
+/// pads. Source: ONNX ConvTranspose (auto_pad and output_shape are resolved to pads by the reader).
 struct ConvTransposeParams {
   std::vector<int64_t> stride, dilation, pads_begin, pads_end, output_padding;
   int64_t group = 1;

@@ -17,8 +17,8 @@ Graph remove_dead_code(Graph graph, const Evaluator& evaluate);
 /// Drops identity (which dropout becomes in the reader), and reshape, transpose, slice, pad, cast, expand and
 /// concat that change nothing.
 Graph remove_identity(Graph graph, const Evaluator& evaluate);
-/// Folds batch_norm with constant statistics into the weights and bias of the conv2d, conv3d, conv_transpose or gemm before it, when
-/// that is its only use.
+/// Folds batch_norm with constant statistics into the weights and bias of the conv2d, conv3d, conv_transpose
+/// or gemm before it, when that is its only use.
 Graph fold_batch_norm(Graph graph, const Evaluator& evaluate);
 /// Folds binary add of a constant per output channel into the bias of the convolution or gemm before it.
 Graph fold_bias(Graph graph, const Evaluator& evaluate);
@@ -31,7 +31,7 @@ struct Pass {
   std::string_view name;
   Graph (*run)(Graph, const Evaluator&);
   std::string_view what;  ///< one line for --help
-  bool fusion = false;    ///< changes which layers there are: switched off by --no-fusion (the papers' layers)
+  bool fusion = false;  ///< changes which layers there are: switched off by --no-fusion (the papers' layers)
 };
 
 /// In the order in which they run. fold_batch_norm, fold_bias and the two fusion passes carry `fusion`.
