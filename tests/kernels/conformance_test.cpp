@@ -96,7 +96,7 @@ TEST_P(Conforms, on_random_layers) {
   check_random(is_conv ? 100 : 20, 1000);
 }
 
-// Run by `ctest -C long -L long`.
+// Run by `ctest -L long`.
 TEST_P(Conforms, DISABLED_on_thousands_of_random_layers) {
   const bool is_conv = GetParam() == OpKind::conv2d;
   check_random(is_conv ? 3000 : 300, 100000);
