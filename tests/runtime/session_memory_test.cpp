@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "raceline/base/error.h"
@@ -134,13 +135,12 @@ TEST_F(SessionMemoryTest, AConversionIsMadeOnceForAllItsUsers) {
   add_test_reorder(registry_, &runs);
   add_negation(Sharing::none, Layout::nhwc);
   const ValueId x = graph_.add_input("x", image_desc);
-  for (int i = 0; i < 3; ++i) graph_.mark_output(unary(x), "y" + std::to_string(i));
+  for (int i = 0; i < 3; ++i) graph_.mark_output(unary(x), fmt::format("y{}", i));
   Plan plan = first_candidates();
   const Interface nchw{}, nhwc{{}, Layout::nhwc};
   const std::string reorder = registry_.all()[0]->name();
   plan.conversions = {{"x", nchw, nhwc, reorder}};
-  for (int i = 0; i < 3; ++i)
-    plan.conversions.push_back({"u" + std::to_string(i) + ":0", nhwc, nchw, reorder});
+  for (int i = 0; i < 3; ++i) plan.conversions.push_back({fmt::format("u{}:0", i), nhwc, nchw, reorder});
   const Tensor input = ramp(image_desc);
   Session session(graph_, plan, registry_, device_);
   const std::vector<Tensor> outputs = empty_outputs(graph_);
