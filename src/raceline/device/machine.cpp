@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "raceline/base/error.h"
 #include "raceline/base/hash.h"
 #include "raceline/base/text.h"
 
@@ -18,15 +19,29 @@ constexpr std::string_view interesting_isa[] = {
     "sse4_1",   "avx",         "avx2",        "fma",      "f16c",     "avx512f", "avx512bw", "avx512dq",
     "avx512vl", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "asimd",   "sve"};
 
+/// Size of the first core's cache of a level that holds data, as the kernel reports it; 0 where it does not.
+/// (The C library's sysconf gives the sum over a processor's L3 caches, of which a core can use only one.)
 int64_t cache_bytes(int level) {
-  switch (level) {
-    case 1:
-      return ::sysconf(_SC_LEVEL1_DCACHE_SIZE);
-    case 2:
-      return ::sysconf(_SC_LEVEL2_CACHE_SIZE);
-    default:
-      return ::sysconf(_SC_LEVEL3_CACHE_SIZE);
+  for (int index = 0; index < 8; ++index) {
+    const std::string folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/", index);
+    const auto first_word = [&](const char* file) {
+      std::string word;
+      std::ifstream(folder + file) >> word;
+      return word;
+    };
+    if (first_word("level") != std::to_string(level) || first_word("type") == "Instruction") continue;
+    std::string size = first_word("size");
+    int64_t unit = 1;
+    if (size.ends_with('K')) unit = 1 << 10;
+    if (size.ends_with('M')) unit = 1 << 20;
+    if (unit > 1) size.pop_back();
+    try {
+      return parse_int(size, "cache size") * unit;
+    } catch (const ParseError&) {
+      return 0;
+    }
   }
+  return 0;
 }
 
 }  // namespace
@@ -60,9 +75,9 @@ Machine Machine::detect() {
   }
   std::sort(machine.isa.begin(), machine.isa.end());
   machine.physical_cores = cores.empty() ? machine.logical_cores : static_cast<int>(cores.size());
-  machine.l1d_bytes = std::max<int64_t>(0, cache_bytes(1));
-  machine.l2_bytes = std::max<int64_t>(0, cache_bytes(2));
-  machine.l3_bytes = std::max<int64_t>(0, cache_bytes(3));
+  machine.l1d_bytes = cache_bytes(1);
+  machine.l2_bytes = cache_bytes(2);
+  machine.l3_bytes = cache_bytes(3);
   machine.ram_bytes = static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
   if (machine.cpu_model.empty()) machine.cpu_model = "unknown processor";
   utsname names{};

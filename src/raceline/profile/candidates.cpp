@@ -48,6 +48,19 @@ void add_interfaces(std::vector<std::vector<Interface>>& interfaces, const Layer
   }
 }
 
+/// The layer's constants, as large as the candidates may pack them: Winograd with tiles of 4x4 holds 36
+/// values for the 9 of a 3x3 kernel.
+size_t packed_bytes(const LayerCandidates& able) {
+  size_t bytes = 0;
+  for (const OperandDesc& operand : able.layer.inputs) {
+    if (operand.present && operand.constant) bytes += operand.desc.bytes();
+  }
+  const bool winograd = std::any_of(
+      able.candidates.begin(), able.candidates.end(),
+      [](const Candidate& candidate) { return candidate.primitive->info().algorithm.starts_with("wino"); });
+  return winograd ? 4 * bytes : bytes;
+}
+
 }  // namespace
 
 CandidateSet::CandidateSet(const Graph& graph, const PrimitiveRegistry& registry,
@@ -63,6 +76,7 @@ CandidateSet::CandidateSet(const Graph& graph, const PrimitiveRegistry& registry
     const LayerCandidates& able = ask(graph.layer(id));
     if (able.candidates.empty()) impossible.insert(able.layer.key());
     add_interfaces(interfaces_, able, graph.node(id).inputs, graph.node(id).outputs);
+    weights_bytes_ += packed_bytes(able);
   }
   if (!impossible.empty()) {
     std::vector<std::string> named(impossible.begin(), impossible.end());
@@ -84,7 +98,6 @@ CandidateSet::CandidateSet(const Graph& graph, const PrimitiveRegistry& registry
   for (const Graph::Output& output : graph.outputs()) add_network_side(output.value);
 
   for (ValueId id = 0; id < static_cast<ValueId>(interfaces_.size()); ++id) {
-    if (graph.is_constant(id)) weights_bytes_ += graph.desc(id).bytes();
     for (const Interface& from : interfaces(id)) {
       for (const Interface& to : interfaces(id)) {
         if (from != to) ask(LayerDesc::reorder(graph.desc(id), from, to));

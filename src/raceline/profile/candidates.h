@@ -37,7 +37,8 @@ class CandidateSet {
   const std::vector<Interface>& interfaces(ValueId value) const {
     return interfaces_[static_cast<size_t>(value)];
   }
-  /// Bytes of all constants of the graph: whether weights stay in a cache from one run to the next.
+  /// Bytes of all constants of the graph, as large as candidates may pack them: whether weights stay in a
+  /// cache from one run to the next.
   size_t weights_bytes() const { return weights_bytes_; }
 
  private:

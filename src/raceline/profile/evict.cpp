@@ -6,10 +6,10 @@ namespace raceline {
 
 CacheEvictor::CacheEvictor(const Machine& machine, int threads, bool with_l3)
     : threads_(std::max(1, threads)) {
-  // Twice a cache's size, as its replacement is not strictly by age; for the large L3 a quarter more must do.
+  // Twice a cache's size, as its replacement is not strictly by age.
   const auto l2 = 2 * static_cast<size_t>(machine.l2_bytes) * static_cast<size_t>(threads_);
   const auto l3 = static_cast<size_t>(machine.l3_bytes);
-  memory_.assign(with_l3 ? std::max(l2, l3 + l3 / 4) : l2, std::byte{1});
+  memory_.assign(with_l3 ? std::max(l2, 2 * l3) : l2, std::byte{1});
 }
 
 void CacheEvictor::evict() const {
