@@ -41,7 +41,6 @@ void print_plan(const Plan& plan) {
 
 /// Where the whole differs from the sum: the steps whose time inside a run differs most from their cost.
 void print_sum(const TuneResult& result) {
-  const RaceEntry& winner = result.entries[result.winner];
   const Plan& plan = result.plan;
   double conversions = 0, inside = 0;
   for (const PlanConversion& conversion : plan.conversions) conversions += conversion.expected_us;
@@ -50,8 +49,8 @@ void print_sum(const TuneResult& result) {
       "predicted {} (layers {}, {} conversions {}), measured whole {}: {:+.1f} %; steps timed inside runs "
       "sum to {}\n",
       human_us(plan.expected_us), human_us(plan.expected_us - conversions), plan.conversions.size(),
-      human_us(conversions), human_us(winner.measured_us),
-      100 * (winner.measured_us / std::max(plan.expected_us, 1e-9) - 1), human_us(inside));
+      human_us(conversions), human_us(result.whole_us),
+      100 * (result.whole_us / std::max(plan.expected_us, 1e-9) - 1), human_us(inside));
 }
 
 void print_race(const TuneResult& result) {
@@ -96,6 +95,7 @@ Json result_json(const TuneResult& result) {
           {"race", entries},
           {"optimal", result.answer.optimal},
           {"lower_bound_us", result.answer.lower_bound_us},
+          {"whole_us", result.whole_us},
           {"step_us", result.step_us},
           {"arena_bytes", result.arena_bytes},
           {"packed_bytes", result.packed_bytes},

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 #include "raceline/base/error.h"
 
@@ -43,7 +44,13 @@ class CpuQueue final : public Queue {
 }  // namespace
 
 Memory CpuDevice::allocate(size_t bytes) {
-  void* memory = std::aligned_alloc(64, bytes / 64 * 64 + 64);
+  // Large blocks ask for large pages: an arena of 12 MB would else take 3,000 entries of the TLB.
+  constexpr size_t large_page = size_t{2} << 20;
+  const size_t alignment = bytes >= large_page ? large_page : 64;
+  void* memory = std::aligned_alloc(alignment, bytes / alignment * alignment + alignment);
+  if (memory != nullptr && alignment == large_page) {
+    ::madvise(memory, bytes / large_page * large_page + large_page, MADV_HUGEPAGE);
+  }
   if (memory == nullptr) throw IoError(fmt::format("out of memory: {} bytes wanted on the CPU", bytes));
   return {id(), memory, 0};
 }

@@ -43,10 +43,15 @@ bool race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& r
   std::vector<Contender> contenders;
   contenders.reserve(sessions.size());
   for (Session& session : sessions) {
-    contenders.push_back({.name = {}, .run = [&](Queue&) {
-                            session.run(inputs, output_views);
-                            return Status::ok();
-                          }});
+    contenders.push_back({.name = {},
+                          .run =
+                              [&](Queue&) {
+                                session.run(inputs, output_views);
+                                return Status::ok();
+                              },
+                          // Once outside the clock: a deployed network finds its own weights in the cache,
+                          // not those of a rival.
+                          .before_sample = [&](Queue&) { session.run(inputs, output_views); }});
   }
   const auto lock =
       TimingLock::acquire(default_timing_lock, [&] { return !options.stop || !options.stop(); });

@@ -38,6 +38,8 @@ struct TuneResult {
   std::vector<RaceEntry> entries;  ///< the search's answer first, the reference last
   ProfileReport profile;
   SearchAnswer answer;
+  double whole_us =
+      0;  ///< of the winner run again and again by itself: 10th percentile, to set beside the predicted sum
   std::vector<double>
       step_us;  ///< of the winner: 10th percentile of each step inside whole runs, in Session order
   size_t arena_bytes = 0, packed_bytes = 0;  ///< of the winner's session
