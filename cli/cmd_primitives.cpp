@@ -73,6 +73,7 @@ int list_for_layer(const Options& options, const Workbench& bench) {
   for (const Primitive* primitive : able) fmt::print("  {}\n", primitive->name());
   fmt::print("\n{} cannot:\n", refusals.size());
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(refusals.size());
   for (const auto& refusal : refusals) rows.push_back({"  " + refusal.primitive->name(), refusal.why});
   fmt::print("{}", align_table(rows));
   print_missing(bench.registry);
