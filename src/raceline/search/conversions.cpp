@@ -41,7 +41,7 @@ ConversionGraph::ConversionGraph(std::span<const Conversion> conversions, std::s
     interfaces_.push_back(conversion.to);
   }
   std::ranges::sort(interfaces_);
-  interfaces_.erase(std::ranges::unique(interfaces_).begin(), interfaces_.end());
+  interfaces_.erase(std::unique(interfaces_.begin(), interfaces_.end()), interfaces_.end());
   out_.resize(interfaces_.size());
   in_.resize(interfaces_.size());
   for (const Conversion& conversion : conversions) {
@@ -52,7 +52,9 @@ ConversionGraph::ConversionGraph(std::span<const Conversion> conversions, std::s
     auto& edges = out_[at(from)];
     // Of conversions given twice the cheapest counts.
     std::ranges::sort(edges, {}, [](const Edge& edge) { return std::pair(edge.vertex, edge.cost_us); });
-    edges.erase(std::ranges::unique(edges, {}, &Edge::vertex).begin(), edges.end());
+    edges.erase(std::unique(edges.begin(), edges.end(),
+                            [](const Edge& a, const Edge& b) { return a.vertex == b.vertex; }),
+                edges.end());
     for (const Edge& edge : edges) in_[at(edge.vertex)].push_back({from, edge.cost_us});
     edges_ += edges.size();
   }
@@ -267,7 +269,7 @@ TensorCost ConversionGraph::ordered(int from, std::span<const int> wanted,
 TensorCost ConversionGraph::cheapest(int from, std::span<const int> wanted) const {
   std::vector<int> terminals(wanted.begin(), wanted.end());
   std::ranges::sort(terminals);
-  terminals.erase(std::ranges::unique(terminals).begin(), terminals.end());
+  terminals.erase(std::unique(terminals.begin(), terminals.end()), terminals.end());
   std::erase(terminals, from);
   if (terminals.empty()) return {};
   const std::vector<char> useful = reachable(from);

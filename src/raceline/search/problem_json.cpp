@@ -95,7 +95,8 @@ class Reader {
     for (const char* key : wanted) {
       if (!object.contains(key)) refuse("{}: \"{}\" is missing", place, key);
     }
-    for (const auto& [key, value] : object.items()) {
+    for (const auto& item : object.items()) {
+      const std::string& key = item.key();
       const auto same = [&](const char* known) { return key == known; };
       if (std::ranges::none_of(wanted, same) && std::ranges::none_of(optional, same)) {
         refuse("{}: unknown key {}", place, json_text(key));

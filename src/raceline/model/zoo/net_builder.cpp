@@ -22,10 +22,10 @@ std::string NetBuilder::next_name(const std::string& kind) {
   return fmt::format("{}{}", kind, ++found->second);
 }
 
-Feature NetBuilder::emit(const std::string& kind, const char* op, std::vector<std::string> inputs,
-                         const Shape& shape, std::vector<OnnxAttribute> attributes) {
+Feature NetBuilder::emit(const std::string& kind, const char* op, const std::vector<std::string>& inputs,
+                         const Shape& shape, const std::vector<OnnxAttribute>& attributes) {
   const std::string name = next_name(kind);
-  if (writer_ != nullptr) writer_->node(op, std::move(inputs), {name}, std::move(attributes), name);
+  if (writer_ != nullptr) writer_->node(op, inputs, {name}, attributes, name);
   return {name, shape};
 }
 
@@ -59,7 +59,7 @@ Feature NetBuilder::conv(const Feature& x, int64_t channels, Window window, int6
   if (bias) inputs.push_back(weights(name + "_bias", Shape{channels}, -0.1, 0.1));
   size_.flops += 2.0 * static_cast<double>(shape.elements(1, 4) * kernel.elements(1, 4));
   if (writer_ != nullptr) {
-    writer_->node("Conv", std::move(inputs), {name},
+    writer_->node("Conv", inputs, {name},
                   {{"kernel_shape", std::vector<int64_t>{window.kernel, window.kernel}},
                    {"strides", std::vector<int64_t>{window.stride, window.stride}},
                    {"pads", std::vector<int64_t>(4, window.pad)},
@@ -75,8 +75,7 @@ Feature NetBuilder::batch_norm(const Feature& x) {
   std::vector<std::string> inputs{
       x.name, weights(name + "_scale", channels, 0.8, 1.2), weights(name + "_bias", channels, -0.2, 0.2),
       weights(name + "_mean", channels, -0.2, 0.2), weights(name + "_var", channels, 0.6, 1.4)};
-  if (writer_ != nullptr)
-    writer_->node("BatchNormalization", std::move(inputs), {name}, {{"epsilon", 1e-5f}}, name);
+  if (writer_ != nullptr) writer_->node("BatchNormalization", inputs, {name}, {{"epsilon", 1e-5f}}, name);
   return {name, x.shape};
 }
 
@@ -129,8 +128,7 @@ Feature NetBuilder::concat(const std::vector<Feature>& parts) {
     inputs.push_back(part.name);
     channels += part.shape[1];
   }
-  return emit("concat", "Concat", std::move(inputs), parts.front().shape.with(1, channels),
-              {{"axis", int64_t{1}}});
+  return emit("concat", "Concat", inputs, parts.front().shape.with(1, channels), {{"axis", int64_t{1}}});
 }
 
 Feature NetBuilder::add(const Feature& a, const Feature& b) {
@@ -148,7 +146,7 @@ Feature NetBuilder::dense(const Feature& x, int64_t outputs) {
   std::vector<std::string> inputs{x.name, weights(name + "_weight", {outputs, x.shape[1]}, -limit, limit),
                                   weights(name + "_bias", Shape{outputs}, -0.1, 0.1)};
   size_.flops += 2.0 * static_cast<double>(x.shape[1] * outputs);
-  if (writer_ != nullptr) writer_->node("Gemm", std::move(inputs), {name}, {{"transB", int64_t{1}}}, name);
+  if (writer_ != nullptr) writer_->node("Gemm", inputs, {name}, {{"transB", int64_t{1}}}, name);
   return {name, {x.shape[0], outputs}};
 }
 

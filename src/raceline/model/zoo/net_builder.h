@@ -54,8 +54,8 @@ class NetBuilder {
  private:
   /// A name for the next layer of a kind: conv1, conv2, pool1, ...
   std::string next_name(const std::string& kind);
-  Feature emit(const std::string& kind, const char* op, std::vector<std::string> inputs, const Shape& shape,
-               std::vector<OnnxAttribute> attributes = {});
+  Feature emit(const std::string& kind, const char* op, const std::vector<std::string>& inputs,
+               const Shape& shape, const std::vector<OnnxAttribute>& attributes = {});
   /// A weight tensor of uniform elements in [low, high).
   std::string weights(const std::string& name, const Shape& shape, double low, double high);
   static Shape pooled(const Shape& x, Window window, bool ceil);

@@ -88,7 +88,7 @@ CompactTensor Compact::compact_tensor(const ProblemTensor& tensor) const {
     }
   }
   std::ranges::sort(also);
-  also.erase(std::ranges::unique(also).begin(), also.end());
+  also.erase(std::unique(also.begin(), also.end()), also.end());
   CompactTensor compact{tensor.producer.layer, {}, ConversionGraph(tensor.conversions, also), {}, {}};
   for (const int interface : given) compact.from.push_back(compact.graph.vertex(interface));
   for (const auto& [layer, layer_slots] : slots) {

@@ -95,7 +95,7 @@ class Descent {
       tensors_.insert(tensors_.end(), touched.begin(), touched.end());
     }
     std::ranges::sort(tensors_);
-    tensors_.erase(std::ranges::unique(tensors_).begin(), tensors_.end());
+    tensors_.erase(std::unique(tensors_.begin(), tensors_.end()), tensors_.end());
     for (const int tensor : tensors_) sum += compact_.conversions_us(tensor, values_);
     return sum;
   }
