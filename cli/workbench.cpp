@@ -128,19 +128,6 @@ Tensor random_tensor(const TensorDesc& desc, uint64_t seed) {
   return tensor;
 }
 
-std::vector<Tensor> output_tensors(const Graph& graph) {
-  std::vector<Tensor> outputs;
-  for (const Graph::Output& output : graph.outputs()) outputs.emplace_back(graph.desc(output.value));
-  return outputs;
-}
-
-std::vector<TensorView> views_of(const std::vector<Tensor>& tensors) {
-  std::vector<TensorView> views;
-  views.reserve(tensors.size());
-  for (const Tensor& tensor : tensors) views.push_back(tensor.view());
-  return views;
-}
-
 std::filesystem::path default_store() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
     return std::filesystem::path(cache) / "raceline" / "costs.db";

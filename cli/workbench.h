@@ -55,9 +55,6 @@ LoadedModel load_model(const ModelOptions& options, const Workbench& bench, cons
 
 /// A tensor of seeded random elements: normal for floats, 0 to 9 for integers.
 Tensor random_tensor(const TensorDesc& desc, uint64_t seed);
-/// Memory for the outputs of a graph.
-std::vector<Tensor> output_tensors(const Graph& graph);
-std::vector<TensorView> views_of(const std::vector<Tensor>& tensors);
 
 /// --threads, --pin, --store, and the primitives that may be chosen.
 struct TimingOptions {

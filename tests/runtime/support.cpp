@@ -122,18 +122,9 @@ std::vector<Tensor> random_inputs(const Graph& graph, Random& random) {
   return inputs;
 }
 
-std::vector<TensorView> views_of(std::span<const Tensor> tensors) {
-  std::vector<TensorView> views;
-  for (const Tensor& tensor : tensors) views.push_back(tensor.view());
-  return views;
-}
-
 std::vector<Tensor> empty_outputs(const Graph& graph) {
-  std::vector<Tensor> outputs;
-  for (const Graph::Output& output : graph.outputs()) {
-    outputs.emplace_back(graph.desc(output.value));
-    std::memset(outputs.back().data<std::byte>(), 0xFF, outputs.back().desc().bytes());
-  }
+  std::vector<Tensor> outputs = output_tensors(graph);
+  for (const Tensor& output : outputs) std::memset(output.data<std::byte>(), 0xFF, output.desc().bytes());
   return outputs;
 }
 

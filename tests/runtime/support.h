@@ -72,7 +72,6 @@ std::string message_of(Action&& action) {
 /// Uniform in [-1, 1); other types get small whole numbers.
 Tensor random_tensor(const TensorDesc& desc, Random& random);
 std::vector<Tensor> random_inputs(const Graph& graph, Random& random);
-std::vector<TensorView> views_of(std::span<const Tensor> tensors);
 /// Tensors full of NaN for the graph's outputs.
 std::vector<Tensor> empty_outputs(const Graph& graph);
 /// Runs once in a session of its own.

@@ -299,4 +299,10 @@ std::string Graph::key() const {
   return hex(hash_text(to_string()));
 }
 
+std::vector<Tensor> output_tensors(const Graph& graph) {
+  std::vector<Tensor> outputs;
+  for (const Graph::Output& output : graph.outputs()) outputs.emplace_back(graph.desc(output.value));
+  return outputs;
+}
+
 }  // namespace raceline

@@ -129,6 +129,9 @@ class Graph {
   friend class Rewriter;
 };
 
+/// Memory for the outputs, as Session::run wants it.
+std::vector<Tensor> output_tensors(const Graph& graph);
+
 /// Computes a layer on constant operands (empty views for absent ones). Programs fill it with the reference
 /// primitives, so that folding implements no op a second time.
 using Evaluator = std::function<std::vector<Tensor>(const LayerDesc&, std::span<const TensorView>)>;

@@ -58,6 +58,13 @@ Tensor::Tensor(const TensorDesc& desc) : desc_(desc) {
     throw IoError(fmt::format("out of memory: a tensor {} needs {} bytes", desc.to_string(), bytes));
 }
 
+std::vector<TensorView> views_of(std::span<const Tensor> tensors) {
+  std::vector<TensorView> views;
+  views.reserve(tensors.size());
+  for (const Tensor& tensor : tensors) views.push_back(tensor.view());
+  return views;
+}
+
 Tensor with_layout(const TensorView& source, Layout layout) {
   Tensor result(source.desc.with(layout));
   if (source.desc.layout == layout) {

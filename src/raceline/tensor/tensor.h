@@ -79,6 +79,9 @@ Tensor Tensor::of(const Shape& shape, std::span<const T> elements) {
   return tensor;
 }
 
+/// A view of each.
+std::vector<TensorView> views_of(std::span<const Tensor> tensors);
+
 /// The same elements in another layout, by plain loops over logical positions. Any type and rank.
 Tensor with_layout(const TensorView& source, Layout layout);
 

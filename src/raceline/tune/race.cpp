@@ -6,7 +6,6 @@
 
 #include "raceline/base/error.h"
 #include "raceline/profile/measure.h"
-#include "raceline/profile/timing_lock.h"
 #include "raceline/runtime/session.h"
 
 namespace raceline {
@@ -22,12 +21,8 @@ bool same_work(const Plan& a, const Plan& b) {
 
 bool race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& registry, Device& device,
           std::span<const TensorView> inputs, const RaceOptions& options) {
-  std::vector<Tensor> outputs;
-  std::vector<TensorView> output_views;
-  for (const Graph::Output& output : graph.outputs()) {
-    outputs.emplace_back(graph.desc(output.value));
-    output_views.push_back(outputs.back().view());
-  }
+  const std::vector<Tensor> outputs = output_tensors(graph);
+  const std::vector<TensorView> output_views = views_of(outputs);
   std::vector<Session> sessions;
   std::vector<size_t> session_of;  // of each entry
   for (size_t index = 0; index < entries.size(); ++index) {
@@ -53,9 +48,6 @@ bool race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& r
                           // not those of a rival.
                           .before_sample = [&](Queue&) { session.run(inputs, output_views); }});
   }
-  const auto lock =
-      TimingLock::acquire(default_timing_lock, [&] { return !options.stop || !options.stop(); });
-  if (!lock) return false;
   const auto queue = device.make_queue(entries.front().plan.threads);
   Sentinel sentinel(steady_clock());
   const MeasureResult result = measure(contenders, *queue, sentinel,

@@ -17,7 +17,8 @@ struct RaceOptions {
 };
 
 /// Fills measured_us, median_us and the ratios of the entries; the first is what the others are compared
-/// with. Plans that are equal share one set of samples. Gives false when stopped before 5 rounds.
+/// with. Plans that are equal share one set of samples. The caller holds the TimingLock. Gives false when
+/// stopped before 5 rounds.
 bool race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& registry, Device& device,
           std::span<const TensorView> inputs, const RaceOptions& options);
 

@@ -5,11 +5,27 @@
 #include <fmt/format.h>
 
 #include "raceline/profile/measure.h"
+#include "raceline/profile/timing_lock.h"
 #include "raceline/runtime/session.h"
 #include "raceline/tune/race.h"
 
 namespace raceline {
 namespace {
+
+/// Samples of whole runs of one session; known_us as in Contender.
+std::vector<double> whole_runs(Session& session, Device& device, std::span<const TensorView> inputs,
+                               std::span<const TensorView> outputs, double known_us,
+                               const MeasureOptions& options) {
+  Contender whole;
+  whole.known_us = known_us;
+  whole.run = [&](Queue&) {
+    session.run(inputs, outputs);
+    return Status::ok();
+  };
+  Sentinel sentinel(options.clock);
+  const auto queue = device.make_queue(session.threads());
+  return measure({&whole, 1}, *queue, sentinel, options).contenders[0].samples_us;
+}
 
 /// Runs of the winner one after another, as a deployed network runs: each step timed, then the whole.
 void time_steps(TuneResult& result, Graph& graph, const PrimitiveRegistry& registry, Device& device,
@@ -17,12 +33,8 @@ void time_steps(TuneResult& result, Graph& graph, const PrimitiveRegistry& regis
   Session session(graph, result.plan, registry, device);
   result.arena_bytes = session.arena_bytes();
   result.packed_bytes = session.packed_bytes();
-  std::vector<Tensor> outputs;
-  std::vector<TensorView> views;
-  for (const Graph::Output& output : graph.outputs()) {
-    outputs.emplace_back(graph.desc(output.value));
-    views.push_back(outputs.back().view());
-  }
+  const std::vector<Tensor> outputs = output_tensors(graph);
+  const std::vector<TensorView> views = views_of(outputs);
   const size_t steps = session.steps().size();
   std::vector<std::vector<double>> samples(steps);
   std::vector<double> times(steps);
@@ -32,36 +44,20 @@ void time_steps(TuneResult& result, Graph& graph, const PrimitiveRegistry& regis
     for (size_t step = 0; step < steps; ++step) samples[step].push_back(times[step]);
   }
   for (const auto& of_step : samples) result.step_us.push_back(percentile(of_step, 0.1));
-  const Clock clock = steady_clock();
-  std::vector<double> whole;
-  for (int run = 0; run < runs; ++run) {
-    const double start = clock();
-    session.run(inputs, views);
-    whole.push_back(clock() - start);
-  }
-  result.whole_us = percentile(whole, 0.1);
+  result.whole_us = percentile(whole_runs(session, device, inputs, views, 0, {.rounds = runs}), 0.1);
 }
 
-/// The reference is far too slow for the race: up to three runs, no new one after two seconds.
+/// The reference is far too slow for the race: up to three runs without a warm-up, no new one after two
+/// seconds.
 RaceEntry reference_entry(Graph& graph, const PrimitiveRegistry& registry, Device& device,
                           std::span<const TensorView> inputs, int threads, double winner_us) {
   RaceEntry entry{.name = "reference", .plan = Plan::reference(graph, registry)};
   entry.plan.threads = threads;
   Session session(graph, entry.plan, registry, device);
-  std::vector<Tensor> outputs;
-  std::vector<TensorView> views;
-  for (const Graph::Output& output : graph.outputs()) {
-    outputs.emplace_back(graph.desc(output.value));
-    views.push_back(outputs.back().view());
-  }
-  const Clock clock = steady_clock();
-  std::vector<double> samples;
-  const double first = clock();
-  while (samples.size() < 3 && clock() - first < 2e6) {
-    const double start = clock();
-    session.run(inputs, views);
-    samples.push_back(clock() - start);
-  }
+  const std::vector<Tensor> outputs = output_tensors(graph);
+  const std::vector<TensorView> views = views_of(outputs);
+  const std::vector<double> samples =
+      whole_runs(session, device, inputs, views, 1e6, {.rounds = 3, .min_rounds = 1, .enough_us = 2e6});
   entry.measured_us = percentile(samples, 0.1);
   entry.median_us = percentile(samples, 0.5);
   if (winner_us > 0) entry.ratio = entry.ratio_low = entry.ratio_high = entry.measured_us / winner_us;
@@ -104,7 +100,8 @@ TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Device& device,
                   result.answer.cost_us * 1e-3, result.answer.seconds,
                   result.answer.optimal ? "proven" : "not proven"));
 
-  if (!stopped()) {
+  const auto lock = TimingLock::acquire(default_timing_lock, [&] { return !stopped(); });
+  if (lock && !stopped()) {
     say("race: the optimum, the best single library and greedy, whole, in turn");
     result.raced = race(result.entries, graph, registry, device, inputs,
                         {.rounds = options.race_rounds,

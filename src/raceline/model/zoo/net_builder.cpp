@@ -69,12 +69,13 @@ Feature NetBuilder::conv(const Feature& x, int64_t channels, Window window, int6
   return {name, shape};
 }
 
-Feature NetBuilder::batch_norm(const Feature& x) {
+Feature NetBuilder::batch_norm(const Feature& x, double gain) {
   const std::string name = next_name("bn");
   const Shape channels{x.shape[1]};
-  std::vector<std::string> inputs{
-      x.name, weights(name + "_scale", channels, 0.8, 1.2), weights(name + "_bias", channels, -0.2, 0.2),
-      weights(name + "_mean", channels, -0.2, 0.2), weights(name + "_var", channels, 0.6, 1.4)};
+  std::vector<std::string> inputs{x.name, weights(name + "_scale", channels, 0.8 * gain, 1.2 * gain),
+                                  weights(name + "_bias", channels, -0.2, 0.2),
+                                  weights(name + "_mean", channels, -0.2, 0.2),
+                                  weights(name + "_var", channels, 0.6, 1.4)};
   if (writer_ != nullptr) writer_->node("BatchNormalization", inputs, {name}, {{"epsilon", 1e-5f}}, name);
   return {name, x.shape};
 }
@@ -162,8 +163,8 @@ Feature NetBuilder::conv_relu(const Feature& x, int64_t channels, Window window,
   return relu(conv(x, channels, window, group));
 }
 
-Feature NetBuilder::conv_bn(const Feature& x, int64_t channels, Window window, int64_t group) {
-  return batch_norm(conv(x, channels, window, group, false));
+Feature NetBuilder::conv_bn(const Feature& x, int64_t channels, Window window, int64_t group, double gain) {
+  return batch_norm(conv(x, channels, window, group, false), gain);
 }
 
 Feature NetBuilder::conv_bn_relu(const Feature& x, int64_t channels, Window window, int64_t group) {

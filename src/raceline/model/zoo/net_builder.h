@@ -29,7 +29,8 @@ class NetBuilder {
   ZooSize size() const { return size_; }
 
   Feature conv(const Feature& x, int64_t channels, Window window, int64_t group = 1, bool bias = true);
-  Feature batch_norm(const Feature& x);
+  /// gain: the mean of the scale. Small at the end of a residual branch, since sums of branches grow.
+  Feature batch_norm(const Feature& x, double gain = 1);
   Feature relu(const Feature& x);
   Feature max_pool(const Feature& x, Window window, bool ceil = false);
   Feature average_pool(const Feature& x, Window window);
@@ -48,7 +49,7 @@ class NetBuilder {
 
   // The usual pairs.
   Feature conv_relu(const Feature& x, int64_t channels, Window window, int64_t group = 1);
-  Feature conv_bn(const Feature& x, int64_t channels, Window window, int64_t group = 1);
+  Feature conv_bn(const Feature& x, int64_t channels, Window window, int64_t group = 1, double gain = 1);
   Feature conv_bn_relu(const Feature& x, int64_t channels, Window window, int64_t group = 1);
 
  private:

@@ -18,7 +18,7 @@ Feature depthwise_separable(NetBuilder& net, const Feature& x, int64_t channels,
 
 Feature basic_block(NetBuilder& net, const Feature& x, int64_t channels, int64_t stride) {
   const Feature first = net.conv_bn_relu(x, channels, {3, stride, 1});
-  const Feature second = net.conv_bn(first, channels, {3, 1, 1});
+  const Feature second = net.conv_bn(first, channels, {3, 1, 1}, 1, 0.3);
   const bool same = stride == 1 && x.shape[1] == channels;
   return net.relu(net.add(second, same ? x : net.conv_bn(x, channels, {1, stride, 0})));
 }
