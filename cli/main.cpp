@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/environment.h"
 #include "cli/interrupt.h"
 #include "cli/versions.h"
 #include "raceline/base/error.h"
@@ -72,5 +73,6 @@ int program(int argc, char** argv) {
 }  // namespace raceline::cli
 
 int main(int argc, char** argv) {
+  raceline::cli::set_library_environment(raceline::Machine::detect());
   return raceline::cli::program(argc, argv);
 }
