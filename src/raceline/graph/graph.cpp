@@ -89,7 +89,7 @@ NodeId Graph::add_node(std::string name, OpKind op, OpParams params, std::vector
   if (output_names.size() > outputs.size()) {
     fail(fmt::format("{} outputs asked for; it has {}", output_names.size(), outputs.size()));
   }
-  outputs.resize(std::max<size_t>(1, output_names.size()));
+  outputs.resize(std::max<size_t>(info.sized ? 2 : 1, output_names.size()));
   output_names.resize(outputs.size());
 
   const auto id = static_cast<NodeId>(nodes_.size());
@@ -100,6 +100,7 @@ NodeId Graph::add_node(std::string name, OpKind op, OpParams params, std::vector
     node.outputs.push_back(add_value(
         {.name = std::move(output), .desc = outputs[slot], .producer = id, .slot = static_cast<int>(slot)}));
   }
+  if (info.sized) values_[static_cast<size_t>(node.outputs[0])].extents = node.outputs[1];
   for (const ValueId input : node.inputs) {
     if (input != absent) consumers_[static_cast<size_t>(input)].push_back(id);
   }
@@ -121,6 +122,27 @@ void Graph::mark_output(ValueId value, std::string name) {
     if (other.name == name) throw GraphError(fmt::format("two outputs of the graph are named '{}'", name));
   }
   outputs_.push_back({std::move(name), value});
+}
+
+void Graph::mark_extents() {
+  std::vector<Output> added;
+  for (const Output& output : outputs_) {
+    const ValueId extents = value(output.value).extents;
+    const auto is_there = [&](const Output& other) { return other.extents && other.value == extents; };
+    if (extents == absent || std::any_of(outputs_.begin(), outputs_.end(), is_there) ||
+        std::any_of(added.begin(), added.end(), is_there)) {
+      continue;
+    }
+    added.push_back({.name = output.name + ".extents", .value = extents, .extents = true});
+  }
+  for (Output& output : added) {
+    const std::string stem = output.name;
+    const auto is_taken = [&](const Output& other) { return other.name == output.name; };
+    for (int suffix = 1; std::any_of(outputs_.begin(), outputs_.end(), is_taken); ++suffix) {
+      output.name = fmt::format("{}_{}", stem, suffix);
+    }
+    outputs_.push_back(std::move(output));
+  }
 }
 
 void Graph::keep(MappedFile file) {
@@ -263,7 +285,22 @@ void Graph::verify() const {
       }
     }
   }
+  for (const Value& value : values_) {
+    if (value.extents == absent) continue;
+    const TensorDesc wanted{DataType::i64, {value.desc.shape.rank()}};
+    if (desc(value.extents) != wanted) {
+      throw GraphError(fmt::format("the extents of '{}' are {}; wanted is {}", value.name,
+                                   desc(value.extents).to_string(), wanted.to_string()));
+    }
+  }
   if (outputs_.empty()) throw GraphError("the graph has no output");
+  for (const Output& output : outputs_) {
+    const ValueId extents = value(output.value).extents;
+    if (extents != absent && !is_output(extents)) {
+      throw GraphError(
+          fmt::format("output '{}': its size depends on data, and its extents are no output", output.name));
+    }
+  }
   for (const Fusion& fusion : fusions_) operands(fusion);
 }
 
@@ -281,6 +318,9 @@ std::string Graph::to_string() const {
     std::vector<std::string> results;
     for (const ValueId output : node.outputs) {
       results.push_back(fmt::format("{} {}", value(output).name, desc(output).to_string()));
+      if (const ValueId extents = value(output).extents; extents != absent) {
+        results.back() += fmt::format(" within {}", value(extents).name);
+      }
     }
     text += fmt::format("node {}: {} = {}({}){}\n", node.name, join(results, ", "),
                         raceline::to_string(node.op), join(operands, ", "), params_text(layer(id)));
@@ -303,6 +343,24 @@ std::vector<Tensor> output_tensors(const Graph& graph) {
   std::vector<Tensor> outputs;
   for (const Graph::Output& output : graph.outputs()) outputs.emplace_back(graph.desc(output.value));
   return outputs;
+}
+
+std::vector<Tensor> cut_outputs(const Graph& graph, std::vector<Tensor> outputs) {
+  const auto all = graph.outputs();
+  std::vector<Tensor> cut;
+  for (size_t index = 0; index < all.size(); ++index) {
+    if (all[index].extents) continue;
+    const ValueId extents = graph.value(all[index].value).extents;
+    if (extents == absent) {
+      cut.push_back(std::move(outputs[index]));
+      continue;
+    }
+    size_t there = 0;
+    while (all[there].value != extents) ++there;  // verify() promises it
+    const auto rank = static_cast<size_t>(outputs[index].desc().shape.rank());
+    cut.push_back(first_part(outputs[index].view(), Shape({outputs[there].data<int64_t>(), rank})));
+  }
+  return cut;
 }
 
 }  // namespace raceline

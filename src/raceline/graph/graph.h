@@ -36,6 +36,7 @@ struct Value {
   int slot = 0;               ///< which output of the producer
   int32_t constant = absent;  ///< index of its data, for a constant
   uint8_t density = 0;        ///< of a constant: see OperandDesc
+  ValueId extents = absent;   ///< of a value whose size depends on data: see OpInfo::sized
 };
 
 /// Several nodes that one layer could compute: nodes[0] (a convolution or matrix product) and the elementwise
@@ -58,10 +59,14 @@ class Graph {
   /// The bytes stay where they are; keep() what they lie in. They are aligned as the element type wants.
   ValueId add_constant_view(std::string name, const TensorDesc& desc, std::span<const std::byte> bytes);
   /// Infers the outputs. Output values are named by output_names, and where that is short "<node>:<slot>".
+  /// Nodes of ops that are OpInfo::sized always have both outputs.
   NodeId add_node(std::string name, OpKind op, OpParams params, std::vector<ValueId> inputs,
                   std::vector<std::string> output_names = {});
   void add_fusion(Fusion fusion);
   void mark_output(ValueId value, std::string name);
+  /// Appends the extents of every output whose size depends on data as a further output "<name>.extents".
+  /// Call it when all others are marked.
+  void mark_extents();
   /// Keeps a mapped file alive as long as the graph.
   void keep(MappedFile file);
   /// A name not used yet that begins with `stem`.
@@ -71,6 +76,7 @@ class Graph {
   struct Output {
     std::string name;
     ValueId value;
+    bool extents = false;  ///< added by mark_extents()
   };
   std::span<const Node> nodes() const { return nodes_; }
   std::span<const Value> values() const { return values_; }
@@ -131,6 +137,9 @@ class Graph {
 
 /// Memory for the outputs, as Session::run wants it.
 std::vector<Tensor> output_tensors(const Graph& graph);
+/// What Session::run wrote there, as the model has it: outputs whose size depends on data are cut to it, and
+/// those of mark_extents() are gone. Throws Error for extents out of range.
+std::vector<Tensor> cut_outputs(const Graph& graph, std::vector<Tensor> outputs);
 
 /// Computes a layer on constant operands (empty views for absent ones). Programs fill it with the reference
 /// primitives, so that folding implements no op a second time.

@@ -61,6 +61,9 @@ struct OpInfo {
   std::vector<TensorDesc> (*infer)(const OpParams&, Operands);
   /// Floating-point operations, a multiply-add counted as two; 0 for ops that move data.
   double (*flops)(const OpParams&, Operands, std::span<const TensorDesc> outputs);
+  /// The size of output 0 depends on data: infer gives the largest, and output 1 is the actual shape, an i64
+  /// tensor of shape [rank]. Elements stand where they would in a tensor of the largest shape.
+  bool sized = false;
 };
 
 /// The row of an op; every OpKind has one.

@@ -59,7 +59,10 @@ void Rewriter::replace(ValueId value, ValueId replacement) {
 }
 
 Graph Rewriter::finish() {
-  for (const Graph::Output& output : source_.outputs_) target_.mark_output(map(output.value), output.name);
+  for (const Graph::Output& output : source_.outputs_) {
+    if (!output.extents) target_.mark_output(map(output.value), output.name);
+  }
+  target_.mark_extents();
   return std::move(target_);
 }
 

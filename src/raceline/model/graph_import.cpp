@@ -89,6 +89,7 @@ Graph GraphImport::run(std::span<const OnnxInput> inputs, const Bindings& bindin
   if (source_.output_size() == 0) throw GraphError("the model has no outputs");
   for (const onnx::ValueInfoProto& output : source_.output())
     graph_.mark_output(find(output.name()), output.name());
+  graph_.mark_extents();
   graph_.keep(std::move(mapping_));
   return std::move(graph_);
 }

@@ -1,5 +1,6 @@
 #include "raceline/model/node_import.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -92,7 +93,12 @@ bool NodeImport::has(size_t operand) const {
 
 ValueId NodeImport::operand(size_t index) const {
   if (!has(index)) fail(fmt::format("operand {} is missing", index));
-  return import_.find(node_.input(static_cast<int>(index)));
+  const ValueId value = import_.find(node_.input(static_cast<int>(index)));
+  if (import_.graph().value(value).extents != absent) {
+    refuse(fmt::format("the size of operand {} ('{}') depends on data", index,
+                       node_.input(static_cast<int>(index))));
+  }
+  return value;
 }
 
 const TensorDesc& NodeImport::desc(ValueId value) const {
@@ -215,6 +221,19 @@ void NodeImport::results(OpKind op, OpParams params, std::vector<ValueId> inputs
   for (size_t output = 0; output < node.outputs.size() && output < outputs(); ++output) {
     import_.define(node_.output(static_cast<int>(output)), node.outputs[output]);
   }
+}
+
+void NodeImport::result_sized(OpKind op, OpParams params, std::vector<ValueId> inputs) {
+  const bool all_known = std::all_of(inputs.begin(), inputs.end(),
+                                     [&](ValueId input) { return input == absent || known(input); });
+  if (all_known) {
+    const ValueId data = add_main(op, std::move(params), std::move(inputs));
+    KnownValues& values = import_.known();
+    const TensorView extents = values.get(import_.graph().value(data).extents);
+    const auto rank = static_cast<size_t>(extents.desc.shape[0]);
+    return result(first_part(values.get(data), Shape({extents.data<int64_t>(), rank})));
+  }
+  result(op, std::move(params), std::move(inputs));
 }
 
 void NodeImport::result(Tensor constant, size_t output) {

@@ -85,6 +85,9 @@ class NodeImport {
               size_t output = 0);
   /// As result(), for a node of two outputs.
   void results(OpKind op, OpParams params, std::vector<ValueId> inputs);
+  /// As result(), for an op that is OpInfo::sized. Where all operands are known, output 0 is a constant of
+  /// its actual shape. Throws Error where the evaluator gives extents out of range.
+  void result_sized(OpKind op, OpParams params, std::vector<ValueId> inputs);
   /// Output `output` is this constant.
   void result(Tensor constant, size_t output = 0);
   /// Output 0 is the tensor attribute of that name, without a copy where the file allows it.

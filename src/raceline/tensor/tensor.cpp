@@ -65,6 +65,35 @@ std::vector<TensorView> views_of(std::span<const Tensor> tensors) {
   return views;
 }
 
+Tensor first_part(const TensorView& source, const Shape& shape) {
+  const Shape& whole = source.desc.shape;
+  const int rank = whole.rank();
+  bool fits = shape.rank() == rank;
+  for (int axis = 0; fits && axis < rank; ++axis) fits = shape[axis] >= 0 && shape[axis] <= whole[axis];
+  if (!fits) {
+    throw Error(
+        fmt::format("a tensor of shape {} has no part of shape {}", whole.to_string(), shape.to_string()));
+  }
+  Tensor part({source.desc.type, shape});
+  if (shape.elements() == 0) return part;
+  // Rows of the last axis are contiguous in both.
+  const size_t element = size_of(source.desc.type);
+  const size_t row = rank == 0 ? element : static_cast<size_t>(shape[rank - 1]) * element;
+  std::vector<int64_t> index(static_cast<size_t>(rank));
+  const int64_t rows = rank == 0 ? 1 : shape.elements() / shape[rank - 1];
+  for (int64_t done = 0; done < rows; ++done) {
+    int64_t from = 0;
+    for (int axis = 0; axis < rank; ++axis) from = from * whole[axis] + index[static_cast<size_t>(axis)];
+    std::memcpy(part.data<std::byte>() + static_cast<size_t>(done) * row,
+                source.data<std::byte>() + static_cast<size_t>(from) * element, row);
+    for (int axis = rank - 2; axis >= 0; --axis) {
+      if (++index[static_cast<size_t>(axis)] < shape[axis]) break;
+      index[static_cast<size_t>(axis)] = 0;
+    }
+  }
+  return part;
+}
+
 Tensor with_layout(const TensorView& source, Layout layout) {
   Tensor result(source.desc.with(layout));
   if (source.desc.layout == layout) {

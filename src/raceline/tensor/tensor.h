@@ -82,6 +82,10 @@ Tensor Tensor::of(const Shape& shape, std::span<const T> elements) {
 /// A view of each.
 std::vector<TensorView> views_of(std::span<const Tensor> tensors);
 
+/// The elements with indices below those of `shape`, which has the rank of the source and is nowhere larger.
+/// Row-major, any type. Throws Error for another shape.
+Tensor first_part(const TensorView& source, const Shape& shape);
+
 /// The same elements in another layout, by plain loops over logical positions. Any type and rank.
 Tensor with_layout(const TensorView& source, Layout layout);
 

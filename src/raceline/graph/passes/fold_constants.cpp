@@ -71,6 +71,7 @@ class ConstantFolder {
     const bool known = std::all_of(node.inputs.begin(), node.inputs.end(),
                                    [&](ValueId input) { return input == absent || is_known(input); });
     if (!known || node.inputs.empty()) return false;
+    if (op_info(node.op).sized) return false;  // a constant would lose its extents
     if (node.op == OpKind::identity) {
       // Nothing is computed or copied: the same constant goes on under its own name.
       keep(node.inputs[0]);
