@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
-#include "cli/environment.h"
 #include "cli/interrupt.h"
 #include "cli/versions.h"
 #include "raceline/base/error.h"
@@ -73,6 +72,5 @@ int program(int argc, char** argv) {
 }  // namespace raceline::cli
 
 int main(int argc, char** argv) {
-  raceline::cli::set_library_environment(raceline::Machine::detect());
   return raceline::cli::program(argc, argv);
 }
