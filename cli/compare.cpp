@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "raceline/tensor/half.h"
+
 namespace raceline::cli {
 namespace {
 
@@ -16,7 +18,7 @@ void compare_floats(const T* got, const T* wanted, int64_t count, const Toleranc
     if (std::isfinite(magnitude)) result.largest_wanted = std::max(result.largest_wanted, magnitude);
   }
   for (int64_t index = 0; index < count; ++index) {
-    const double g = got[index], w = wanted[index];
+    const auto g = static_cast<double>(got[index]), w = static_cast<double>(wanted[index]);
     if (g == w || (std::isnan(g) && std::isnan(w))) continue;
     const double difference = std::abs(g - w);
     const double bound = tolerance.of_largest > 0 ? tolerance.of_largest * result.largest_wanted
@@ -39,8 +41,16 @@ std::string element_text(const TensorView& tensor, size_t index) {
   switch (tensor.desc.type) {
     case DataType::i64:
       return text_of<int64_t>(tensor, index);
+    case DataType::u64:
+      return text_of<uint64_t>(tensor, index);
     case DataType::i32:
       return text_of<int32_t>(tensor, index);
+    case DataType::u32:
+      return text_of<uint32_t>(tensor, index);
+    case DataType::i16:
+      return text_of<int16_t>(tensor, index);
+    case DataType::u16:
+      return text_of<uint16_t>(tensor, index);
     case DataType::u8:
       return text_of<uint8_t>(tensor, index);
     case DataType::i8:
@@ -66,6 +76,10 @@ Comparison compare(const TensorView& got, const TensorView& wanted, const Tolera
     compare_floats(got.data<float>(), wanted.data<float>(), count, tolerance, result);
   } else if (got.desc.type == DataType::f64) {
     compare_floats(got.data<double>(), wanted.data<double>(), count, tolerance, result);
+  } else if (got.desc.type == DataType::f16) {
+    compare_floats(got.data<Half>(), wanted.data<Half>(), count, tolerance, result);
+  } else if (got.desc.type == DataType::bf16) {
+    compare_floats(got.data<BFloat16>(), wanted.data<BFloat16>(), count, tolerance, result);
   } else {
     const size_t size = size_of(got.desc.type);
     for (size_t index = 0; index < static_cast<size_t>(count); ++index) {

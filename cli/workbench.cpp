@@ -9,6 +9,7 @@
 #include "raceline/base/random.h"
 #include "raceline/base/text.h"
 #include "raceline/model/npy.h"
+#include "raceline/tensor/half.h"
 #include "raceline/tune/plan_graph.h"
 
 namespace raceline::cli {
@@ -108,11 +109,23 @@ Tensor random_tensor(const TensorDesc& desc, uint64_t seed) {
     case DataType::f64:
       fill(tensor.data<double>(), [&] { return random.normal(); });
       break;
+    case DataType::f16:
+      fill(tensor.data<Half>(), [&] { return Half(random.normal()); });
+      break;
+    case DataType::bf16:
+      fill(tensor.data<BFloat16>(), [&] { return BFloat16(random.normal()); });
+      break;
     case DataType::i64:
+    case DataType::u64:
       fill(tensor.data<int64_t>(), [&] { return random.below(10); });
       break;
     case DataType::i32:
+    case DataType::u32:
       fill(tensor.data<int32_t>(), [&] { return static_cast<int32_t>(random.below(10)); });
+      break;
+    case DataType::i16:
+    case DataType::u16:
+      fill(tensor.data<int16_t>(), [&] { return static_cast<int16_t>(random.below(10)); });
       break;
     case DataType::i8:
     case DataType::u8:
@@ -121,9 +134,6 @@ Tensor random_tensor(const TensorDesc& desc, uint64_t seed) {
     case DataType::boolean:
       fill(tensor.data<bool>(), [&] { return random.below(2) == 1; });
       break;
-    default:
-      throw UnsupportedError(fmt::format("no random values of type {}: give the input a file with --input",
-                                         to_string(desc.type)));
   }
   return tensor;
 }

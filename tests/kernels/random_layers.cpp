@@ -98,9 +98,10 @@ class Sampler {
     return several(static_cast<int>(range(0, 5)), 1, 6);
   }
   DataType any_type() {
-    constexpr DataType types[] = {DataType::f32, DataType::f64, DataType::i8,     DataType::u8,
-                                  DataType::i16, DataType::u16, DataType::i32,    DataType::u32,
-                                  DataType::i64, DataType::u64, DataType::boolean};
+    constexpr DataType types[] = {DataType::f32,    DataType::f64, DataType::f16, DataType::bf16,
+                                  DataType::i8,     DataType::u8,  DataType::i16, DataType::u16,
+                                  DataType::i32,    DataType::u32, DataType::i64, DataType::u64,
+                                  DataType::boolean};
     return chance(0.4) ? DataType::f32 : types[range(0, static_cast<int64_t>(std::size(types)) - 1)];
   }
   OperandDesc tensor(const Dims& dims, bool constant = false, DataType type = DataType::f32) {
@@ -350,6 +351,17 @@ class Sampler {
   Random random_;
 };
 
+/// The layer with another type of floats in place of f32.
+LayerDesc with_floats(const LayerDesc& layer, DataType type) {
+  if (layer.op == OpKind::reorder) return layer;
+  std::vector<OperandDesc> inputs = layer.inputs;
+  for (OperandDesc& operand : inputs) {
+    if (operand.present && operand.desc.type == DataType::f32) operand.desc.type = type;
+  }
+  return LayerDesc::make(layer.op, layer.params, std::move(inputs), layer.epilogue,
+                         static_cast<int>(layer.outputs.size()));
+}
+
 }  // namespace
 
 LayerDesc random_layer(OpKind op, uint64_t seed) {
@@ -364,7 +376,12 @@ LayerDesc random_layer(OpKind op, uint64_t seed) {
     try {
       LayerDesc layer = sampler.draw();
       const int64_t outputs = layer.outputs[0].shape.elements();
-      if (layer.flops() < most_flops && outputs >= least_outputs && outputs < most_outputs) return layer;
+      if (layer.flops() < most_flops && outputs >= least_outputs && outputs < most_outputs) {
+        // Most primitives are for f32; one layer in eight asks them what they say to others.
+        constexpr DataType floats[] = {DataType::f16, DataType::bf16, DataType::f64};
+        Random random(seed * 7919 + static_cast<uint64_t>(op));
+        return random.below(8) == 0 ? with_floats(layer, floats[random.below(3)]) : layer;
+      }
     } catch (const GraphError&) {
       // Broke a shape rule, such as a kernel larger than the image: draw another.
     }

@@ -10,6 +10,7 @@
 #include "raceline/base/error.h"
 #include "raceline/profile/layer_run.h"
 #include "raceline/profile/sampled_outputs.h"
+#include "raceline/tensor/half.h"
 
 namespace raceline {
 namespace {
@@ -95,23 +96,6 @@ double own_additions(const LayerDesc& layer) {
   }
 }
 
-double half_value(uint16_t bits, int exponent_bits) {
-  const int mantissa_bits = 15 - exponent_bits;
-  const int exponent = bits >> mantissa_bits & ((1 << exponent_bits) - 1);
-  const int mantissa = bits & ((1 << mantissa_bits) - 1);
-  const int bias = (1 << (exponent_bits - 1)) - 1;
-  double value = 0;
-  if (exponent == (1 << exponent_bits) - 1) {
-    value =
-        mantissa != 0 ? std::numeric_limits<double>::quiet_NaN() : std::numeric_limits<double>::infinity();
-  } else if (exponent == 0) {
-    value = std::ldexp(mantissa, 1 - bias - mantissa_bits);
-  } else {
-    value = std::ldexp(mantissa + (1 << mantissa_bits), exponent - bias - mantissa_bits);
-  }
-  return (bits & 0x8000) != 0 ? -value : value;
-}
-
 /// Reads elements as doubles; 64-bit integers above 2^53 lose their last digits.
 double element(const TensorView& view, int64_t offset) {
   switch (view.desc.type) {
@@ -120,9 +104,9 @@ double element(const TensorView& view, int64_t offset) {
     case DataType::f64:
       return view.data<double>()[offset];
     case DataType::f16:
-      return half_value(view.data<uint16_t>()[offset], 5);
+      return static_cast<double>(view.data<Half>()[offset]);
     case DataType::bf16:
-      return half_value(view.data<uint16_t>()[offset], 8);
+      return static_cast<double>(view.data<BFloat16>()[offset]);
     case DataType::i8:
       return view.data<int8_t>()[offset];
     case DataType::boolean:  // rubbish in a bool is no bool: read the byte
@@ -187,8 +171,21 @@ bool has_dirty_padding(const TensorView& view) {
 Tensor to_f64(const Tensor& tensor) {
   Tensor wide({DataType::f64, tensor.desc().shape, Layout::nchw});
   const int64_t count = tensor.desc().stored_elements();
-  for (int64_t i = 0; i < count; ++i) wide.data<double>()[i] = static_cast<double>(tensor.data<float>()[i]);
+  for (int64_t i = 0; i < count; ++i) wide.data<double>()[i] = element(tensor.view(), i);
   return wide;
+}
+
+/// Whether a result may be a limit of clip, which the layer's type need not hold exactly.
+bool clips(const LayerDesc& layer) {
+  const auto is_clip = [](const UnaryParams& unary) { return unary.kind == UnaryKind::clip; };
+  return (layer.op == OpKind::unary && is_clip(layer.as<UnaryParams>())) ||
+         std::any_of(layer.epilogue.begin(), layer.epilogue.end(),
+                     [&](const EpilogueStep& step) { return is_clip(step.unary); });
+}
+
+/// What rounding a result of the largest size to its type may change: half a unit in the last place.
+double storing_error(DataType type) {
+  return type == DataType::f16 ? 0x1p-11 : type == DataType::bf16 ? 0x1p-8 : 0;
 }
 
 }  // namespace
@@ -203,7 +200,9 @@ double additions(const LayerDesc& layer) {
 
 double error_bound(const Primitive& primitive, const LayerDesc& layer) {
   if (const std::optional<double> own = primitive.error_bound(layer)) return *own;
-  return rounding_constant * std::sqrt(additions(layer)) * 0x1p-24;
+  const double roundings = additions(layer);
+  if (roundings == 0 && !clips(layer)) return 0;
+  return rounding_constant * std::sqrt(roundings) * 0x1p-24 + storing_error(layer.outputs[0].type);
 }
 
 std::vector<Tensor> reference_outputs_f64(const PrimitiveRegistry& registry, Device& device,
@@ -217,7 +216,7 @@ std::vector<Tensor> reference_outputs_f64(const PrimitiveRegistry& registry, Dev
   for (size_t i = 0; i < operands.size(); ++i) {
     if (!operands[i]) continue;
     views[i] = operands[i].view();
-    if (!widen || inputs[i].desc.type != DataType::f32) continue;
+    if (!widen || !is_float(inputs[i].desc.type) || inputs[i].desc.type == DataType::f64) continue;
     inputs[i].desc.type = DataType::f64;
     wide[i] = to_f64(operands[i]);
     views[i] = wide[i].view();

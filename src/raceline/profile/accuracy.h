@@ -20,12 +20,13 @@ inline constexpr double rounding_constant = 4;
 /// How many roundings stand behind one output: terms of its longest sum, and those of function evaluations.
 double additions(const LayerDesc& layer);
 
-/// Largest error allowed: the primitive's own bound where it has one, otherwise the common one; 0 for layers
-/// that only move data.
+/// Largest error allowed: the primitive's own bound where it has one, otherwise the common one, to which
+/// 16-bit floats add the rounding of the stored result; 0 for layers that only move data.
 double error_bound(const Primitive& primitive, const LayerDesc& layer);
 
-/// The layer's outputs, nchw, by the registry's reference primitive: f32 operands are turned to f64 and so
-/// are the outputs; other types are computed as they are. Throws UnsupportedError when there is no reference.
+/// The layer's outputs, nchw, by the registry's reference primitive: operands of floats are turned to f64 and
+/// so are the outputs; other types are computed as they are. Throws UnsupportedError when there is no
+/// reference.
 std::vector<Tensor> reference_outputs_f64(const PrimitiveRegistry& registry, Device& device,
                                           const LayerDesc& layer, std::span<const Tensor> operands);
 

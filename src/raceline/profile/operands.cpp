@@ -7,6 +7,7 @@
 
 #include "raceline/base/hash.h"
 #include "raceline/base/random.h"
+#include "raceline/tensor/half.h"
 
 namespace raceline {
 namespace {
@@ -57,24 +58,6 @@ void fill(Tensor& tensor, const Draw& draw, Random& random) {
   for (int64_t i = 0; i < count; ++i) data[i] = static_cast<T>(draw_one(draw, random));
 }
 
-/// Bits of a float in the 16-bit format with this many exponent bits, cut off towards zero; normal values.
-uint16_t half_bits(float value, int exponent_bits) {
-  const int mantissa_bits = 15 - exponent_bits;
-  if (value == 0) return 0;
-  int exponent = 0;
-  const float fraction = std::frexp(std::fabs(value), &exponent);  // in [0.5, 1)
-  const int bias = (1 << (exponent_bits - 1)) - 1;
-  if (exponent - 1 + bias <= 0) return 0;
-  const auto mantissa = static_cast<int>(std::ldexp(fraction, mantissa_bits + 1)) - (1 << mantissa_bits);
-  return static_cast<uint16_t>((value < 0 ? 0x8000 : 0) | (exponent - 1 + bias) << mantissa_bits | mantissa);
-}
-
-void fill_half(Tensor& tensor, const Draw& draw, Random& random, int exponent_bits) {
-  for (int64_t i = 0; i < tensor.desc().stored_elements(); ++i) {
-    tensor.data<uint16_t>()[i] = half_bits(static_cast<float>(draw_one(draw, random)), exponent_bits);
-  }
-}
-
 void fill(Tensor& tensor, Draw draw, Random& random) {
   const DataType type = tensor.desc().type;
   if (!is_float(type) && draw.kind != Draw::Kind::integer) {
@@ -90,9 +73,9 @@ void fill(Tensor& tensor, Draw draw, Random& random) {
     case DataType::f64:
       return fill<double>(tensor, draw, random);
     case DataType::f16:
-      return fill_half(tensor, draw, random, 5);
+      return fill<Half>(tensor, draw, random);
     case DataType::bf16:
-      return fill_half(tensor, draw, random, 8);
+      return fill<BFloat16>(tensor, draw, random);
     case DataType::i8:
       return fill<int8_t>(tensor, draw, random);
     case DataType::u8:

@@ -80,8 +80,8 @@ void run_type(const LayerDesc& layer, const KernelArgs& args) {
 Support supports(const LayerDesc& layer) {
   for (size_t operand = 0; operand < 2; ++operand) {
     const DataType type = layer.inputs[operand].desc.type;
-    if (type != DataType::f16 && type != DataType::bf16) continue;
-    return Support::no(fmt::format("the reference does not compute in {}", to_string(type)));
+    if (is_half(type))
+      return Support::no(fmt::format("the reference does not compute in {}", to_string(type)));
   }
   return Support::yes();
 }

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "raceline/base/status.h"
+#include "raceline/tensor/half.h"
 #include "raceline/tensor/tensor.h"
 
 namespace raceline {
@@ -75,6 +76,19 @@ template <class Visitor>
 Status with_element(DataType type, Visitor&& visit) {
   if (type != DataType::boolean) return with_number(type, visit);
   visit(TypeTag<bool>{});
+  return Status::ok();
+}
+
+/// Likewise with any type.
+template <class Visitor>
+Status with_any(DataType type, Visitor&& visit) {
+  if (type == DataType::f16) {
+    visit(TypeTag<Half>{});
+  } else if (type == DataType::bf16) {
+    visit(TypeTag<BFloat16>{});
+  } else {
+    return with_element(type, visit);
+  }
   return Status::ok();
 }
 

@@ -85,24 +85,14 @@ void run_type(const LayerDesc& layer, const KernelArgs& args, T value) {
   padding.run(0, args.inputs[0].data<T>(), args.outputs[0].data<T>());
 }
 
-bool is_half(DataType type) {
-  return type == DataType::f16 || type == DataType::bf16;
-}
-
 Support supports(const LayerDesc& layer) {
   const DataType type = layer.outputs[0].type;
-  if (!is_half(type) || layer.as<PadParams>().value == 0) return Support::yes();
-  return Support::no(fmt::format("no constant but 0 in {}", to_string(type)));
+  return is_half(type) ? Support::no(fmt::format("{} is padded as f32", to_string(type))) : Support::yes();
 }
 
 Status run(const LayerDesc& layer, const KernelArgs& args) {
   const double value = layer.as<PadParams>().value;
-  const DataType type = layer.outputs[0].type;
-  if (is_half(type)) {
-    run_type<uint16_t>(layer, args, 0);
-    return Status::ok();
-  }
-  return with_element(type, [&](auto tag) {
+  return with_element(layer.outputs[0].type, [&](auto tag) {
     using T = typename decltype(tag)::type;
     run_type<Stored<T>>(layer, args, static_cast<Stored<T>>(saturate_cast<T>(value)));
   });

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "raceline/kernels/reference/elementwise_loop.h"
+#include "raceline/kernels/reference/widened_layer.h"
+#include "raceline/tensor/half.h"
 
 namespace raceline {
 namespace {
@@ -42,10 +44,6 @@ class ReferenceKernel final : public Kernel {
   Run run_;
 };
 
-bool is_half(DataType type) {
-  return type == DataType::f16 || type == DataType::bf16;
-}
-
 Support one_type(const LayerDesc& layer, bool (*known)(DataType)) {
   const DataType type = layer.outputs[0].type;
   if (!known(type)) return Support::no(fmt::format("the reference does not compute in {}", to_string(type)));
@@ -62,15 +60,29 @@ Support one_type(const LayerDesc& layer, bool (*known)(DataType)) {
 }  // namespace
 
 Support ReferencePrimitive::supports(const LayerDesc& layer) const {
-  return functions_.supports(layer);
+  if (!widens(layer)) return functions_.supports(layer);
+  if (layer.inputs.size() > most_widened_operands) {
+    return Support::no(fmt::format("more than {} operands of 16-bit floats", most_widened_operands));
+  }
+  return functions_.supports(widened(layer));
+}
+
+bool ReferencePrimitive::widens(const LayerDesc& layer) const {
+  return has_halves(layer) && (!layer.epilogue.empty() || !functions_.supports(layer));
 }
 
 Sharing ReferencePrimitive::sharing(const LayerDesc& layer) const {
   return functions_.sharing == nullptr ? Sharing::none : functions_.sharing(layer);
 }
 
-std::unique_ptr<const Kernel> ReferencePrimitive::prepare(const LayerDesc& layer, const PrepareArgs&) const {
-  return std::make_unique<ReferenceKernel>(layer, functions_.run);
+size_t ReferencePrimitive::workspace_bytes(const LayerDesc& layer, int) const {
+  return widens(layer) ? widened_bytes(layer) : 0;
+}
+
+std::unique_ptr<const Kernel> ReferencePrimitive::prepare(const LayerDesc& layer,
+                                                          const PrepareArgs& args) const {
+  if (!widens(layer)) return std::make_unique<ReferenceKernel>(layer, functions_.run);
+  return make_widened_kernel(layer, args, std::make_unique<ReferenceKernel>(widened(layer), functions_.run));
 }
 
 void add_reference(PrimitiveRegistry& registry, OpKind op, std::string algorithm,

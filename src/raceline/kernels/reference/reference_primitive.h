@@ -12,7 +12,8 @@ namespace raceline {
 /// A primitive that keeps nothing between runs: its kernel holds the layer and calls one function.
 class ReferencePrimitive final : public Primitive {
  public:
-  /// All that differs from one reference primitive to the next.
+  /// All that differs from one reference primitive to the next. Layers of f16 or bf16 that `supports` refuses
+  /// are computed in f32 (widened_layer.h) where it accepts that.
   struct Functions {
     Support (*supports)(const LayerDesc&);
     /// Computes the layer without its epilogue. Must not throw or allocate.
@@ -26,9 +27,12 @@ class ReferencePrimitive final : public Primitive {
 
   Support supports(const LayerDesc& layer) const override;
   Sharing sharing(const LayerDesc& layer) const override;
+  size_t workspace_bytes(const LayerDesc& layer, int threads) const override;
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override;
 
  private:
+  bool widens(const LayerDesc& layer) const;
+
   Functions functions_;
 };
 
@@ -44,7 +48,7 @@ bool has_operand(const LayerDesc& layer, size_t operand);
 
 // Rules for supports(). Each refusal names the type.
 
-/// All operands of the op and its first output are f32, or all f64.
+/// All operands of the op and its first output are f32, or all f64. (The frame adds f16 and bf16.)
 Support only_floats(const LayerDesc& layer);
 /// Likewise of one type of numbers, f16 and bf16 left out.
 Support only_numbers(const LayerDesc& layer);

@@ -1,4 +1,6 @@
 // Conv and ConvTranspose.
+#include "raceline/model/ops/conv.h"
+
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,9 +11,13 @@
 namespace raceline {
 namespace {
 
-std::vector<ValueId> with_bias(const NodeImport& node, ValueId x, ValueId weights) {
+ValueId own_bias(const NodeImport& node) {
+  return node.has(2) ? node.operand(2) : absent;
+}
+
+std::vector<ValueId> with_bias(ValueId x, ValueId weights, ValueId bias) {
   std::vector<ValueId> operands{x, weights};
-  if (node.has(2)) operands.push_back(node.operand(2));
+  if (bias != absent) operands.push_back(bias);
   return operands;
 }
 
@@ -28,17 +34,33 @@ std::vector<int64_t> lifted(const Shape& shape) {
   return {shape[0], shape[1], 1, shape[2]};
 }
 
-/// A 1-D convolution is a 2-D one of height 1.
-void import_conv1d(NodeImport& node, ConvParams params) {
-  const ValueId x = node.reshape("x", node.operand(0), lifted(node.shape(node.operand(0))));
-  const ValueId weights = node.reshape("w", node.operand(1), lifted(node.shape(node.operand(1))));
+ConvParams read_conv(const NodeImport& node, AutoPad auto_pad, const Shape& x, const Shape& weights) {
+  const int64_t group = node.attribute("group", int64_t{1});
+  spatial_axes(node, x);
+  check_weights(node, x, weights);
+  const auto kernel = spatial(weights);
+  check_kernel_shape(node, kernel);
+  const SpatialWindow window = read_window(node, auto_pad, spatial(x), kernel);
+  return {window.stride, window.dilation, window.pads_begin, window.pads_end, group};
+}
+
+OpKind conv_op(const Shape& x) {
+  return x.rank() == 4 ? OpKind::conv2d : OpKind::conv3d;
+}
+
+/// A 1-D convolution is a 2-D one of height 1, which this adds.
+ValueId add_lifted_conv(NodeImport& node, ConvParams params, ValueId x, ValueId weights, ValueId bias) {
+  const ValueId image = node.reshape("x", x, lifted(node.shape(x)));
+  const ValueId filter = node.reshape("w", weights, lifted(node.shape(weights)));
   params.stride.insert(params.stride.begin(), 1);
   params.dilation.insert(params.dilation.begin(), 1);
   params.pads_begin.insert(params.pads_begin.begin(), 0);
   params.pads_end.insert(params.pads_end.begin(), 0);
-  const ValueId y = node.add_main(OpKind::conv2d, std::move(params), with_bias(node, x, weights));
-  const Shape shape = node.shape(y);
-  node.result(OpKind::reshape, ReshapeParams{{shape[0], shape[1], shape[3]}}, {y}, "y");
+  return node.add_main(OpKind::conv2d, std::move(params), with_bias(image, filter, bias));
+}
+
+std::vector<int64_t> lowered(const Shape& shape) {
+  return {shape[0], shape[1], shape[3]};
 }
 
 /// Pads of one axis from the extent that is wanted. Source: ONNX ConvTranspose, output_shape.
@@ -59,19 +81,26 @@ void pad_to_extent(ConvTransposeParams& params, size_t axis, int64_t in, int64_t
 
 }  // namespace
 
+ValueId add_conv(NodeImport& node, ValueId x, ValueId weights, ValueId bias) {
+  ConvParams params = read_conv(node, read_auto_pad(node), node.shape(x), node.shape(weights));
+  if (node.shape(x).rank() != 3) {
+    return node.add_main(conv_op(node.shape(x)), std::move(params), with_bias(x, weights, bias));
+  }
+  const ValueId y = add_lifted_conv(node, std::move(params), x, weights, bias);
+  return node.reshape("y", y, lowered(node.shape(y)));
+}
+
 void import_conv(NodeImport& node) {
   const AutoPad auto_pad = read_auto_pad(node);
-  const int64_t group = node.attribute("group", int64_t{1});
   const ValueId x = node.operand(0);
   const ValueId weights = node.operand(1);
-  const size_t axes = spatial_axes(node, node.shape(x));
-  check_weights(node, node.shape(x), node.shape(weights));
-  const auto kernel = spatial(node.shape(weights));
-  check_kernel_shape(node, kernel);
-  const SpatialWindow window = read_window(node, auto_pad, spatial(node.shape(x)), kernel);
-  ConvParams params{window.stride, window.dilation, window.pads_begin, window.pads_end, group};
-  if (axes == 1) return import_conv1d(node, std::move(params));
-  node.result(axes == 2 ? OpKind::conv2d : OpKind::conv3d, std::move(params), with_bias(node, x, weights));
+  ConvParams params = read_conv(node, auto_pad, node.shape(x), node.shape(weights));
+  if (node.shape(x).rank() == 3) {
+    const ValueId y = add_lifted_conv(node, std::move(params), x, weights, own_bias(node));
+    return node.result(OpKind::reshape, ReshapeParams{lowered(node.shape(y))}, {y}, "y");
+  }
+  const OpKind op = conv_op(node.shape(x));
+  node.result(op, std::move(params), with_bias(x, weights, own_bias(node)));
 }
 
 void import_conv_transpose(NodeImport& node) {
@@ -107,7 +136,7 @@ void import_conv_transpose(NodeImport& node) {
     }
     if (wanted || same) pad_to_extent(params, axis, in, kernel[axis], extent, auto_pad);
   }
-  node.result(OpKind::conv_transpose, std::move(params), with_bias(node, x, weights));
+  node.result(OpKind::conv_transpose, std::move(params), with_bias(x, weights, own_bias(node)));
 }
 
 }  // namespace raceline
