@@ -175,31 +175,6 @@ TEST(OnnxModel, ReadsTheOpsetThatIsMeant) {
   EXPECT_THROW(opset(7, {{"com.example", 1}}), ParseError);
 }
 
-TEST(OnnxModel, RefusesDataInOtherFiles) {
-  const TempFolder folder;
-  onnx::ModelProto model;
-  model.set_ir_version(8);
-  model.add_opset_import()->set_version(13);
-  onnx::GraphProto& graph = *model.mutable_graph();
-  onnx::TensorProto& weights = *graph.add_initializer();
-  weights.set_name("w");
-  weights.add_dims(1 << 20);
-  weights.set_data_type(onnx::TensorProto::FLOAT);
-  weights.set_data_location(onnx::TensorProto::EXTERNAL);
-  weights.add_external_data()->set_key("location");
-  onnx::NodeProto& node = *graph.add_node();
-  node.set_op_type("Relu");
-  node.set_name("r");
-  node.add_input("w");
-  node.add_output("y");
-  graph.add_output()->set_name("y");
-  write_file(folder / "m.onnx", model.SerializeAsString());
-  OnnxModel loaded = OnnxModel::load(folder / "m.onnx");
-  const std::string text = thrown<UnsupportedError>([&] { loaded.build({}, {}); });
-  EXPECT_TRUE(contains(text, "'r' (Relu)") && contains(text, "'w'") && contains(text, "external data"))
-      << text;
-}
-
 TEST(Wire, StretchedVarintsKeepTheirValue) {
   for (const uint64_t value : {uint64_t{0}, uint64_t{1}, uint64_t{127}, uint64_t{128}, ~uint64_t{0}}) {
     for (size_t bytes = 0; bytes <= 10; ++bytes) {

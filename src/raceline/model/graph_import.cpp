@@ -65,6 +65,7 @@ GraphImport::GraphImport(const OnnxFile& file, const Evaluator& evaluate)
       source_(file.model().graph()),
       opset_(standard_opset(file.model())),
       mapping_(file.map_again()),
+      external_(file.path()),
       known_(graph_, evaluate),
       refused_nodes_(static_cast<size_t>(source_.node_size())) {}
 
@@ -91,6 +92,7 @@ Graph GraphImport::run(std::span<const OnnxInput> inputs, const Bindings& bindin
     graph_.mark_output(find(output.name()), output.name());
   graph_.mark_extents();
   graph_.keep(std::move(mapping_));
+  for (MappedFile& file : external_.take()) graph_.keep(std::move(file));
   return std::move(graph_);
 }
 
@@ -222,20 +224,26 @@ std::string GraphImport::fresh(const std::string& stem) {
 
 ValueId GraphImport::add_constant(std::string name, const onnx::TensorProto& tensor) {
   const std::string what = fmt::format("constant '{}'", name);
-  const auto raw = file_.left_in_file(tensor);
-  if (raw && tensor.data_location() != onnx::TensorProto::EXTERNAL) {
+  const auto bytes = mapped(tensor, what);
+  if (bytes) {
     const TensorDesc desc = desc_of(tensor, what);
-    const auto bytes =
-        mapping_.bytes().subspan(static_cast<size_t>(raw->data() - file_.bytes().data()), raw->size());
-    if (aligned_for(bytes.data(), desc.type) && holds(desc, bytes)) {
-      return graph_.add_constant_view(std::move(name), desc, bytes);
+    if (aligned_for(bytes->data(), desc.type) && holds(desc, *bytes)) {
+      return graph_.add_constant_view(std::move(name), desc, *bytes);
     }
   }
-  return graph_.add_constant(std::move(name), to_tensor(tensor, what, raw));
+  return graph_.add_constant(std::move(name), to_tensor(tensor, what, bytes));
 }
 
-Tensor GraphImport::copy(const onnx::TensorProto& tensor, std::string_view what) const {
-  return to_tensor(tensor, what, file_.left_in_file(tensor));
+Tensor GraphImport::copy(const onnx::TensorProto& tensor, std::string_view what) {
+  return to_tensor(tensor, what, mapped(tensor, what));
+}
+
+std::optional<std::span<const std::byte>> GraphImport::mapped(const onnx::TensorProto& tensor,
+                                                              std::string_view what) {
+  if (is_external(tensor)) return external_.bytes(tensor, desc_of(tensor, what), what);
+  const auto raw = file_.left_in_file(tensor);
+  if (!raw) return std::nullopt;
+  return mapping_.bytes().subspan(static_cast<size_t>(raw->data() - file_.bytes().data()), raw->size());
 }
 
 void GraphImport::poison(const onnx::NodeProto& node) {

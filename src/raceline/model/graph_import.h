@@ -2,12 +2,14 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "raceline/model/external_data.h"
 #include "raceline/model/known_values.h"
 #include "raceline/model/onnx_file.h"
 #include "raceline/model/onnx_reader.h"
@@ -40,7 +42,7 @@ class GraphImport {
   std::string fresh(const std::string& stem);
   /// Adds a constant: a view into the mapped file where its data are large and aligned, else a copy.
   ValueId add_constant(std::string name, const onnx::TensorProto& tensor);
-  Tensor copy(const onnx::TensorProto& tensor, std::string_view what) const;
+  Tensor copy(const onnx::TensorProto& tensor, std::string_view what);
   bool used(const std::string& value) const { return used_.contains(value); }
 
  private:
@@ -51,6 +53,8 @@ class GraphImport {
   void add_inputs(std::span<const OnnxInput> inputs, const Bindings& bindings,
                   const std::vector<std::string>& shape_arguments);
   void add_node(int index);
+  /// The data of a tensor that lie in a mapped file, the model's or another.
+  std::optional<std::span<const std::byte>> mapped(const onnx::TensorProto& tensor, std::string_view what);
   void poison(const onnx::NodeProto& node);
   void refuse(int node, std::string_view attribute, std::string_view why);
   [[noreturn]] void throw_refused() const;
@@ -59,6 +63,7 @@ class GraphImport {
   const onnx::GraphProto& source_;
   int64_t opset_;
   MappedFile mapping_;
+  ExternalData external_;
   Graph graph_;
   KnownValues known_;
   std::unordered_map<std::string, int> initializers_;

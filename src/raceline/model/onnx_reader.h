@@ -29,8 +29,8 @@ struct OnnxInput {
   bool ranked = true;             ///< false: not even the number of dimensions is declared
 };
 
-/// A model read from a .onnx file. Its large weights stay in the file, which must not change while the model
-/// or a graph built from it lives.
+/// A model read from a .onnx file. Its large weights stay in the file, or in the files of its folder that it
+/// names (external data); these must not change while the model or a graph built from it lives.
 class OnnxModel {
  public:
   /// Throws IoError, and ParseError naming the file and what is wrong with it.
@@ -54,7 +54,8 @@ class OnnxModel {
   /// computes nodes whose results are needed as shapes; it may be empty where there are none. Throws
   /// UnsupportedError listing every node that cannot be done, one a line; GraphError for a model that breaks
   /// a rule, for bindings that contradict the model or name nothing of it, for an open dimension and for a
-  /// shape argument without value; ParseError for a damaged tensor; IoError when the file has changed.
+  /// shape argument without value; ParseError for a damaged tensor; IoError when the file has changed or one
+  /// that it names cannot be read.
   Graph build(const Bindings& bindings, const Evaluator& evaluate);
 
  private:

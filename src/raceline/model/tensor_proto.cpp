@@ -119,12 +119,6 @@ TensorDesc desc_of(const onnx::TensorProto& tensor, std::string_view what) {
     throw UnsupportedError(fmt::format(
         "{}: a sequence, an optional or a tensor in segments; only plain tensors are read", what));
   }
-  if (tensor.data_location() == onnx::TensorProto::EXTERNAL) {
-    throw UnsupportedError(
-        fmt::format("{}: its data lie in another file (external data), which is not supported; save the "
-                    "model in one file",
-                    what));
-  }
   TensorDesc desc;
   desc.type = data_type_from_onnx(tensor.data_type(), what);
   try {
@@ -145,6 +139,10 @@ bool holds(const TensorDesc& desc, std::span<const std::byte> bytes) {
 Tensor to_tensor(const onnx::TensorProto& tensor, std::string_view what,
                  std::optional<std::span<const std::byte>> raw) {
   const TensorDesc desc = desc_of(tensor, what);
+  if (!raw && tensor.data_location() == onnx::TensorProto::EXTERNAL) {
+    throw UnsupportedError(
+        fmt::format("{}: its data lie in another file; only a model's tensors can do that", what));
+  }
   if (!raw && tensor.has_raw_data() &&
       (!tensor.raw_data().empty() || typed_elements(tensor, desc.type) == 0)) {
     raw = std::as_bytes(std::span(tensor.raw_data()));

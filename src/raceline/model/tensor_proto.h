@@ -21,13 +21,14 @@ DataType data_type_from_onnx(int32_t number, std::string_view what);
 int32_t data_type_to_onnx(DataType type);
 
 /// Type and shape. Throws ParseError for dimensions that are none, UnsupportedError for other types, for a
-/// tensor in segments and for data in another file. `what` names the tensor in errors.
+/// tensor in segments. `what` names the tensor in errors.
 TensorDesc desc_of(const onnx::TensorProto& tensor, std::string_view what);
 /// Whether the bytes could be the row-major data of a tensor so described: as many as it wants, and booleans
 /// only 0 and 1.
 bool holds(const TensorDesc& desc, std::span<const std::byte> bytes);
 /// The tensor with its data, from raw_data or the field of its type, or from `raw` where the raw_data is kept
-/// elsewhere. Throws as desc_of(), and ParseError when there are too few or too many elements.
+/// elsewhere or in another file. Throws as desc_of(), UnsupportedError for data in another file that are not
+/// given, and ParseError when there are too few or too many elements.
 Tensor to_tensor(const onnx::TensorProto& tensor, std::string_view what,
                  std::optional<std::span<const std::byte>> raw = std::nullopt);
 
