@@ -54,8 +54,7 @@ int64_t standard_opset(const onnx::ModelProto& model) {
   throw ParseError("it does not import the standard operators");
 }
 
-std::string describe(const onnx::GraphProto& graph, int index) {
-  const onnx::NodeProto& node = graph.node(index);
+std::string describe(const onnx::NodeProto& node, int index) {
   return node.name().empty() ? fmt::format("node {} ({})", index, node.op_type())
                              : fmt::format("node '{}' ({})", node.name(), node.op_type());
 }
@@ -79,11 +78,12 @@ Graph GraphImport::run(std::span<const OnnxInput> inputs, const Bindings& bindin
     if (!refusals_.empty()) throw_refused();
     throw;
   }
-  for (int index = 0; index < source_.node_size(); ++index) {
-    if (refused_nodes_[static_cast<size_t>(index)]) {
-      poison(source_.node(index));
+  for (at_ = 0; at_ < source_.node_size(); ++at_) {
+    const onnx::NodeProto& node = source_.node(at_);
+    if (refused_nodes_[static_cast<size_t>(at_)]) {
+      poison(node);
     } else {
-      add_node(index);
+      add_node(node, file_.opset_of(node, opset_));
     }
   }
   if (!refusals_.empty()) throw_refused();
@@ -108,7 +108,7 @@ void GraphImport::collect_names() {
   for (const onnx::NodeProto& node : source_.node()) {
     reserved_.insert(node.name());
     reserved_.insert(node.output().begin(), node.output().end());
-    used_.insert(node.input().begin(), node.input().end());
+    note_uses(node);
   }
   for (const onnx::ValueInfoProto& output : source_.output()) used_.insert(output.name());
 }
@@ -118,37 +118,58 @@ void GraphImport::check_nodes() {
   for (const onnx::ValueInfoProto& input : source_.input()) {
     if (initializers_.contains(input.name())) continue;
     if (!input.type().has_tensor_type()) {
-      refuse(the_model, {}, fmt::format("input '{}': it is no tensor", input.name()));
+      refusals_[the_model].push_back(fmt::format("input '{}': it is no tensor", input.name()));
       continue;
     }
     try {
       data_type_from_onnx(input.type().tensor_type().elem_type(), fmt::format("input '{}'", input.name()));
     } catch (const UnsupportedError& error) {
-      refuse(the_model, {}, error.what());
+      refusals_[the_model].emplace_back(error.what());
     }
   }
   for (const onnx::SparseTensorProto& sparse : source_.sparse_initializer()) {
-    refuse(the_model, {}, fmt::format("initializer '{}': it is sparse", sparse.values().name()));
+    refusals_[the_model].push_back(fmt::format("initializer '{}': it is sparse", sparse.values().name()));
   }
-  for (int index = 0; index < source_.node_size(); ++index) {
-    const onnx::NodeProto& node = source_.node(index);
-    if (!is_standard_domain(node.domain())) {
-      refuse(index, {}, fmt::format("ops of domain '{}' are not known", node.domain()));
-      continue;
+  for (at_ = 0; at_ < source_.node_size(); ++at_) {
+    const onnx::NodeProto& node = source_.node(at_);
+    check_node(node, file_.opset_of(node, opset_));
+  }
+}
+
+bool GraphImport::check_node(const onnx::NodeProto& node, int64_t opset) {
+  if (!is_standard_domain(node.domain())) {
+    refuse(node, opset, {}, fmt::format("ops of domain '{}' are not known", node.domain()));
+    return false;
+  }
+  const OnnxOp* op = find_onnx_op(node.op_type(), opset);
+  if (op == nullptr) {
+    refuse(node, opset, {}, why_unknown(node.op_type(), opset));
+    return false;
+  }
+  bool fine = true;
+  const auto known = words(op->attributes);
+  for (const onnx::AttributeProto& attribute : node.attribute()) {
+    const char* why = nullptr;
+    if (!attribute.ref_attr_name().empty()) {
+      why = "it refers to an attribute of a function";
+    } else if (std::find(known.begin(), known.end(), attribute.name()) == known.end()) {
+      why = "the attribute is not known";
     }
-    const OnnxOp* op = find_onnx_op(node.op_type(), opset_);
-    if (op == nullptr) {
-      refuse(index, {}, why_unknown(node.op_type(), opset_));
-      continue;
-    }
-    const auto known = words(op->attributes);
-    for (const onnx::AttributeProto& attribute : node.attribute()) {
-      if (!attribute.ref_attr_name().empty()) {
-        refuse(index, attribute.name(), "it refers to an attribute of a function");
-      } else if (std::find(known.begin(), known.end(), attribute.name()) == known.end()) {
-        refuse(index, attribute.name(), "the attribute is not known");
-      }
-    }
+    if (why != nullptr) refuse(node, opset, attribute.name(), why);
+    fine = fine && why == nullptr;
+  }
+  return fine;
+}
+
+void GraphImport::note_uses(const onnx::NodeProto& node) {
+  used_.insert(node.input().begin(), node.input().end());
+  const auto note_graph = [&](const onnx::GraphProto& graph) {
+    for (const onnx::NodeProto& inner : graph.node()) note_uses(inner);
+    for (const onnx::ValueInfoProto& output : graph.output()) used_.insert(output.name());
+  };
+  for (const onnx::AttributeProto& attribute : node.attribute()) {
+    if (attribute.has_g()) note_graph(attribute.g());
+    for (const onnx::GraphProto& graph : attribute.graphs()) note_graph(graph);
   }
 }
 
@@ -166,27 +187,26 @@ void GraphImport::add_inputs(std::span<const OnnxInput> inputs, const Bindings& 
   }
 }
 
-void GraphImport::add_node(int index) {
-  const onnx::NodeProto& node = source_.node(index);
+void GraphImport::add_node(const onnx::NodeProto& node, int64_t opset) {
   std::string name = node.name();
   if (name.empty()) name = fresh(lower(node.op_type()));
   if (graph_.find_node(name) != absent) name = fresh(name);
   try {
-    const OnnxOp& op = *find_onnx_op(node.op_type(), opset_);
-    NodeImport import(*this, node, op, opset_, std::move(name));
+    const OnnxOp& op = *find_onnx_op(node.op_type(), opset);
+    NodeImport import(*this, node, op, opset, std::move(name));
     op.import(import);
   } catch (const Poisoned&) {
     poison(node);
   } catch (const Refused& refused) {
-    refuse(index, refused.attribute, refused.why);
+    refuse(node, opset, refused.attribute, refused.why);
     poison(node);
   } catch (const UnsupportedError& error) {
-    refuse(index, {}, error.what());
+    refuse(node, opset, {}, error.what());
     poison(node);
   } catch (const GraphError& error) {
     const bool named = starts_with(error.what(), "node '");
     if (refusals_.empty()) {
-      throw GraphError(named ? error.what() : fmt::format("{}: {}", describe(source_, index), error.what()));
+      throw GraphError(named ? error.what() : fmt::format("{}: {}", describe(node, at_), error.what()));
     }
     poison(node);  // what was refused before may be the cause
   }
@@ -252,14 +272,12 @@ void GraphImport::poison(const onnx::NodeProto& node) {
   }
 }
 
-void GraphImport::refuse(int node, std::string_view attribute, std::string_view why) {
-  if (node >= 0) refused_nodes_[static_cast<size_t>(node)] = true;
-  std::string line(why);
-  if (node >= 0) {
-    line = fmt::format("{}, opset {}{}: {}", describe(source_, node), opset_,
-                       attribute.empty() ? "" : fmt::format(", attribute '{}'", attribute), why);
-  }
-  refusals_[node].push_back(std::move(line));
+void GraphImport::refuse(const onnx::NodeProto& node, int64_t opset, std::string_view attribute,
+                         std::string_view why) {
+  refused_nodes_[static_cast<size_t>(at_)] = true;
+  refusals_[at_].push_back(fmt::format("{}, opset {}{}: {}", describe(node, at_), opset,
+                                       attribute.empty() ? "" : fmt::format(", attribute '{}'", attribute),
+                                       why));
 }
 
 void GraphImport::throw_refused() const {

@@ -20,7 +20,7 @@ namespace raceline {
 int64_t standard_opset(const onnx::ModelProto& model);
 bool is_standard_domain(std::string_view domain);
 /// "node 'conv1' (Conv)", or "node 17 (Conv)" where it has no name.
-std::string describe(const onnx::GraphProto& graph, int node);
+std::string describe(const onnx::NodeProto& node, int index);
 
 class GraphImport {
  public:
@@ -43,6 +43,9 @@ class GraphImport {
   /// Adds a constant: a view into the mapped file where its data are large and aligned, else a copy.
   ValueId add_constant(std::string name, const onnx::TensorProto& tensor);
   Tensor copy(const onnx::TensorProto& tensor, std::string_view what);
+  /// Adds the nodes of a subgraph in the place of the node of opset `opset` that chose it; outputs[i] becomes
+  /// a name of the subgraph's i-th output. Names that are taken are changed.
+  void add_branch(const onnx::GraphProto& branch, const std::vector<std::string>& outputs, int64_t opset);
   bool used(const std::string& value) const { return used_.contains(value); }
 
  private:
@@ -52,11 +55,15 @@ class GraphImport {
   void check_nodes();
   void add_inputs(std::span<const OnnxInput> inputs, const Bindings& bindings,
                   const std::vector<std::string>& shape_arguments);
-  void add_node(int index);
+  /// Refuses an op, a domain or attributes that are not known; whether there were none.
+  bool check_node(const onnx::NodeProto& node, int64_t opset);
+  void note_uses(const onnx::NodeProto& node);
+  void add_node(const onnx::NodeProto& node, int64_t opset);
   /// The data of a tensor that lie in a mapped file, the model's or another.
   std::optional<std::span<const std::byte>> mapped(const onnx::TensorProto& tensor, std::string_view what);
   void poison(const onnx::NodeProto& node);
-  void refuse(int node, std::string_view attribute, std::string_view why);
+  /// Refuses a node: the one at hand, or one inside it.
+  void refuse(const onnx::NodeProto& node, int64_t opset, std::string_view attribute, std::string_view why);
   [[noreturn]] void throw_refused() const;
 
   const OnnxFile& file_;
@@ -71,6 +78,7 @@ class GraphImport {
   std::unordered_set<std::string> reserved_;  ///< names of the model's nodes and values
   std::unordered_set<std::string> used_;      ///< values that a node or the graph's outputs use
   std::unordered_map<std::string, int> suffixes_;
+  int at_ = 0;  ///< index of the model's node that is being looked at
   std::vector<bool> refused_nodes_;
   std::map<int, std::vector<std::string>> refusals_;  ///< by node; -1: the model itself
 };

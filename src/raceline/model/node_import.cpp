@@ -248,6 +248,12 @@ void NodeImport::result_tensor(std::string_view name) {
   if (outputs() > 0) import_.define(node_.output(0), value);
 }
 
+void NodeImport::branch(std::string_view name) {
+  const AttributeProto* attribute = find(name);
+  if (attribute == nullptr || !attribute->has_g()) fail(fmt::format("attribute '{}' is no graph", name));
+  import_.add_branch(attribute->g(), {node_.output().begin(), node_.output().end()}, opset_);
+}
+
 ValueId NodeImport::constant(std::string_view label, Tensor data) {
   return import_.graph().add_constant(helper_name(label), std::move(data));
 }

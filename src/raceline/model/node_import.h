@@ -92,6 +92,8 @@ class NodeImport {
   void result(Tensor constant, size_t output = 0);
   /// Output 0 is the tensor attribute of that name, without a copy where the file allows it.
   void result_tensor(std::string_view attribute);
+  /// The outputs are those of the graph attribute of that name, whose nodes are added.
+  void branch(std::string_view attribute);
   ValueId constant(std::string_view label, Tensor data);
   /// A constant of rank 0.
   ValueId scalar_constant(std::string_view label, DataType type, double value);

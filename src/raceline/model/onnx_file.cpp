@@ -160,6 +160,15 @@ std::optional<std::span<const std::byte>> OnnxFile::left_in_file(const onnx::Ten
   return found->second;
 }
 
+void OnnxFile::inline_functions() {
+  opsets_ = raceline::inline_functions(*model_);
+}
+
+int64_t OnnxFile::opset_of(const onnx::NodeProto& node, int64_t otherwise) const {
+  const auto found = opsets_.find(&node);
+  return found == opsets_.end() ? otherwise : found->second;
+}
+
 MappedFile OnnxFile::map_again() const {
   std::error_code ignored;
   MappedFile file(path_);

@@ -11,6 +11,7 @@
 #include <onnx/onnx_pb.h>
 
 #include "raceline/base/file.h"
+#include "raceline/model/functions.h"
 
 namespace raceline {
 
@@ -27,6 +28,11 @@ class OnnxFile {
   const onnx::ModelProto& model() const { return *model_; }
   /// The raw_data of a tensor of model() that was left in the file; absent for any other tensor.
   std::optional<std::span<const std::byte>> left_in_file(const onnx::TensorProto& tensor) const;
+  /// Puts the bodies of the model's functions in the place of their calls; see functions.h. Throws as that,
+  /// and ParseError as standard_opset().
+  void inline_functions();
+  /// The opset of the standard operators that a node of model() means; `otherwise` where that is not its own.
+  int64_t opset_of(const onnx::NodeProto& node, int64_t otherwise) const;
   std::span<const std::byte> bytes() const { return file_.bytes(); }
   /// The file mapped once more, for a graph to keep. Throws IoError when it has changed since.
   MappedFile map_again() const;
@@ -37,6 +43,7 @@ class OnnxFile {
   MappedFile file_;
   std::unique_ptr<onnx::ModelProto> model_;
   std::unordered_map<const onnx::TensorProto*, std::span<const std::byte>> raw_;
+  NodeOpsets opsets_;
 };
 
 }  // namespace raceline

@@ -42,11 +42,13 @@ std::vector<OnnxInput> read_inputs(const onnx::GraphProto& graph) {
   return inputs;
 }
 
-/// Walks backwards from the operands that must be known; Shape and Size need no value.
-std::unordered_set<std::string> needed_values(const onnx::GraphProto& graph, int64_t opset) {
-  std::unordered_set<std::string> needed;
-  for (int index = graph.node_size() - 1; index >= 0; --index) {
-    const onnx::NodeProto& node = graph.node(index);
+/// Walks backwards from the operands that must be known; Shape and Size need no value. Either branch of an If
+/// may be taken.
+void need_values(const OnnxFile& file, const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
+                 int64_t around, std::unordered_set<std::string>& needed) {
+  for (int index = nodes.size() - 1; index >= 0; --index) {
+    const onnx::NodeProto& node = nodes[index];
+    const int64_t opset = file.opset_of(node, around);
     const OnnxOp* op = is_standard_domain(node.domain()) ? find_onnx_op(node.op_type(), opset) : nullptr;
     if (op == nullptr || op->name == "Shape" || op->name == "Size") continue;
     bool whole = false;
@@ -55,8 +57,14 @@ std::unordered_set<std::string> needed_values(const onnx::GraphProto& graph, int
       const bool listed = operand < 32 && (op->values >> operand & 1) != 0;
       if ((whole || listed) && !node.input(operand).empty()) needed.insert(node.input(operand));
     }
+    for (const onnx::AttributeProto& attribute : node.attribute()) {
+      if (!attribute.has_g()) continue;
+      for (const onnx::ValueInfoProto& output : attribute.g().output()) {
+        if (whole) needed.insert(output.name());
+      }
+      need_values(file, attribute.g().node(), opset, needed);
+    }
   }
-  return needed;
 }
 
 }  // namespace
@@ -78,12 +86,16 @@ OnnxModel OnnxModel::load(const std::filesystem::path& path) {
   auto state = std::make_unique<State>(path);
   try {
     state->opset = standard_opset(state->file.model());
+    state->file.inline_functions();
+  } catch (const UnsupportedError& error) {
+    throw UnsupportedError(fmt::format("'{}': {}", path.string(), error.what()));
   } catch (const ParseError& error) {
     throw ParseError(fmt::format("'{}': {}", path.string(), error.what()));
   }
   const onnx::GraphProto& graph = state->file.model().graph();
   state->inputs = read_inputs(graph);
-  const auto needed = needed_values(graph, state->opset);
+  std::unordered_set<std::string> needed;
+  need_values(state->file, graph.node(), state->opset, needed);
   for (const OnnxInput& input : state->inputs) {
     if (needed.contains(input.name)) state->shape_arguments.push_back(input.name);
   }

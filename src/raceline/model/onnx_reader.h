@@ -33,7 +33,8 @@ struct OnnxInput {
 /// names (external data); these must not change while the model or a graph built from it lives.
 class OnnxModel {
  public:
-  /// Throws IoError, and ParseError naming the file and what is wrong with it.
+  /// Throws IoError, ParseError naming the file and what is wrong with it, and UnsupportedError for functions
+  /// that make too large a model.
   static OnnxModel load(const std::filesystem::path& path);
   ~OnnxModel();
   OnnxModel(OnnxModel&&) noexcept;

@@ -187,6 +187,9 @@ constexpr OnnxOp table[] = {
     {"Cast", 6, newest, "round_mode saturate to", import_cast},
     {"CastLike", 15, newest, "round_mode saturate", import_cast_like},
 
+    // Control flow.
+    {"If", 1, newest, "else_branch then_branch", import_if, 0, needs(0)},
+
     // Resampling.
     {"Upsample", 7, 8, "mode scales", import_upsample},
     {"Upsample", 9, 9, "mode", import_upsample, 0, needs(1)},
@@ -214,6 +217,9 @@ std::string why_unknown(std::string_view name, int64_t opset) {
   std::vector<std::string> ranges;
   for (const OnnxOp& op : table) {
     if (op.name == name) ranges.push_back(fmt::format("{} to {}", op.first_opset, op.last_opset));
+  }
+  for (const std::string_view loop : {"Loop", "Scan", "SequenceMap"}) {
+    if (name == loop) return "loops are not supported; export the model with the loop unrolled";
   }
   if (ranges.empty()) return "the op is not supported";
   return fmt::format("the op is understood in opsets {}, not in {}", join(ranges, ", "), opset);

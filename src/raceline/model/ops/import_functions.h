@@ -74,6 +74,9 @@ void import_dropout(NodeImport& node);
 void import_cast(NodeImport& node);
 void import_cast_like(NodeImport& node);
 
+// control.cpp
+void import_if(NodeImport& node);
+
 // reduce.cpp
 void import_reduce(NodeImport& node);  ///< kind: Reduction of reduce.h
 
