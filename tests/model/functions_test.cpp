@@ -1,9 +1,6 @@
 // Functions of a model and branches that are decided when it is built become plain nodes.
-#include "raceline/model/functions.h"
-
-#include <onnx/onnx_pb.h>
-
 #include "raceline/model/wire.h"
+#include "tests/model/messages.h"
 #include "tests/model/testing.h"
 
 namespace raceline {

@@ -1,11 +1,8 @@
 // The wire walker gives what protobuf gives, without the large weights.
-#ifndef ONNX_NAMESPACE
-#define ONNX_NAMESPACE onnx
-#define ONNX_ML 1
-#endif
-#include "raceline/model/onnx_file.h"
-
+#include "tests/model/messages.h"
+// above: it says how ONNX was built
 #include "raceline/base/error.h"
+#include "raceline/model/onnx_file.h"
 #include "raceline/model/wire.h"
 #include "tests/model/testing.h"
 

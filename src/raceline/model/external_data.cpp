@@ -73,7 +73,9 @@ const MappedFile& ExternalData::file(const std::string& location, std::string_vi
                               location.substr(0, most_shown), error.message()));
   };
   const fs::path relative(location);
-  if (location.find('\0') != std::string::npos) refuse("which is no path");
+  if (location.find('\0') != std::string::npos) {
+    throw ParseError(fmt::format("{}: the location of its external data holds a zero byte", what));
+  }
   if (relative.is_absolute() || relative.has_root_path()) refuse("which is not relative to the model");
   if (std::find(relative.begin(), relative.end(), "..") != relative.end()) {
     refuse("which leaves the model's folder");
