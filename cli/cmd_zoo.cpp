@@ -18,17 +18,18 @@ struct Options {
 
 int list(const Options& options) {
   Json nets = Json::array();
-  std::vector<std::vector<std::string>> rows{{"name", "input", "parameters", "GFLOP", "what"}};
+  std::vector<std::vector<std::string>> rows{{"name", "input", "parameters", "GFLOP", "what", "paper"}};
   for (const ZooNet& net : zoo()) {
     const ZooSize size = zoo_size(net);
     rows.push_back({std::string(net.name), net.input.to_string(),
                     fmt::format("{:.2f} M", size.parameters * 1e-6), fmt::format("{:.3f}", size.flops * 1e-9),
-                    std::string(net.what)});
+                    std::string(net.what), std::string(net.paper)});
     nets.push_back({{"name", net.name},
                     {"input", net.input.to_string()},
                     {"parameters", size.parameters},
                     {"flops", size.flops},
-                    {"what", net.what}});
+                    {"what", net.what},
+                    {"paper", net.paper}});
   }
   if (options.json) {
     print_json(nets);

@@ -48,6 +48,20 @@ class WholeWay(support.CliTest):
         self.assertIn("conv1", [event["name"] for event in events])
         self.assertTrue(all(event["dur"] >= 0 for event in events))
 
+    def test_the_zoo_says_what_it_holds(self):
+        nets = {net["name"]: net for net in self.json_of("zoo", "list")}
+        self.assertEqual(nets["resnet50"]["parameters"], 25557032)
+        self.assertEqual(nets["resnet50"]["input"], "1x3x224x224")
+        table = self.run_program("zoo", "list").stdout
+        for name, net in nets.items():
+            self.assertTrue(net["what"] and net["paper"] and net["flops"] > 0, name)
+            self.assertRegex(table, rf"(?m)^{name} .*{net['paper']}$")
+
+    def test_networks_of_all_kinds_of_layers_agree_with_the_reference(self):
+        for name in ("resnet32", "mobilefacenet", "shufflenet_v2", "efficientnet_b0"):
+            result = self.json_of("verify", self.zoo(name), "--of-largest", "1e-4")
+            self.assertEqual((result["passed"], result["failed"], result["refused"]), (1, 0, 0), name)
+
     def test_bench_and_explain_speak_of_the_plan(self):
         model = self.zoo()
         plan = self.tuned(model)

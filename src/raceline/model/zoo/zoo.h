@@ -18,24 +18,27 @@ struct ZooOptions {
 
 /// A row of the zoo.
 struct ZooNet {
-  std::string_view name;  ///< "squeezenet"
-  std::string_view what;  ///< network, paper, particulars
-  Shape input;            ///< of batch 1
+  std::string_view name;   ///< "squeezenet"; its network never changes
+  std::string_view what;   ///< the network and which of its forms
+  std::string_view paper;  ///< "Iandola 2016, arXiv:1602.07360"
+  Shape input;             ///< of batch 1
   void (*build)(NetBuilder& net);
 };
 
 std::span<const ZooNet> zoo();
 
-/// Parameters (elements of weights, biases and batch-norm statistics), and floating-point operations of one
-/// image in convolutions and fully-connected layers, a multiply-add counted as two.
+/// Parameters as publications count them (all that is trained, so without batch-norm's running mean and
+/// variance), and floating-point operations of one image in convolutions and fully-connected layers, a
+/// multiply-add counted as two.
 struct ZooSize {
   double parameters = 0, flops = 0;
 };
 ZooSize zoo_size(const ZooNet& net);
 
-/// Writes a network. Weights are He-initialised from the seed, batch-norm has non-trivial statistics that
-/// keep activations of natural size: fit for timing and for comparing outputs, not for classifying anything.
-/// The same name and options give the same bytes. Throws UnsupportedError naming the nearest names, IoError.
+/// Writes a network, holding one weight tensor at a time. Weights are He-initialised from the seed,
+/// batch-norm has non-trivial statistics, and activations keep a natural size: fit for timing and for
+/// comparing outputs, not for classifying anything. Feed it elements of mean 0 and variance 1. The same name
+/// and options give the same bytes. Throws UnsupportedError naming the nearest names, IoError.
 void write_zoo(std::string_view name, const std::filesystem::path& path, const ZooOptions& options = {});
 
 }  // namespace raceline
