@@ -1,5 +1,8 @@
 """Test folders of exported models: the model, random inputs, and the outputs that ONNX Runtime computes."""
+import contextlib
+import io
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -14,10 +17,12 @@ from onnx import numpy_helper
 class Cases:
     """Writes FOLDER/<tool>-<name>-<opset>/{model.onnx,test_data_set_*/...}, and counts what an exporter refused."""
 
-    def __init__(self, folder, tool, versions, only=None):
+    def __init__(self, folder, tool, versions, only=None, isolated=False):
+        """isolated: each export in a process of its own, since the tool may end the one in which it fails."""
         self.folder = pathlib.Path(folder)
         self.tool = tool
         self.only = only
+        self.isolated = isolated
         self.report = {"tool": tool, "versions": {**versions, "onnxruntime": onnxruntime.__version__},
                        "written": [], "failed": {}}
 
@@ -30,7 +35,7 @@ class Cases:
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         try:
-            export(str(target / "model.onnx"))
+            self._export(export, str(target / "model.onnx"))
             written = [self._save(target, number, data) for number, data in enumerate([inputs, *more_inputs])]
             self.report["written"].append({"name": case, **written[0]})
             print(f"written {case}", flush=True)
@@ -46,6 +51,24 @@ class Cases:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / f"{self.tool}.json").write_text(json.dumps(self.report, indent=1) + "\n")
         print(f"{self.tool}: {len(self.report['written'])} written, {len(self.report['failed'])} not exported")
+
+    def _export(self, export, path):
+        if not self.isolated:
+            with contextlib.redirect_stdout(io.StringIO()):  # exporters tell much
+                return export(path)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                export(path)
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status != 0:
+            raise RuntimeError(f"the exporter ended with status {status}; its messages stand above")
 
     @staticmethod
     def _save(target, number, inputs):

@@ -9,7 +9,8 @@ import torch
 from case import Cases, images
 from torch_models import MODELS, make
 
-OLD_OPSETS = {"plain": (9, 11, 12, 13, 14, 15, 16, 17), "ssd": (11, 12, 14, 16, 17), "norms": (11, 14, 17), "ssd-nms": (11, 17)}
+OLD_OPSETS = {"plain": (9, 11, 12, 13, 14, 15, 16, 17), "ssd": (11, 12, 14, 16, 17), "norms": (12, 14, 17), "warp": (20,), "multihead": (13, 17),
+              "scaled": (14, 17)}
 NEW_OPSETS = {"plain": (18, 19, 20, 21), "residual": (18, 21), "mobile": (18, 20, 21), "norms": (18, 21), "attention": (18, 20)}
 SHAPES = {"volumes": (1, 3, 4, 8, 8)}
 # Open dimensions: what is declared, and the shapes of further inputs.
@@ -72,7 +73,7 @@ def main():
     warnings.filterwarnings("ignore")
     cases = Cases(sys.argv[1], "torchscript", {"torch": torch.__version__, "onnx": onnx.__version__}, sys.argv[2:])
     for name in MODELS:
-        for opset in OLD_OPSETS.get(name, (16, 20) if name == "warp" else (11, 17)):
+        for opset in OLD_OPSETS.get(name, (11, 17)):
             cases.add(name, by_torchscript(name, opset), data(name), opset)
         if name in OPEN:
             open_dims, shapes = OPEN[name]

@@ -130,15 +130,15 @@ class SsdNms(nn.Module):
     def __init__(self):
         super().__init__()
         self.ssd = Ssd()
-        self.register_buffer("anchors", torch.rand(1008, 4))
+        self.register_buffer("anchors", torch.rand(4032, 4))
 
     def forward(self, x):
-        import torchvision
+        import torchvision  # noqa: F401  (it registers the operator)
         boxes, scores = self.ssd(x)
         centre = self.anchors[:, :2] + 0.1 * boxes[0, :, :2]
         half = torch.exp(0.2 * boxes[0, :, 2:]) * self.anchors[:, 2:] * 0.1
         corners = torch.cat([centre - half, centre + half], 1)
-        kept = torchvision.ops.nms(corners, scores[0, :, 1], 0.5)
+        kept = torch.ops.torchvision.nms(corners, scores[0, :, 1], 0.5)
         return corners[kept], scores[0, kept]
 
 
@@ -196,7 +196,7 @@ class Scaled(nn.Module):
 
     def forward(self, x):
         q, k, v = self.qkv(self.stem(x)).flatten(2).transpose(1, 2).chunk(3, -1)
-        mixed = F.scaled_dot_product_attention(q, k, v)
+        mixed = F.scaled_dot_product_attention(q.unsqueeze(1), k.unsqueeze(1), v.unsqueeze(1)).squeeze(1)
         return torch.einsum("bnc,bmc->bnm", mixed, v)
 
 
