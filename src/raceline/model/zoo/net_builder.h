@@ -23,8 +23,8 @@ struct Feature {
 
 /// Height and width; one number stands for both.
 struct Extent {
-  Extent(int64_t both) : height(both), width(both) {}
-  Extent(int64_t height, int64_t width) : height(height), width(width) {}
+  constexpr Extent(int64_t both) : height(both), width(both) {}
+  constexpr Extent(int64_t height, int64_t width) : height(height), width(width) {}
   int64_t height, width;
 };
 

@@ -1,6 +1,4 @@
 // Networks that concatenate: branches of a module, all layers before (DenseNet), a path and its skip (U-Net).
-#include <iterator>
-
 #include "raceline/model/zoo/net_builder.h"
 #include "raceline/model/zoo/nets.h"
 
@@ -22,9 +20,9 @@ Feature inception(NetBuilder& net, const Feature& x, const Inception& c) {
 
 // The modules of Inception v3, named by the figures of its paper. All convolutions carry batch-norm and ReLU.
 
-const Window one_by_one{1, 1, 0}, three_by_three{3, 1, 1}, halving{3, 2, 0};
-const Window one_by_seven{{1, 7}, 1, {0, 3}}, seven_by_one{{7, 1}, 1, {3, 0}};
-const Window one_by_three{{1, 3}, 1, {0, 1}}, three_by_one{{3, 1}, 1, {1, 0}};
+constexpr Window one_by_one{1, 1, 0}, three_by_three{3, 1, 1}, halving{3, 2, 0};
+constexpr Window one_by_seven{{1, 7}, 1, {0, 3}}, seven_by_one{{7, 1}, 1, {3, 0}};
+constexpr Window one_by_three{{1, 3}, 1, {0, 1}}, three_by_one{{3, 1}, 1, {1, 0}};
 
 /// Figure 5: 5x5 as two 3x3, and what the released network keeps as 5x5.
 Feature module_35(NetBuilder& net, const Feature& x, int64_t pool_channels) {
