@@ -1,4 +1,5 @@
 """Models as exporters leave them: where weights come from, what inputs and outputs are, functions, branches."""
+import shutil
 import unittest
 
 import numpy
@@ -124,6 +125,44 @@ class RealFiles(support.CliTest):
                                      then_branch=branch("then", helper.make_node("Squeeze", ["x", "axes"], ["r"])),
                                      else_branch=branch("else", helper.make_node("Identity", ["x"], ["r"])))],
                    {"x": x}, {"y": x[:, :, 0]})
+
+    def test_recurrent_layers(self):
+        """As their definitions say, both directions, with biases and a state to begin with."""
+        steps, batch, inputs, hidden = 4, 2, 3, 5
+        x, start = random(steps, batch, inputs), random(2, batch, hidden)
+        sigmoid = lambda array: 1 / (1 + numpy.exp(-array))  # noqa: E731
+
+        def lstm(gates, state):
+            i, o, f = (sigmoid(gates[k]) for k in range(3))
+            cell = f * state[1] + i * numpy.tanh(gates[3])
+            return [o * numpy.tanh(cell), cell]
+
+        for op, count, attributes in ("LSTM", 4, {}), ("GRU", 3, {}), ("GRU", 3, {"linear_before_reset": 1}):
+            w, r, b = random(2, count * hidden, inputs), random(2, count * hidden, hidden), random(2, 2 * count * hidden)
+            y = numpy.zeros((steps, 2, batch, hidden), numpy.float32)
+            last = []
+            for d in range(2):
+                state = [start[d], start[d] / 2]
+                wb, rb = b[d].reshape(2, count, hidden)
+                for t in range(steps) if d == 0 else reversed(range(steps)):
+                    from_x = [x[t] @ w[d].reshape(count, hidden, inputs)[k].T + wb[k] for k in range(count)]
+                    from_h = [state[0] @ r[d].reshape(count, hidden, hidden)[k].T + rb[k] for k in range(count)]
+                    if op == "LSTM":
+                        state = lstm([a + c for a, c in zip(from_x, from_h)], state)
+                    else:
+                        z, reset = sigmoid(from_x[0] + from_h[0]), sigmoid(from_x[1] + from_h[1])
+                        inner = reset * from_h[2] if attributes else (
+                            (reset * state[0]) @ r[d].reshape(count, hidden, hidden)[2].T + rb[2])
+                        state = [(1 - z) * numpy.tanh(from_x[2] + inner) + z * state[0]]
+                    y[t, d] = state[0]
+                last.append(state[0])
+            weights = {"w": w, "r": r, "b": b, "h": start, "c": start / 2}
+            with self.subTest(op=op, **attributes):
+                self.check([helper.make_node(op, ["x", "w", "r", "b", "", "h"] + ["c"] * (op == "LSTM"), ["y", "last"],
+                                             direction="bidirectional", hidden_size=hidden, **attributes)],
+                           {"x": x}, {"y": y, "last": numpy.stack(last)},
+                           [initializer(name, array) for name, array in weights.items() if name != "c" or op == "LSTM"])
+            shutil.rmtree(self.folder / "case")
 
 
 if __name__ == "__main__":

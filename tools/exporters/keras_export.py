@@ -18,15 +18,15 @@ RANDOM = np.random.default_rng(3)
 
 
 def weights(*shape):
-    return tf.constant(RANDOM.normal(0, 0.3, shape).astype(np.float32))
+    return RANDOM.normal(0, 0.3, shape).astype(np.float32)  # a tensor would become an input
 
 
-KERNEL, POINT, DEPTH = weights(3, 3, 3, 8), weights(1, 1, 8, 4), weights(3, 3, 8, 1)
+BIAS, KERNEL, POINT, DEPTH = weights(8), weights(3, 3, 3, 8), weights(1, 1, 8, 4), weights(3, 3, 8, 1)
 BOX_KERNEL, SCORE_KERNEL = weights(3, 3, 8, 4), weights(3, 3, 8, 1)
 
 
 def body(x):
-    x = tf.nn.relu6(tf.nn.bias_add(tf.nn.conv2d(x, KERNEL, 2, "SAME"), weights(8)))
+    x = tf.nn.relu6(tf.nn.bias_add(tf.nn.conv2d(x, KERNEL, 2, "SAME"), BIAS))
     return tf.nn.depthwise_conv2d(x, DEPTH, [1, 1, 1, 1], "SAME")
 
 
@@ -39,7 +39,12 @@ def resizes(x):
     x = body(x)
     return (tf.image.resize(x, [24, 40]), tf.image.resize(x, [24, 40], "nearest"),
             tf.compat.v1.image.resize_bilinear(x, [31, 31], align_corners=True), tf.nn.depth_to_space(x, 2),
-            tf.nn.space_to_depth(x, 4), tf.image.crop_and_resize(x, [[0.1, 0.1, 0.8, 0.9]], [0], [5, 6]))
+            tf.nn.space_to_depth(x, 4))
+
+
+def crops(x):
+    """tf2onnx writes a loop over the boxes."""
+    return tf.image.crop_and_resize(body(x), [[0.1, 0.1, 0.8, 0.9]], [0], [5, 6])
 
 
 def detector(x):
@@ -73,7 +78,7 @@ def open_sizes(x):
     return tf.reshape(tf.concat([x, top], -1), [shape[0], -1, 16]), tf.reduce_max(x, [1, 2], keepdims=True) * tf.ones_like(x)
 
 
-FUNCTIONS = {"channels-last": channels_last, "resizes": resizes, "detector": detector, "best": best, "attention": attention}
+FUNCTIONS = {"channels-last": channels_last, "resizes": resizes, "crops": crops, "detector": detector, "best": best, "dot-attention": attention}
 
 
 def from_function(function, shape, opset, **options):

@@ -4,6 +4,11 @@ import numpy as np
 from keras import layers
 
 
+def gelu(x):
+    """By tanh: tf2onnx does not know Erfc."""
+    return keras.activations.gelu(x, approximate=True)
+
+
 def conv_bn(x, filters, kernel=3, stride=1, activation="relu"):
     x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
     return layers.Activation(activation)(layers.BatchNormalization()(x))
@@ -42,7 +47,7 @@ def depthwise(x):
     x = conv_bn(x, 8, 3, 2, "relu6")
     x = layers.SeparableConv2D(16, 3, 2, padding="same", activation="silu")(x)
     x = layers.SeparableConv2D(24, 3, dilation_rate=1, depth_multiplier=2, activation="elu")(x)
-    x = layers.Conv2D(24, 3, dilation_rate=2, groups=4, padding="same", activation="gelu")(x)
+    x = layers.Conv2D(24, 3, dilation_rate=2, padding="same", activation=gelu)(x)
     return layers.GlobalMaxPooling2D()(x)
 
 
@@ -71,7 +76,7 @@ def attention(x):
     x = layers.Reshape((height * width, 16))(x)
     y = layers.LayerNormalization()(x)
     x = layers.Add()([x, layers.MultiHeadAttention(4, 4)(y, y)])
-    y = layers.Dense(16)(layers.Dense(32, activation="gelu")(layers.LayerNormalization()(x)))
+    y = layers.Dense(16)(layers.Dense(32, activation=gelu)(layers.LayerNormalization()(x)))
     x = layers.Permute((2, 1))(layers.Add()([x, y]))
     return layers.Conv2D(4, 3, padding="same")(layers.Reshape((height, width, 16))(layers.Permute((2, 1))(x)))
 
@@ -79,7 +84,7 @@ def attention(x):
 def norms(x):
     x = layers.GroupNormalization(4)(layers.Conv2D(8, 3)(x))
     x = layers.PReLU(shared_axes=[1, 2])(layers.LayerNormalization(axis=[1, 2, 3])(layers.Conv2D(8, 3)(x)))
-    for name in ("silu", "mish", "softplus", "selu", "celu", "softsign", "tanh", "exponential", "log_sigmoid", "hard_tanh"):
+    for name in ("silu", "mish", "softplus", "selu", "softsign", "tanh", "exponential", "log_sigmoid", "hard_tanh"):
         x = layers.Activation(name)(layers.Conv2D(8, 3, padding="same", kernel_initializer="he_normal")(x))
     return layers.UnitNormalization()(x)
 

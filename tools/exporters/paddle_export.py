@@ -69,7 +69,7 @@ class Unet(nn.Layer):
         a = self.a(x)
         b = self.b(F.max_pool2d(a, 2))
         c = self.up(self.c(F.max_pool2d(b, 2)))
-        d = F.interpolate(self.join(paddle.concat([b, c], 1)), scale_factor=[2.0, 2.0], mode="bilinear")
+        d = F.interpolate(self.join(paddle.concat([b, c], 1)), size=paddle.shape(a)[2:], mode="bilinear")
         return self.last(paddle.concat([a, d], 1)), F.interpolate(b, size=[24, 20], mode="nearest")
 
 

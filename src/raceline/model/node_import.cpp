@@ -169,6 +169,10 @@ bool NodeImport::wants(size_t output) const {
   return !name.empty() && import_.used(name);
 }
 
+size_t NodeImport::nodes() const {
+  return import_.graph().nodes().size();
+}
+
 std::string NodeImport::helper_name(std::string_view label) {
   return import_.fresh(fmt::format("{}.{}", name_, label));
 }

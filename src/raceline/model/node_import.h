@@ -75,6 +75,9 @@ class NodeImport {
   /// Whether an output is named and somebody uses it.
   bool wants(size_t output) const;
 
+  /// Nodes of the graph so far.
+  size_t nodes() const;
+
   // Building. `label` tells helper nodes of one ONNX node apart: they are named "<node>.<label>".
   ValueId add(std::string_view label, OpKind op, OpParams params, std::vector<ValueId> inputs);
   /// The node that does the work and bears the ONNX node's name, where another one gives the output.

@@ -187,6 +187,12 @@ constexpr OnnxOp table[] = {
     {"Cast", 6, newest, "round_mode saturate to", import_cast},
     {"CastLike", 15, newest, "round_mode saturate", import_cast_like},
 
+    // Recurrent layers.
+    {"LSTM", 7, 13, "direction hidden_size input_forget", import_lstm},
+    {"LSTM", 14, newest, "direction hidden_size input_forget layout", import_lstm},
+    {"GRU", 7, 13, "direction hidden_size linear_before_reset", import_gru},
+    {"GRU", 14, newest, "direction hidden_size layout linear_before_reset", import_gru},
+
     // Control flow.
     {"If", 1, newest, "else_branch then_branch", import_if, 0, needs(0)},
 

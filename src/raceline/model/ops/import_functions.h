@@ -74,6 +74,10 @@ void import_dropout(NodeImport& node);
 void import_cast(NodeImport& node);
 void import_cast_like(NodeImport& node);
 
+// recurrent.cpp
+void import_lstm(NodeImport& node);
+void import_gru(NodeImport& node);
+
 // control.cpp
 void import_if(NodeImport& node);
 
