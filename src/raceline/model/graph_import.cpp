@@ -59,42 +59,16 @@ std::string describe(const onnx::NodeProto& node, int index) {
                              : fmt::format("node '{}' ({})", node.name(), node.op_type());
 }
 
-GraphImport::GraphImport(const OnnxFile& file, const Evaluator& evaluate)
+GraphImport::GraphImport(const OnnxFile& file, const Evaluator& evaluate,
+                         const std::unordered_set<std::string>& needed)
     : file_(file),
+      needed_(needed),
       source_(file.model().graph()),
       opset_(standard_opset(file.model())),
       mapping_(file.map_again()),
       external_(file.path()),
       known_(graph_, evaluate),
       refused_nodes_(static_cast<size_t>(source_.node_size())) {}
-
-Graph GraphImport::run(std::span<const OnnxInput> inputs, const Bindings& bindings,
-                       const std::vector<std::string>& shape_arguments) {
-  collect_names();
-  check_nodes();
-  try {
-    add_inputs(inputs, bindings, shape_arguments);
-  } catch (const GraphError&) {
-    if (!refusals_.empty()) throw_refused();
-    throw;
-  }
-  for (at_ = 0; at_ < source_.node_size(); ++at_) {
-    const onnx::NodeProto& node = source_.node(at_);
-    if (refused_nodes_[static_cast<size_t>(at_)]) {
-      poison(node);
-    } else {
-      add_node(node, file_.opset_of(node, opset_));
-    }
-  }
-  if (!refusals_.empty()) throw_refused();
-  if (source_.output_size() == 0) throw GraphError("the model has no outputs");
-  for (const onnx::ValueInfoProto& output : source_.output())
-    graph_.mark_output(find(output.name()), output.name());
-  graph_.mark_extents();
-  graph_.keep(std::move(mapping_));
-  for (MappedFile& file : external_.take()) graph_.keep(std::move(file));
-  return std::move(graph_);
-}
 
 void GraphImport::collect_names() {
   for (int index = 0; index < source_.initializer_size(); ++index) {
@@ -191,12 +165,18 @@ void GraphImport::add_node(const onnx::NodeProto& node, int64_t opset) {
   std::string name = node.name();
   if (name.empty()) name = fresh(lower(node.op_type()));
   if (graph_.find_node(name) != absent) name = fresh(name);
+  const OnnxOp& op = *find_onnx_op(node.op_type(), opset);
   try {
-    const OnnxOp& op = *find_onnx_op(node.op_type(), opset);
     NodeImport import(*this, node, op, opset, std::move(name));
     op.import(import);
-  } catch (const Poisoned&) {
-    poison(node);
+  } catch (const Deferred& reason) {
+    defer(node, opset, op, &reason);
+  } catch (const Poisoned& poisoned) {
+    if (poisoned.deferred) {
+      defer(node, opset, op, nullptr);
+    } else {
+      poison(node);
+    }
   } catch (const Refused& refused) {
     refuse(node, opset, refused.attribute, refused.why);
     poison(node);
@@ -214,7 +194,7 @@ void GraphImport::add_node(const onnx::NodeProto& node, int64_t opset) {
 
 ValueId GraphImport::find(const std::string& name) {
   if (const auto found = values_.find(name); found != values_.end()) {
-    if (found->second == poisoned) throw Poisoned{};
+    if (found->second < 0) throw Poisoned{.deferred = found->second == deferred};
     return found->second;
   }
   const auto initializer = initializers_.find(name);

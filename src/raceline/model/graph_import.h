@@ -1,8 +1,10 @@
 // A graph while it is built from a model: names, constants, bound inputs. Private to this room.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,13 +24,18 @@ bool is_standard_domain(std::string_view domain);
 /// "node 'conv1' (Conv)", or "node 17 (Conv)" where it has no name.
 std::string describe(const onnx::NodeProto& node, int index);
 
+struct Deferred;
+struct OnnxOp;
+
 class GraphImport {
  public:
-  GraphImport(const OnnxFile& file, const Evaluator& evaluate);
+  /// `needed`: names whose values decide shapes, perhaps through arithmetic.
+  GraphImport(const OnnxFile& file, const Evaluator& evaluate, const std::unordered_set<std::string>& needed);
 
-  /// The whole model. May be called once. Throws as OnnxModel::build().
-  Graph run(std::span<const OnnxInput> inputs, const Bindings& bindings,
-            const std::vector<std::string>& shape_arguments);
+  // One of these may be called, once. They throw as OnnxModel's.
+  Stage first_stage(std::span<const OnnxInput> inputs, const Bindings& bindings,
+                    const std::vector<std::string>& shape_arguments);
+  Stage later_stage(const StageInputs& given);
 
   // For NodeImport.
   Graph& graph() { return graph_; }
@@ -49,7 +56,7 @@ class GraphImport {
   bool used(const std::string& value) const { return used_.contains(value); }
 
  private:
-  static constexpr ValueId poisoned = -2;
+  static constexpr ValueId poisoned = -2, deferred = -3;
 
   void collect_names();
   void check_nodes();
@@ -62,11 +69,19 @@ class GraphImport {
   /// The data of a tensor that lie in a mapped file, the model's or another.
   std::optional<std::span<const std::byte>> mapped(const onnx::TensorProto& tensor, std::string_view what);
   void poison(const onnx::NodeProto& node);
+  // In stages.cpp.
+  void add_nodes(const std::function<bool(int)>& wanted);
+  /// Leaves a node to a later stage; no reason: because one before it is.
+  void defer(const onnx::NodeProto& node, int64_t opset, const OnnxOp& op, const Deferred* reason);
+  bool can_be_carried(const std::string& name) const;
+  std::unordered_set<std::string> fixed_names() const;
+  Stage finish_stage();
   /// Refuses a node: the one at hand, or one inside it.
   void refuse(const onnx::NodeProto& node, int64_t opset, std::string_view attribute, std::string_view why);
   [[noreturn]] void throw_refused() const;
 
   const OnnxFile& file_;
+  const std::unordered_set<std::string>& needed_;
   const onnx::GraphProto& source_;
   int64_t opset_;
   MappedFile mapping_;
@@ -81,6 +96,10 @@ class GraphImport {
   int at_ = 0;  ///< index of the model's node that is being looked at
   std::vector<bool> refused_nodes_;
   std::map<int, std::vector<std::string>> refusals_;  ///< by node; -1: the model itself
+  std::set<std::string> wanted_;                      ///< outputs of the model that this stage is to make
+  std::set<std::string> by_value_;
+  std::vector<int> deferred_;
+  std::vector<std::string> waiting_;
 };
 
 }  // namespace raceline

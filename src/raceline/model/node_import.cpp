@@ -95,8 +95,9 @@ ValueId NodeImport::operand(size_t index) const {
   if (!has(index)) fail(fmt::format("operand {} is missing", index));
   const ValueId value = import_.find(node_.input(static_cast<int>(index)));
   if (import_.graph().value(value).extents != absent) {
-    refuse(fmt::format("the size of operand {} ('{}') depends on data", index,
-                       node_.input(static_cast<int>(index))));
+    throw Deferred{.name = node_.input(static_cast<int>(index)),
+                   .why = fmt::format("the size of operand {} ('{}') depends on data", index,
+                                      node_.input(static_cast<int>(index)))};
   }
   return value;
 }
@@ -116,8 +117,12 @@ bool NodeImport::known(ValueId value) const {
 TensorView NodeImport::value(size_t index) const {
   const ValueId id = operand(index);
   if (!known(id)) {
-    refuse(fmt::format("operand {} ('{}') must be known before the run; it depends on an input's values",
-                       index, node_.input(static_cast<int>(index))));
+    const std::string& name = node_.input(static_cast<int>(index));
+    throw Deferred{
+        .name = name,
+        .value = true,
+        .why = fmt::format("operand {} ('{}') must be known before the run; it depends on an input's values",
+                           index, name)};
   }
   return import_.known().get(id);
 }

@@ -25,9 +25,18 @@ struct Refused {
   std::string why;
 };
 
-/// Thrown on the use of a value whose node was refused. An import function looks at its attributes before its
-/// operands, so that nodes behind a refused one are still checked.
-struct Poisoned {};
+/// Thrown on the use of a value whose node was refused, or deferred to a later stage. An import function
+/// looks at its attributes before its operands, so that nodes behind such a one are still checked.
+struct Poisoned {
+  bool deferred = false;
+};
+
+/// Thrown where only a run can tell what a node needs: the node is left to a later stage.
+struct Deferred {
+  std::string name;    ///< of the operand
+  bool value = false;  ///< its value is needed; else its actual size
+  std::string why;
+};
 
 class NodeImport {
  public:
@@ -52,14 +61,14 @@ class NodeImport {
   // Operands.
   size_t operands() const { return operands_; }
   bool has(size_t operand) const;
-  /// Throws GraphError when it is not given.
+  /// Throws GraphError when it is not given. The node is deferred when the operand's size depends on data.
   ValueId operand(size_t index) const;
   const TensorDesc& desc(ValueId value) const;
   const Shape& shape(ValueId value) const { return desc(value).shape; }
   bool is_constant(ValueId value) const;
   /// Whether the value is known before the first run.
   bool known(ValueId value) const;
-  /// The value of an operand; the node is refused where it is not known.
+  /// The value of an operand; the node is deferred where it is not known.
   TensorView value(size_t operand) const;
   /// A known operand of integers, flattened.
   std::vector<int64_t> integers(size_t operand) const;

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/base/text.h"
+#include "raceline/model/bind.h"
 #include "raceline/model/graph_import.h"
 #include "raceline/model/onnx_file.h"
 #include "raceline/model/op_table.h"
@@ -42,6 +44,11 @@ std::vector<OnnxInput> read_inputs(const onnx::GraphProto& graph) {
   return inputs;
 }
 
+/// Ops whose results are there for a later stage only: what they read decides no shape of the first.
+bool is_sized(std::string_view op) {
+  return op == "NonZero" || op == "NonMaxSuppression" || op == "Compress" || op == "Unique";
+}
+
 /// Walks backwards from the operands that must be known; Shape and Size need no value. Either branch of an If
 /// may be taken.
 void need_values(const OnnxFile& file, const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
@@ -53,6 +60,7 @@ void need_values(const OnnxFile& file, const google::protobuf::RepeatedPtrField<
     if (op == nullptr || op->name == "Shape" || op->name == "Size") continue;
     bool whole = false;
     for (const std::string& output : node.output()) whole = whole || needed.contains(output);
+    whole = whole && !is_sized(op->name);
     for (int operand = 0; operand < node.input_size(); ++operand) {
       const bool listed = operand < 32 && (op->values >> operand & 1) != 0;
       if ((whole || listed) && !node.input(operand).empty()) needed.insert(node.input(operand));
@@ -74,7 +82,18 @@ struct OnnxModel::State {
   OnnxFile file;
   int64_t opset = 0;
   std::vector<OnnxInput> inputs;
+  std::unordered_set<std::string> needed;  ///< names of values that decide shapes
   std::vector<std::string> shape_arguments;
+
+  /// Names the file in errors of its content.
+  template <class Build>
+  Stage in_file(Build&& build) const {
+    try {
+      return build();
+    } catch (const ParseError& error) {
+      throw ParseError(fmt::format("'{}': {}", file.path().string(), error.what()));
+    }
+  }
 };
 
 OnnxModel::OnnxModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -94,10 +113,11 @@ OnnxModel OnnxModel::load(const std::filesystem::path& path) {
   }
   const onnx::GraphProto& graph = state->file.model().graph();
   state->inputs = read_inputs(graph);
-  std::unordered_set<std::string> needed;
-  need_values(state->file, graph.node(), state->opset, needed);
+  need_values(state->file, graph.node(), state->opset, state->needed);
   for (const OnnxInput& input : state->inputs) {
-    if (needed.contains(input.name)) state->shape_arguments.push_back(input.name);
+    // An image from which some shape follows is no argument: the net is to run on it by its plan.
+    const bool small = !input.ranked || input.dims.size() <= 1;
+    if (small && state->needed.contains(input.name)) state->shape_arguments.push_back(input.name);
   }
   return OnnxModel(std::move(state));
 }
@@ -125,13 +145,36 @@ std::vector<std::string> OnnxModel::shape_arguments() const {
   return state_->shape_arguments;
 }
 
-Graph OnnxModel::build(const Bindings& bindings, const Evaluator& evaluate) {
-  try {
-    GraphImport import(state_->file, evaluate);
-    return import.run(state_->inputs, bindings, state_->shape_arguments);
-  } catch (const ParseError& error) {
-    throw ParseError(fmt::format("'{}': {}", state_->file.path().string(), error.what()));
+std::vector<TensorDesc> OnnxModel::resolve(const Bindings& bindings) const {
+  const std::vector<Shape> shapes = bind_shapes(state_->inputs, bindings, state_->shape_arguments);
+  std::vector<TensorDesc> descs;
+  for (size_t index = 0; index < shapes.size(); ++index) {
+    descs.push_back({state_->inputs[index].type, shapes[index]});
   }
+  return descs;
+}
+
+Stage OnnxModel::first_stage(const Bindings& bindings, const Evaluator& evaluate) {
+  return state_->in_file([&] {
+    GraphImport import(state_->file, evaluate, state_->needed);
+    return import.first_stage(state_->inputs, bindings, state_->shape_arguments);
+  });
+}
+
+Stage OnnxModel::later_stage(const StageInputs& given, const Evaluator& evaluate) {
+  return state_->in_file([&] {
+    GraphImport import(state_->file, evaluate, state_->needed);
+    return import.later_stage(given);
+  });
+}
+
+Graph OnnxModel::build(const Bindings& bindings, const Evaluator& evaluate) {
+  Stage stage = first_stage(bindings, evaluate);
+  if (!stage.is_last()) {
+    throw UnsupportedError(fmt::format("'{}' cannot be one graph:\n  {}", state_->file.path().string(),
+                                       join(stage.waiting, "\n  ")));
+  }
+  return std::move(stage.graph);
 }
 
 }  // namespace raceline

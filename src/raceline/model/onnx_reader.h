@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "raceline/graph/graph.h"
+#include "raceline/model/stages.h"
 
 namespace raceline {
 
@@ -46,17 +47,25 @@ class OnnxModel {
   int64_t opset() const;
   /// The graph's name; may be empty.
   std::string name() const;
-  /// Inputs whose values decide shapes or parameters, perhaps through arithmetic: they feed the shape of a
-  /// Reshape, the pads of a Pad, the axes of a Squeeze, ... build() wants them bound by value.
+  /// Scalar and vector inputs whose values decide shapes or parameters, perhaps through arithmetic: they feed
+  /// the shape of a Reshape, the pads of a Pad, the axes of a Squeeze, ... first_stage() wants them bound by
+  /// value. Larger inputs that do so make a model of several stages.
   std::vector<std::string> shape_arguments() const;
 
-  /// The model in Raceline's own ops, all shapes known. A dimension that stays open is default_batch if it is
-  /// the first of its input or named like a batch. May be called again with other bindings. `evaluate`
-  /// computes nodes whose results are needed as shapes; it may be empty where there are none. Throws
-  /// UnsupportedError listing every node that cannot be done, one a line; GraphError for a model that breaks
-  /// a rule, for bindings that contradict the model or name nothing of it, for an open dimension and for a
-  /// shape argument without value; ParseError for a damaged tensor; IoError when the file has changed or one
-  /// that it names cannot be read.
+  /// What the inputs are under these bindings, in their order. Throws GraphError as first_stage().
+  std::vector<TensorDesc> resolve(const Bindings& bindings) const;
+
+  /// The model in Raceline's own ops, all shapes known: what of it needs no values of a run. A dimension that
+  /// stays open is default_batch if it is the first of its input or named like a batch. May be called again
+  /// with other bindings. `evaluate` computes nodes whose results are needed as shapes; it may be empty where
+  /// there are none. Throws UnsupportedError listing every node that cannot be done, one a line; GraphError
+  /// for a model that breaks a rule, for bindings that contradict the model or name nothing of it, for an
+  /// open dimension and for a shape argument without value; ParseError for a damaged tensor; IoError when the
+  /// file has changed or one that it names cannot be read.
+  Stage first_stage(const Bindings& bindings, const Evaluator& evaluate);
+  /// What comes after another stage. Has fewer nodes left to later stages, or more names by value.
+  Stage later_stage(const StageInputs& given, const Evaluator& evaluate);
+  /// A model of one stage. Throws UnsupportedError naming the nodes that make it several.
   Graph build(const Bindings& bindings, const Evaluator& evaluate);
 
  private:
