@@ -28,12 +28,11 @@ int bench_model(const Options& options) {
   const Clock clock = steady_clock();
   const Workbench bench;
   CpuDevice device(bench.cpu.machine());
-  Plan plan;
-  if (!options.plan.empty()) plan = read_plan(options.plan);
+  const PlanSet plans = read_plans(options.plan);
   const double begin = clock();
-  LoadedModel model = load_model(options.model, bench, options.plan.empty() ? nullptr : &plan);
+  LoadedModel model = load_model(options.model, bench, &plans);
   const double loaded = clock();
-  if (options.plan.empty()) plan = Plan::reference(model.graph, bench.registry);
+  const Plan plan = plans.empty() ? Plan::reference(model.graph, bench.registry) : model.plan;
   plan.check(model.graph, bench.registry, device.fingerprint());
   const int threads = options.threads > 0 ? options.threads : plan.threads;
   if (!options.no_pin) pin_threads(threads);

@@ -23,8 +23,9 @@ struct Options {
 
 int explain_plan(Options& options) {
   const Workbench bench;
-  const Plan plan = read_plan(options.plan);
-  const LoadedModel model = load_model(options.model, bench, &plan);
+  const PlanSet plans = read_plans(options.plan);
+  const LoadedModel model = load_model(options.model, bench, &plans);
+  const Plan& plan = model.plan;
   CpuDevice device(bench.cpu.machine());
   plan.check(model.graph, bench.registry, device.fingerprint());
   const CandidateSet candidates(model.graph, bench.registry, {});

@@ -10,7 +10,7 @@
 #include "raceline/base/text.h"
 #include "raceline/model/npy.h"
 #include "raceline/report/trace.h"
-#include "raceline/runtime/session.h"
+#include "raceline/runtime/network.h"
 
 namespace raceline::cli {
 namespace {
@@ -41,29 +41,44 @@ Json summary(const std::string& name, const Tensor& tensor) {
   return item;
 }
 
+/// The steps of all stages, as one list.
+std::string trace_of(const Network& network, const std::string& name) {
+  std::vector<StepInfo> steps;
+  std::vector<double> times;
+  for (const BoundStage* stage : network.stages()) {
+    if (stage->session == nullptr) continue;
+    const auto infos = stage->session->steps();
+    steps.insert(steps.end(), infos.begin(), infos.end());
+    times.insert(times.end(), stage->times_us.begin(), stage->times_us.end());
+  }
+  return chrome_trace(name, steps, times);
+}
+
 int run(const Options& options) {
   const Workbench bench;
   CpuDevice device(bench.cpu.machine());
-  Plan plan;
-  if (!options.plan.empty()) plan = read_plan(options.plan);
-  LoadedModel model = load_model(options.model, bench, options.plan.empty() ? nullptr : &plan);
-  if (options.plan.empty()) {
-    plan = Plan::reference(model.graph, bench.registry);
-  } else if (options.repair) {
-    RepairedPlan repaired = repair_plan(plan, model.graph, bench.registry, device.fingerprint());
-    for (const std::string& change : repaired.changes) fmt::print(stderr, "repaired: {}\n", change);
-    plan = std::move(repaired.plan);
+  const std::string model_name = options.model.path.stem().string();
+  OpenedModel opened = open_model(options.model);
+  NetworkOptions wanted{
+      .plans = read_plans(options.plan),
+      .repair = options.repair,
+      .passes = {.fusion = !options.model.no_fusion, .without = options.model.without_passes},
+      .session = {.threads = options.threads, .release_constants = true}};
+  if (!wanted.plans.empty()) {
+    wanted.planner = library_planner(bench);
+    choose_plan(opened.model, wanted.plans, opened.bindings, options.repair);
   }
-  plan.check(model.graph, bench.registry, device.fingerprint());
-  Session session(model.graph, plan, bench.registry, device,
-                  {.threads = options.threads, .release_constants = true});
-  const std::vector<Tensor> outputs = output_tensors(model.graph);
-  std::vector<double> times(session.steps().size());
-  session.run_timed(views_of(model.inputs), views_of(outputs), times);
-  if (!options.trace.empty()) write_file(options.trace, chrome_trace(model.name, session.steps(), times));
+  const std::vector<Tensor> inputs = opened.all_inputs(options.model.seed);
+  Network network(std::move(opened.model), bench.registry, device, bench.evaluator, std::move(wanted));
+  const std::vector<Tensor> outputs = network.run_timed(views_of(inputs));
+  for (const std::string& change : network.stages().front()->changes) {
+    fmt::print(stderr, "repaired: {}\n", change);
+  }
+  if (!options.trace.empty()) write_file(options.trace, trace_of(network, model_name));
+  const std::vector<std::string> names = network.model().outputs();
   Json list = Json::array();
   for (size_t index = 0; index < outputs.size(); ++index) {
-    const std::string& name = model.graph.outputs()[index].name;
+    const std::string& name = names[index];
     Json item = summary(name, outputs[index]);
     if (!options.output_dir.empty()) {
       std::filesystem::create_directories(options.output_dir);
@@ -77,7 +92,7 @@ int run(const Options& options) {
     list.push_back(std::move(item));
   }
   if (options.json) {
-    print_json({{"model", model.name}, {"outputs", list}});
+    print_json({{"model", model_name}, {"outputs", list}});
     return done;
   }
   for (const Json& item : list) {

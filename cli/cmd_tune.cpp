@@ -1,6 +1,7 @@
 // raceline tune: profile, search, race; writes the fastest plan.
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -108,14 +109,10 @@ Json result_json(const TuneResult& result) {
             {"failures", result.profile.failures}}}};
 }
 
-int tune_model(Options& options) {
-  const Workbench bench;
-  options.tune.filter.check(bench.registry);
-  LoadedModel model = load_model(options.model, bench);
-  options.tune.profile.threads = options.timing.prepare(bench);
-  options.tune.profile.pinned = !options.timing.no_pin;
-  options.tune.search.seed = options.tune.profile.seed = options.model.seed;
-  CostStore store = options.timing.open_store(CostStore::Mode::write);
+/// Profiles, searches and races one binding of the model. Absent when interrupted before there is a plan.
+std::optional<TuneResult> tune_binding(const ModelOptions& binding, Options& options, const Workbench& bench,
+                                       CostStore& store) {
+  LoadedModel model = load_model(binding, bench);
   CpuDevice device(bench.cpu.machine());
   Progress progress("profile");
   watch(options.tune.profile, progress);
@@ -123,32 +120,64 @@ int tune_model(Options& options) {
     progress.finish();
     fmt::print(stderr, "{}\n", line);
   };
-  fmt::print(stderr, "{}: {} layers, {} fused alternatives; {} threads\n", model.name,
-             model.graph.nodes().size(), model.graph.fusions().size(), options.tune.profile.threads);
+  fmt::print(stderr, "{}: {} layers, {} fused alternatives; {} threads; {}\n", model.name,
+             model.graph.nodes().size(), model.graph.fusions().size(), options.tune.profile.threads,
+             shapes_text(model.shapes()));
   TuneResult result = tune(model.graph, bench.registry, device, store, views_of(model.inputs), options.tune);
   progress.finish();
   report_profile(result.profile);
   if (!result.complete) {
     fmt::print(stderr, "interrupted; what was measured is kept in {}, and the next tune goes on from there\n",
                options.timing.store.string());
-    return interrupted;
+    return std::nullopt;
   }
   result.plan.model = model.name;
   result.plan.fusion = !options.model.no_fusion;
   result.plan.without_passes = options.model.without_passes;
   result.plan.shapes = model.shapes();
-  write_file(options.output, result.plan.to_json());
-  if (options.json) {
-    print_json(result_json(result));
-  } else {
-    print_plan(result.plan);
-    if (result.raced) {
-      print_sum(result);
-      print_race(result);
-      fmt::print("memory: arena {}, packed weights {}\n",
-                 human_bytes(static_cast<double>(result.arena_bytes)),
-                 human_bytes(static_cast<double>(result.packed_bytes)));
+  return result;
+}
+
+void print_result(const TuneResult& result) {
+  print_plan(result.plan);
+  if (!result.raced) return;
+  print_sum(result);
+  print_race(result);
+  fmt::print("memory: arena {}, packed weights {}\n", human_bytes(static_cast<double>(result.arena_bytes)),
+             human_bytes(static_cast<double>(result.packed_bytes)));
+}
+
+int tune_model(Options& options) {
+  const Workbench bench;
+  options.tune.filter.check(bench.registry);
+  options.tune.profile.threads = options.timing.prepare(bench);
+  options.tune.profile.pinned = !options.timing.no_pin;
+  options.tune.search.seed = options.tune.profile.seed = options.model.seed;
+  const std::vector<ModelOptions> bindings = options.model.bindings();
+  CostStore store = options.timing.open_store(CostStore::Mode::write);
+  PlanSet plans;
+  Json documents = Json::array();
+  for (const ModelOptions& binding : bindings) {
+    const std::optional<TuneResult> result = tune_binding(binding, options, bench, store);
+    if (!result) break;
+    const bool again = std::any_of(plans.plans.begin(), plans.plans.end(), [&](const Plan& other) {
+      return other.shapes == result->plan.shapes && other.graph_key == result->plan.graph_key;
+    });
+    if (!again) plans.plans.push_back(result->plan);
+    if (options.json) {
+      documents.push_back(result_json(*result));
+    } else {
+      if (bindings.size() > 1) fmt::print("{}\n", shapes_text(result->plan.shapes));
+      print_result(*result);
     }
+    if (is_interrupted()) break;
+  }
+  // Of several bindings those that were finished are worth keeping.
+  if (plans.empty()) return interrupted;
+  write_file(options.output, plans.to_json());
+  if (options.json) {
+    print_json(bindings.size() == 1 ? documents.front() : Json{{"bindings", documents}});
+  } else {
     fmt::print("written to {}\n", options.output.string());
   }
   return is_interrupted() ? interrupted : done;

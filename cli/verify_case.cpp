@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
 #include "raceline/model/tensor_proto.h"
-#include "raceline/runtime/session.h"
+#include "raceline/runtime/network.h"
 #include "raceline/search/forced_plan.h"
 
 namespace raceline::cli {
@@ -47,79 +48,49 @@ DataSet read_data_set(const fs::path& folder, const OnnxModel& model) {
   return data;
 }
 
-Graph graph_for(OnnxModel& model, const DataSet& data, const ModelOptions& options, const Workbench& bench) {
-  const std::vector<std::string> shape_arguments = model.shape_arguments();
-  Bindings bindings;
-  for (const auto& [name, tensor] : data.inputs) {
-    if (std::find(shape_arguments.begin(), shape_arguments.end(), name) != shape_arguments.end()) {
-      bindings.values[name] = tensor.view();
-    } else {
-      bindings.shapes[name] = tensor.desc().shape;
-    }
-  }
-  return run_passes(model.build(bindings, bench.evaluator), bench.evaluator,
-                    {.fusion = !options.no_fusion, .without = options.without_passes});
-}
+using Planner = std::function<Plan(const Graph&)>;
 
-std::vector<Tensor> run_plan(Graph& graph, const Plan& plan, std::span<const TensorView> inputs,
-                             const Workbench& bench) {
-  CpuDevice device(bench.cpu.machine());
-  Session session(graph, plan, bench.registry, device);
-  std::vector<Tensor> outputs = output_tensors(graph);
-  session.run(inputs, views_of(outputs));
-  return outputs;
-}
-
-/// The plans to run, each with a name for messages.
-std::vector<std::pair<std::string, Plan>> plans_for(const Graph& graph, const VerifyMode& mode, bool stored,
-                                                    const Workbench& bench) {
-  std::vector<std::pair<std::string, Plan>> plans;
-  if (!mode.plan.empty()) {
-    plans.emplace_back(mode.plan.string(), read_plan(mode.plan));
-    return plans;
-  }
-  if (stored && mode.only.only.empty())
-    plans.emplace_back("reference", Plan::reference(graph, bench.registry));
-  const CandidateSet candidates(graph, bench.registry, {});
+/// The ways to run, each with a name for messages; of a plan file none, for the network runs by it at once.
+std::vector<std::pair<std::string, Planner>> planners_for(const Network& network, const VerifyMode& mode,
+                                                          bool stored, const Workbench& bench) {
+  const auto forced = [&bench](const PrimitiveFilter& filter) {
+    return [&bench, filter](const Graph& graph) {
+      return forced_plan(graph, CandidateSet(graph, bench.registry, {}), filter);
+    };
+  };
+  std::vector<std::pair<std::string, Planner>> planners;
   if (mode.each_primitive) {
     std::set<std::string> names;
-    for (const auto& [key, layer] : candidates.layers()) {
-      for (const Candidate& candidate : layer.candidates) {
-        if (candidate.primitive->info().library != "reference") names.insert(candidate.primitive->name());
+    for (const BoundStage* stage : network.stages()) {
+      const CandidateSet candidates(stage->stage.graph, bench.registry, {});
+      for (const auto& [key, layer] : candidates.layers()) {
+        for (const Candidate& candidate : layer.candidates) {
+          if (candidate.primitive->info().library != "reference") names.insert(candidate.primitive->name());
+        }
       }
     }
     for (const std::string& name : names) {
-      plans.emplace_back(name, forced_plan(graph, candidates, {.only = {name}, .without = {}}));
+      planners.emplace_back(name, forced({.only = {name}, .without = {}}));
     }
   } else if (!mode.only.only.empty()) {
-    plans.emplace_back(join(mode.only.only, ","), forced_plan(graph, candidates, mode.only));
-  } else if (!stored) {
-    plans.emplace_back("libraries", forced_plan(graph, candidates, {.only = {}, .without = {"reference"}}));
+    planners.emplace_back(join(mode.only.only, ","), forced(mode.only));
+  } else if (!stored && mode.plan.empty()) {
+    planners.emplace_back("libraries", forced({.only = {}, .without = {"reference"}}));
   }
-  return plans;
+  return planners;
 }
 
-void run_data_set(Graph& graph, const DataSet& data, bool stored, const VerifyMode& mode,
+void run_data_set(Network& network, const DataSet& data, bool stored, const VerifyMode& mode,
                   const Tolerance& tolerance, const Workbench& bench, VerifyResult& result) {
   std::vector<TensorView> inputs;
-  for (const ValueId input : graph.inputs()) {
-    const auto found = std::find_if(data.inputs.begin(), data.inputs.end(), [&](const auto& entry) {
-      return entry.first == graph.value(input).name;
-    });
-    inputs.push_back(found->second.view());
+  for (const auto& [name, tensor] : data.inputs) inputs.push_back(tensor.view());
+  const std::vector<std::string> names = network.model().outputs();
+  if (stored && data.wanted.size() != names.size()) {
+    throw Error(fmt::format("{} outputs stored, the model has {}", data.wanted.size(), names.size()));
   }
   std::vector<TensorView> wanted = views_of(data.wanted);
-  std::vector<Tensor> reference;
-  if (!stored) {
-    reference = run_plan(graph, Plan::reference(graph, bench.registry), inputs, bench);
-    wanted = views_of(reference);
-  }
-  if (wanted.size() != graph.outputs().size()) {
-    throw Error(fmt::format("{} outputs stored, the model has {}", wanted.size(), graph.outputs().size()));
-  }
-  for (const auto& [name, plan] : plans_for(graph, mode, stored, bench)) {
+  const auto check = [&](const std::string& by, const std::vector<Tensor>& outputs) {
     ++result.runs;
-    const std::vector<Tensor> outputs = run_plan(graph, plan, inputs, bench);
     for (size_t index = 0; index < outputs.size(); ++index) {
       const Comparison comparison = compare(outputs[index].view(), wanted[index], tolerance);
       if (comparison.largest_wanted > 0) {
@@ -128,9 +99,30 @@ void run_data_set(Graph& graph, const DataSet& data, bool stored, const VerifyMo
       }
       if (comparison.equal) continue;
       result.state = VerifyResult::State::failed;
-      result.why.push_back(fmt::format("{}: by {}: output '{}': {}", data.name, name,
-                                       graph.outputs()[index].name, comparison.why));
+      result.why.push_back(
+          fmt::format("{}: by {}: output '{}': {}", data.name, by, names[index], comparison.why));
     }
+  };
+  // First by the plan, if there is one, or by the reference.
+  const std::vector<Tensor> outputs = network.run(inputs);
+  std::vector<Tensor> reference;
+  if (!mode.plan.empty()) {
+    if (!stored) {
+      network.plan_by({});
+      reference = network.run(inputs);
+      wanted = views_of(reference);
+    }
+    check(mode.plan.string(), outputs);
+    return;
+  }
+  if (!stored) {
+    wanted = views_of(outputs);
+  } else if (mode.only.only.empty()) {
+    check("reference", outputs);
+  }
+  for (const auto& [name, planner] : planners_for(network, mode, stored, bench)) {
+    network.plan_by(planner);
+    check(name, network.run(inputs));
   }
 }
 
@@ -156,23 +148,32 @@ VerifyResult verify_case(const fs::path& path, const ModelOptions& options, cons
   try {
     const std::vector<fs::path> folders = data_folders(path);
     const fs::path file = fs::is_directory(path) ? path / "model.onnx" : path;
+    const PlanSet plans = read_plans(mode.plan);
+    CpuDevice device(bench.cpu.machine());
+    const auto network_of = [&](OnnxModel model) {
+      NetworkOptions wanted{.plans = plans,
+                            .passes = {.fusion = !options.no_fusion, .without = options.without_passes}};
+      if (!plans.empty()) wanted.planner = library_planner(bench);
+      return Network(std::move(model), bench.registry, device, bench.evaluator, std::move(wanted));
+    };
     if (folders.empty()) {
       ModelOptions own = options;
       own.path = file;
-      const Plan plan = mode.plan.empty() ? Plan{} : read_plan(mode.plan);
-      LoadedModel model = load_model(own, bench, mode.plan.empty() ? nullptr : &plan);
+      OpenedModel opened = open_model(own);
+      if (!plans.empty()) choose_plan(opened.model, plans, opened.bindings);
+      std::vector<Tensor> inputs = opened.all_inputs(options.seed);
       DataSet data{.name = "given inputs"};
-      for (size_t index = 0; index < model.inputs.size(); ++index) {
-        data.inputs.emplace_back(model.graph.value(model.graph.inputs()[index]).name,
-                                 std::move(model.inputs[index]));
+      for (size_t index = 0; index < inputs.size(); ++index) {
+        data.inputs.emplace_back(opened.model.inputs()[index].name, std::move(inputs[index]));
       }
-      run_data_set(model.graph, data, false, mode, tolerance, bench, result);
+      Network network = network_of(std::move(opened.model));
+      run_data_set(network, data, false, mode, tolerance, bench, result);
     }
     for (const fs::path& folder : folders) {
       OnnxModel model = OnnxModel::load(file);
       const DataSet data = read_data_set(folder, model);
-      Graph graph = graph_for(model, data, options, bench);
-      run_data_set(graph, data, true, mode, tolerance, bench, result);
+      Network network = network_of(std::move(model));
+      run_data_set(network, data, true, mode, tolerance, bench, result);
     }
   } catch (const UnsupportedError& error) {
     result.state = VerifyResult::State::refused;

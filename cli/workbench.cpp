@@ -9,8 +9,8 @@
 #include "raceline/base/random.h"
 #include "raceline/base/text.h"
 #include "raceline/model/npy.h"
+#include "raceline/search/forced_plan.h"
 #include "raceline/tensor/half.h"
-#include "raceline/tune/plan_graph.h"
 
 namespace raceline::cli {
 
@@ -22,7 +22,9 @@ void ModelOptions::add_to(CLI::App& app, bool required) {
   if (required) model->required();
   app.add_option("--shape", shapes, "Shape of an input, for symbolic dimensions")
       ->type_name("NAME=1x3x224x224");
-  app.add_option("--batch", batch, "Value of a symbolic batch dimension")->check(CLI::PositiveNumber);
+  app.add_option("--batch", batch, "Value of a symbolic batch dimension")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
   app.add_option("--input", inputs, "Values of an input; random where not given")->type_name("NAME=FILE.npy");
   app.add_flag("--no-fusion", no_fusion, "Keep the layers of the model: no folding of batch-norm, no fusion");
   app.add_option("--without-pass", without_passes, "Leave out a graph pass")->type_name("NAME");
@@ -43,23 +45,55 @@ std::pair<std::string, std::string> name_value(const std::string& text, std::str
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const Plan* plan) {
-  OnnxModel model = OnnxModel::load(options.path);
-  Bindings bindings;
-  for (const std::string& text : options.shapes) {
+std::vector<ModelOptions> ModelOptions::bindings() const {
+  std::vector<std::pair<std::string, std::vector<std::string>>> lists;
+  for (const std::string& text : shapes) {
+    const auto [name, list] = name_value(text, "--shape");
+    auto found = std::find_if(lists.begin(), lists.end(),
+                              [&, &wanted = name](const auto& each) { return each.first == wanted; });
+    if (found == lists.end()) found = lists.insert(lists.end(), {name, {}});
+    for (const std::string_view shape : split(list, ',')) found->second.emplace_back(shape);
+  }
+  size_t count = std::max<size_t>(1, batch.size());
+  for (const auto& [name, list] : lists) count = std::max(count, list.size());
+  const auto check = [&](std::string_view option, size_t length) {
+    if (length == 1 || length == count) return;
+    throw Error(fmt::format("{}: {} values given; wanted is one, or {} as in the longest list", option,
+                            length, count));
+  };
+  if (!batch.empty()) check("--batch", batch.size());
+  for (const auto& [name, list] : lists) check(fmt::format("--shape {}", name), list.size());
+  std::vector<ModelOptions> all(count, *this);
+  for (size_t index = 0; index < count; ++index) {
+    all[index].shapes.clear();
+    for (const auto& [name, list] : lists) {
+      all[index].shapes.push_back(fmt::format("{}={}", name, list[list.size() == 1 ? 0 : index]));
+    }
+    if (batch.size() > 1) all[index].batch = {batch[index]};
+  }
+  return all;
+}
+
+OpenedModel open_model(const ModelOptions& options) {
+  const std::vector<ModelOptions> one = options.bindings();
+  if (one.size() > 1) {
+    throw Error(fmt::format("--shape and --batch describe {} bindings; wanted is one", one.size()));
+  }
+  OpenedModel opened{.model = OnnxModel::load(options.path), .bindings = {}, .given = {}};
+  Bindings& bindings = opened.bindings;
+  for (const std::string& text : one.front().shapes) {
     const auto [name, shape] = name_value(text, "--shape");
     bindings.shapes[name] = Shape::parse(shape);
   }
-  if (options.batch > 0) bindings.default_batch = options.batch;
-  std::map<std::string, Tensor> given;
+  if (!options.batch.empty()) bindings.batch = options.batch.front();
   for (const std::string& text : options.inputs) {
     const auto [name, file] = name_value(text, "--input");
-    given.insert_or_assign(name, read_npy(file));
+    opened.given.insert_or_assign(name, read_npy(file));
   }
-  const std::vector<std::string> shape_arguments = model.shape_arguments();
+  const std::vector<std::string> shape_arguments = opened.model.shape_arguments();
   std::vector<std::string> known;
-  for (const OnnxInput& input : model.inputs()) known.push_back(input.name);
-  for (const auto& [name, tensor] : given) {
+  for (const OnnxInput& input : opened.model.inputs()) known.push_back(input.name);
+  for (const auto& [name, tensor] : opened.given) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       throw Error(fmt::format("--input {}: the model has no such input; it has {}", name, join(known, ", ")));
     }
@@ -71,28 +105,75 @@ LoadedModel load_model(const ModelOptions& options, const Workbench& bench, cons
       bindings.shapes[name] = tensor.desc().shape;
     }
   }
-  LoadedModel loaded{.name = options.path.stem().string(), .graph = {}, .inputs = {}};
-  if (plan != nullptr) {
-    loaded.graph = graph_for_plan(model, *plan, std::move(bindings), bench.evaluator);
-  } else {
-    loaded.graph = run_passes(model.build(bindings, bench.evaluator), bench.evaluator,
-                              {.fusion = !options.no_fusion, .without = options.without_passes});
-  }
-  uint64_t seed = options.seed;
-  for (const ValueId input : loaded.graph.inputs()) {
-    const Value& value = loaded.graph.value(input);
-    const auto found = given.find(value.name);
+  return opened;
+}
+
+std::vector<Tensor> OpenedModel::inputs(const std::vector<std::pair<std::string, TensorDesc>>& wanted,
+                                        uint64_t seed) {
+  std::vector<Tensor> tensors;
+  for (const auto& [name, desc] : wanted) {
+    const auto found = given.find(name);
     if (found == given.end()) {
-      loaded.inputs.push_back(random_tensor(value.desc, seed++));
+      tensors.push_back(random_tensor(desc, seed++));
       continue;
     }
-    if (found->second.desc() != value.desc) {
-      throw GraphError(fmt::format("--input {}: the file holds {}, the model wants {}", value.name,
-                                   found->second.desc().to_string(), value.desc.to_string()));
+    if (found->second.desc() != desc) {
+      throw GraphError(fmt::format("--input {}: the file holds {}, the model wants {}", name,
+                                   found->second.desc().to_string(), desc.to_string()));
     }
-    loaded.inputs.push_back(std::move(found->second));
+    tensors.push_back(with_layout(found->second.view(), Layout::nchw));
   }
+  return tensors;
+}
+
+std::vector<Tensor> OpenedModel::all_inputs(uint64_t seed) {
+  for (const std::string& name : model.shape_arguments()) {
+    if (bindings.values.contains(name)) continue;
+    throw GraphError(fmt::format(
+        "the value of input '{}' decides shapes of this model and must be given (--input NAME=FILE.npy)",
+        name));
+  }
+  const std::vector<TensorDesc> descs = model.resolve(bindings);
+  std::vector<std::pair<std::string, TensorDesc>> wanted;
+  for (size_t index = 0; index < descs.size(); ++index) {
+    wanted.emplace_back(model.inputs()[index].name, descs[index]);
+  }
+  return inputs(wanted, seed);
+}
+
+LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const PlanSet* plans) {
+  OpenedModel opened = open_model(options);
+  LoadedModel loaded{.name = options.path.stem().string(), .graph = {}, .inputs = {}, .plan = {}};
+  PassOptions passes{.fusion = !options.no_fusion, .without = options.without_passes};
+  if (plans != nullptr && !plans->empty()) {
+    loaded.plan = choose_plan(opened.model, *plans, opened.bindings);
+    passes = passes_of(loaded.plan);
+  }
+  Stage stage = opened.model.first_stage(opened.bindings, bench.evaluator);
+  if (stage.graph.outputs().empty()) {
+    throw UnsupportedError(fmt::format("'{}': all of it waits for values that only a run gives:\n  {}",
+                                       options.path.string(), join(stage.waiting, "\n  ")));
+  }
+  if (!stage.is_last()) {
+    fmt::print(
+        stderr,
+        "{}: this is about what comes before {} of its nodes, which wait for values of the run:\n  {}\n",
+        loaded.name, stage.deferred, join(stage.waiting, "\n  "));
+  }
+  loaded.graph = run_passes(std::move(stage.graph), bench.evaluator, passes);
+  std::vector<std::pair<std::string, TensorDesc>> wanted;
+  for (const ValueId input : loaded.graph.inputs()) {
+    wanted.emplace_back(loaded.graph.value(input).name, loaded.graph.desc(input));
+  }
+  loaded.inputs = opened.inputs(wanted, options.seed);
   return loaded;
+}
+
+std::function<Plan(const Graph&)> library_planner(const Workbench& bench) {
+  return [&bench](const Graph& graph) {
+    const CandidateSet candidates(graph, bench.registry, {});
+    return forced_plan(graph, candidates, {.only = {}, .without = {"reference"}});
+  };
 }
 
 Tensor random_tensor(const TensorDesc& desc, uint64_t seed) {
@@ -184,10 +265,11 @@ void add_filter(CLI::App& app, PrimitiveFilter& filter) {
       ->delimiter(',');
 }
 
-Plan read_plan(const std::filesystem::path& path) {
+PlanSet read_plans(const std::filesystem::path& path) {
+  if (path.empty()) return {};
   const std::string text = read_file(path);
   try {
-    return Plan::from_json(text);
+    return PlanSet::from_json(text);
   } catch (const ParseError& error) {
     throw ParseError(fmt::format("plan '{}': {}", path.string(), error.what()));
   }

@@ -1,9 +1,11 @@
 // What most commands need: the machine, its CPU, the primitives, and a model made into a graph.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -13,7 +15,7 @@
 #include "raceline/kernels/builtin.h"
 #include "raceline/model/onnx_reader.h"
 #include "raceline/profile/store.h"
-#include "raceline/runtime/plan.h"
+#include "raceline/runtime/network.h"
 
 namespace raceline::cli {
 
@@ -28,8 +30,8 @@ struct Workbench {
 /// Options that say which model, in which shape, and which graph to make of it.
 struct ModelOptions {
   std::filesystem::path path;
-  std::vector<std::string> shapes;  ///< NAME=1x3x224x224
-  int64_t batch = 0;                ///< 0: not given
+  std::vector<std::string> shapes;  ///< NAME=1x3x224x224, or several shapes with commas between them
+  std::vector<int64_t> batch;       ///< empty: not given
   std::vector<std::string> inputs;  ///< NAME=FILE.npy
   bool no_fusion = false;
   std::vector<std::string> without_passes;
@@ -37,21 +39,46 @@ struct ModelOptions {
 
   /// Adds the options to a command; the model is positional.
   void add_to(CLI::App& app, bool required = true);
+  /// One of these for each binding that lists of shapes and batches describe: the first entry of each list,
+  /// the second, ...; a single entry serves all. Throws Error for lists of different lengths.
+  std::vector<ModelOptions> bindings() const;
 };
 
-/// A model made into a graph, with tensors for its inputs: from files, else random.
+/// A model and what the options say of its inputs.
+struct OpenedModel {
+  OnnxModel model;
+  Bindings bindings;                    ///< values are views of `given`
+  std::map<std::string, Tensor> given;  ///< from files
+
+  /// A tensor for each of these inputs of the model: from a file, else random. Throws GraphError when a file
+  /// holds something else.
+  std::vector<Tensor> inputs(const std::vector<std::pair<std::string, TensorDesc>>& wanted, uint64_t seed);
+  /// All inputs, in the model's order. Throws GraphError for an open dimension and for a shape argument
+  /// without file.
+  std::vector<Tensor> all_inputs(uint64_t seed);
+};
+
+/// Reads the model and the files; the options must describe one binding.
+OpenedModel open_model(const ModelOptions& options);
+
+/// The first stage of a model made into a graph, with tensors for its inputs.
 struct LoadedModel {
   std::string name;
   Graph graph;
   std::vector<Tensor> inputs;  ///< in the order of graph.inputs()
+  Plan plan;                   ///< of the plans given, the one that fits
 
   /// The shapes as a Plan stores them.
   std::map<std::string, std::string> shapes() const;
 };
 
-/// Reads, binds and passes. With a plan, its passes, fusion and shapes are used (shapes given in the options
-/// win).
-LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const Plan* plan = nullptr);
+/// Reads, binds and passes. With plans, the passes, fusion and shapes of the one that fits are used (shapes
+/// given in the options must be its own). Says on stderr when the model has later stages: they are no part of
+/// it.
+LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const PlanSet* plans = nullptr);
+
+/// Plans of the libraries' primitives, the reference where there is none: for stages that are not tuned.
+std::function<Plan(const Graph&)> library_planner(const Workbench& bench);
 
 /// A tensor of seeded random elements: normal for floats, 0 to 9 for integers.
 Tensor random_tensor(const TensorDesc& desc, uint64_t seed);
@@ -75,6 +102,7 @@ std::filesystem::path default_store();
 /// Splits NAME=VALUE. Throws Error.
 std::pair<std::string, std::string> name_value(const std::string& text, std::string_view option);
 
-Plan read_plan(const std::filesystem::path& path);
+/// A plan file; of an empty path none. Throws ParseError naming the file.
+PlanSet read_plans(const std::filesystem::path& path);
 
 }  // namespace raceline::cli

@@ -137,7 +137,7 @@ class Binder {
       } else if (const auto symbol = symbols_.find(dim); symbol != symbols_.end()) {
         dims.push_back(symbol->second);
       } else if (axis == 0 || named_like_a_batch(dim)) {
-        dims.push_back(bindings_.default_batch);
+        dims.push_back(bindings_.batch > 0 ? bindings_.batch : 1);
       } else {
         throw GraphError(
             fmt::format("input '{}' is {}: dimension {} ('{}') is open; give a shape with "
@@ -162,6 +162,37 @@ class Binder {
 std::vector<Shape> bind_shapes(std::span<const OnnxInput> inputs, const Bindings& bindings,
                                std::span<const std::string> need_values) {
   return Binder(inputs, bindings).bind(need_values);
+}
+
+bool shapes_fit(std::span<const OnnxInput> inputs, const Bindings& bindings,
+                const std::map<std::string, Shape>& shapes) {
+  for (const auto& [name, shape] : shapes) {
+    const auto input = std::find_if(inputs.begin(), inputs.end(), [&, &wanted = name](const OnnxInput& each) {
+      return each.name == wanted;
+    });
+    if (input == inputs.end()) return false;
+    if (const auto given = bindings.shapes.find(name); given != bindings.shapes.end()) {
+      if (given->second != shape) return false;
+      continue;
+    }
+    if (bindings.values.contains(name)) return false;  // it is a constant, and an input of no plan's graph
+    if (!input->ranked) continue;
+    if (input->dims.size() != static_cast<size_t>(shape.rank())) return false;
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      const std::string& dim = input->dims[static_cast<size_t>(axis)];
+      const auto symbol = bindings.dims.find(dim);
+      int64_t wanted = shape[axis];
+      if (const auto number = fixed(dim)) {
+        wanted = *number;
+      } else if (symbol != bindings.dims.end()) {
+        wanted = symbol->second;
+      } else if (bindings.batch > 0 && (axis == 0 || named_like_a_batch(dim))) {
+        wanted = bindings.batch;
+      }
+      if (wanted != shape[axis]) return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace raceline

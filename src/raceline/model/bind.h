@@ -14,4 +14,8 @@ namespace raceline {
 std::vector<Shape> bind_shapes(std::span<const OnnxInput> inputs, const Bindings& bindings,
                                std::span<const std::string> need_values);
 
+/// Whether the shapes, those of some inputs, agree with the model and with what the bindings give.
+bool shapes_fit(std::span<const OnnxInput> inputs, const Bindings& bindings,
+                const std::map<std::string, Shape>& shapes);
+
 }  // namespace raceline

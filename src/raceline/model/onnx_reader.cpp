@@ -145,8 +145,12 @@ std::vector<std::string> OnnxModel::shape_arguments() const {
   return state_->shape_arguments;
 }
 
+bool OnnxModel::fits(const Bindings& bindings, const std::map<std::string, Shape>& shapes) const {
+  return shapes_fit(state_->inputs, bindings, shapes);
+}
+
 std::vector<TensorDesc> OnnxModel::resolve(const Bindings& bindings) const {
-  const std::vector<Shape> shapes = bind_shapes(state_->inputs, bindings, state_->shape_arguments);
+  const std::vector<Shape> shapes = bind_shapes(state_->inputs, bindings, {});
   std::vector<TensorDesc> descs;
   for (size_t index = 0; index < shapes.size(); ++index) {
     descs.push_back({state_->inputs[index].type, shapes[index]});

@@ -18,8 +18,8 @@ struct Bindings {
   std::map<std::string, Shape> shapes;  ///< input -> shape
   std::map<std::string, int64_t> dims;  ///< symbolic dimension -> value
   std::map<std::string, TensorView>
-      values;                 ///< input -> value: it becomes a constant and is no input any more
-  int64_t default_batch = 1;  ///< of a batch dimension that nothing binds
+      values;         ///< input -> value: it becomes a constant and is no input any more
+  int64_t batch = 0;  ///< of batch dimensions that nothing else binds; 0: not given, they are 1
 };
 
 /// An input as the model declares it. Initializers are none, even when they are listed.
@@ -52,11 +52,14 @@ class OnnxModel {
   /// value. Larger inputs that do so make a model of several stages.
   std::vector<std::string> shape_arguments() const;
 
-  /// What the inputs are under these bindings, in their order. Throws GraphError as first_stage().
+  /// Whether nothing in the bindings or the model speaks against inputs of these shapes.
+  bool fits(const Bindings& bindings, const std::map<std::string, Shape>& shapes) const;
+  /// What the inputs are under these bindings, in their order. Throws GraphError as first_stage(); a shape
+  /// argument may be without value.
   std::vector<TensorDesc> resolve(const Bindings& bindings) const;
 
   /// The model in Raceline's own ops, all shapes known: what of it needs no values of a run. A dimension that
-  /// stays open is default_batch if it is the first of its input or named like a batch. May be called again
+  /// stays open is the batch if it is the first of its input or named like a batch. May be called again
   /// with other bindings. `evaluate` computes nodes whose results are needed as shapes; it may be empty where
   /// there are none. Throws UnsupportedError listing every node that cannot be done, one a line; GraphError
   /// for a model that breaks a rule, for bindings that contradict the model or name nothing of it, for an

@@ -47,7 +47,10 @@ Stage GraphImport::first_stage(std::span<const OnnxInput> inputs, const Bindings
     if (!refusals_.empty()) throw_refused();
     throw;
   }
-  for (const onnx::ValueInfoProto& output : source_.output()) wanted_.insert(output.name());
+  for (const onnx::ValueInfoProto& output : source_.output()) {
+    if (wanted_.insert(output.name()).second) continue;
+    throw GraphError(fmt::format("two outputs of the graph are named '{}'", output.name()));
+  }
   add_nodes([](int) { return true; });
   if (source_.output_size() == 0) throw GraphError("the model has no outputs");
   return finish_stage();

@@ -1,5 +1,5 @@
-// The plan file, "raceline-plan/1": sorted keys, a line for each step and conversion, so that diffs are
-// short.
+// The plan file: "raceline-plan/1" is one plan, "raceline-plan/2" a list of them. Sorted keys, a line for
+// each step and conversion, so that diffs are short.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -9,7 +9,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
-#include "raceline/runtime/plan.h"
+#include "raceline/runtime/plan_set.h"
 
 namespace raceline {
 namespace {
@@ -17,6 +17,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view format_name = "raceline-plan/1";
+constexpr std::string_view set_format_name = "raceline-plan/2";
+constexpr size_t most_bindings = 1000;
 constexpr int64_t most_threads = 4096;
 
 // Writing.
@@ -206,10 +208,10 @@ PlanConversion read_conversion(const json& value, const std::string& place) {
 
 std::map<std::string, std::string> read_shapes(const ObjectReader& reader) {
   const json& given = reader.get("shapes");
-  if (!given.is_object()) fail("shapes", fmt::format("wanted an object, given {}", shown(given)));
+  if (!given.is_object()) fail(reader.at("shapes"), fmt::format("wanted an object, given {}", shown(given)));
   std::map<std::string, std::string> shapes;
   for (const auto& [name, shape] : given.items()) {
-    const std::string place = fmt::format("shapes.{}", name.substr(0, 120));
+    const std::string place = reader.at(fmt::format("shapes.{}", name.substr(0, 120)));
     if (!shape.is_string())
       fail(place, fmt::format("wanted a string such as 1x3x224x224, given {}", shown(shape)));
     shapes[name] = shape.get<std::string>();
@@ -220,6 +222,43 @@ std::map<std::string, std::string> read_shapes(const ObjectReader& reader) {
     }
   }
   return shapes;
+}
+
+/// The format first: a file of another kind or version should not be called a plan with unknown keys.
+void check_format(const json& document, const std::string& place, std::string_view wanted) {
+  if (!document.is_object() || !document.contains("format")) {
+    fail(place, fmt::format("wanted an object with \"format\": \"{}\"", wanted));
+  }
+  if (document["format"] != wanted) {
+    fail(place.empty() ? "format" : place + ".format",
+         fmt::format("wanted \"{}\", given {}", wanted, shown(document["format"])));
+  }
+}
+
+Plan read_plan(const json& document, const std::string& place) {
+  check_format(document, place, format_name);
+  const ObjectReader reader(document, place,
+                            {"conversions", "expected_us", "format", "fusion", "graph_key", "lower_bound_us",
+                             "machine", "model", "shapes", "steps", "strategy", "threads", "without_passes"});
+  Plan plan;
+  plan.model = reader.text("model");
+  plan.graph_key = reader.text("graph_key");
+  plan.machine = reader.text("machine");
+  plan.strategy = reader.text("strategy");
+  plan.threads = reader.threads("threads", 1);
+  plan.fusion = reader.flag("fusion");
+  plan.without_passes = reader.texts("without_passes");
+  plan.shapes = read_shapes(reader);
+  plan.expected_us = reader.time_us("expected_us");
+  plan.lower_bound_us = reader.time_us("lower_bound_us");
+  for (const json& step : reader.list("steps")) {
+    plan.steps.push_back(read_step(step, reader.at(fmt::format("steps[{}]", plan.steps.size()))));
+  }
+  for (const json& conversion : reader.list("conversions")) {
+    plan.conversions.push_back(
+        read_conversion(conversion, reader.at(fmt::format("conversions[{}]", plan.conversions.size()))));
+  }
+  return plan;
 }
 
 }  // namespace
@@ -249,36 +288,47 @@ std::string Plan::to_json() const {
 }
 
 Plan Plan::from_json(std::string_view text) {
+  return read_plan(parse_document(text), "");
+}
+
+std::string PlanSet::to_json() const {
+  if (plans.empty()) throw PlanError("a plan file holds at least one plan");
+  if (plans.size() == 1) return plans.front().to_json();
+  std::vector<std::string> entries;
+  for (const Plan& plan : plans) {
+    std::string entry;
+    const std::string text = plan.to_json();
+    for (const std::string_view line : split(text, '\n')) {
+      if (!line.empty()) entry += fmt::format("{}{}", entry.empty() ? "" : "\n    ", line);
+    }
+    entries.push_back(std::move(entry));
+  }
+  return fmt::format("{{\n  \"bindings\": {},\n  \"format\": \"{}\"\n}}\n", block(entries, '[', ']'),
+                     set_format_name);
+}
+
+PlanSet PlanSet::from_json(std::string_view text) {
   const json document = parse_document(text);
-  // The format first: a file of another kind or version should not be called a plan with unknown keys.
-  if (!document.is_object() || !document.contains("format")) {
-    fail("", fmt::format("wanted an object with \"format\": \"{}\"", format_name));
+  if (!document.is_object() || !document.contains("format") || document["format"] != set_format_name) {
+    return {{read_plan(document, "")}};
   }
-  if (document["format"] != format_name) {
-    fail("format", fmt::format("wanted \"{}\", given {}", format_name, shown(document["format"])));
+  const ObjectReader reader(document, "", {"bindings", "format"});
+  PlanSet set;
+  const json& list = reader.list("bindings");
+  if (list.empty() || list.size() > most_bindings) {
+    fail("bindings", fmt::format("wanted 1 to {} plans, given {}", most_bindings, list.size()));
   }
-  const ObjectReader reader(document, "",
-                            {"conversions", "expected_us", "format", "fusion", "graph_key", "lower_bound_us",
-                             "machine", "model", "shapes", "steps", "strategy", "threads", "without_passes"});
-  Plan plan;
-  plan.model = reader.text("model");
-  plan.graph_key = reader.text("graph_key");
-  plan.machine = reader.text("machine");
-  plan.strategy = reader.text("strategy");
-  plan.threads = reader.threads("threads", 1);
-  plan.fusion = reader.flag("fusion");
-  plan.without_passes = reader.texts("without_passes");
-  plan.shapes = read_shapes(reader);
-  plan.expected_us = reader.time_us("expected_us");
-  plan.lower_bound_us = reader.time_us("lower_bound_us");
-  for (const json& step : reader.list("steps")) {
-    plan.steps.push_back(read_step(step, fmt::format("steps[{}]", plan.steps.size())));
+  for (const json& entry : list) {
+    const std::string place = fmt::format("bindings[{}]", set.plans.size());
+    Plan plan = read_plan(entry, place);
+    for (const Plan& other : set.plans) {
+      if (other.shapes == plan.shapes && other.graph_key == plan.graph_key) {
+        fail(place, fmt::format("a second plan for {}", shapes_text(plan.shapes)));
+      }
+    }
+    set.plans.push_back(std::move(plan));
   }
-  for (const json& conversion : reader.list("conversions")) {
-    plan.conversions.push_back(
-        read_conversion(conversion, fmt::format("conversions[{}]", plan.conversions.size())));
-  }
-  return plan;
+  return set;
 }
 
 }  // namespace raceline
