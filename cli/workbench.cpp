@@ -20,9 +20,15 @@ Workbench::Workbench()
 void ModelOptions::add_to(CLI::App& app, bool required) {
   auto* model = app.add_option("model", path, "ONNX file")->type_name("MODEL");
   if (required) model->required();
-  app.add_option("--shape", shapes, "Shape of an input, for symbolic dimensions")
+  app.add_option(
+         "--shape", shapes,
+         "Shape of an input, for symbolic dimensions. tune takes several with commas between them, and "
+         "makes a plan for each: NAME=1x3x224x224,1x3x320x320")
       ->type_name("NAME=1x3x224x224");
-  app.add_option("--batch", batch, "Value of a symbolic batch dimension")
+  app.add_option(
+         "--batch", batch,
+         "Value of a symbolic batch dimension. tune takes several: 1,4. Lists of --shape and --batch go "
+         "together, entry by entry; a single entry serves all")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
   app.add_option("--input", inputs, "Values of an input; random where not given")->type_name("NAME=FILE.npy");

@@ -1,13 +1,15 @@
 #include "raceline/raceline.h"
 
+#include <algorithm>
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/device/cpu_device.h"
 #include "raceline/kernels/builtin.h"
-#include "raceline/model/onnx_reader.h"
-#include "raceline/runtime/session.h"
-#include "raceline/tune/plan_graph.h"
+#include "raceline/runtime/network.h"
+#include "raceline/search/forced_plan.h"
 #include "raceline/version.h"
 
 namespace raceline {
@@ -20,12 +22,10 @@ TensorInfo info_of(const std::string& name, const TensorDesc& desc) {
           desc.bytes()};
 }
 
-Graph load_graph(const std::string& path, const ModelOptions& options, const Plan& plan,
-                 const Evaluator& evaluator) {
-  OnnxModel model = OnnxModel::load(path);
+Bindings bindings_of(const ModelOptions& options) {
   Bindings bindings;
   for (const auto& [name, dims] : options.shapes) bindings.shapes[name] = Shape(dims);
-  return graph_for_plan(model, plan, std::move(bindings), evaluator);
+  return bindings;
 }
 
 }  // namespace
@@ -33,27 +33,60 @@ Graph load_graph(const std::string& path, const ModelOptions& options, const Pla
 struct Model::State {
   State(const std::string& path, const ModelOptions& options)
       : device(Machine::detect()), registry(builtin_primitives()) {
-    Plan plan;
-    if (!options.plan.empty()) plan = Plan::from_json(read_file(options.plan));
-    graph = load_graph(path, options, plan, reference_evaluator(registry, device));
-    if (options.plan.empty()) plan = Plan::reference(graph, registry);
-    plan.check(graph, registry, device.fingerprint());
-    for (const ValueId input : graph.inputs())
-      inputs.push_back(info_of(graph.value(input).name, graph.desc(input)));
-    for (const auto& output : graph.outputs())
-      outputs.push_back(info_of(output.name, graph.desc(output.value)));
-    for (const ValueId input : graph.inputs()) input_views.push_back({graph.desc(input), {}});
-    for (const auto& output : graph.outputs()) output_views.push_back({graph.desc(output.value), {}});
-    session = std::make_unique<Session>(
-        graph, plan, registry, device, SessionOptions{.threads = options.threads, .release_constants = true});
+    OnnxModel model = OnnxModel::load(path);
+    Bindings bindings = bindings_of(options);
+    NetworkOptions wanted{.session = {.threads = options.threads, .release_constants = true}};
+    if (!options.plan.empty()) {
+      wanted.plans = PlanSet::from_json(read_file(options.plan));
+      choose_plan(model, wanted.plans, bindings);
+      wanted.planner = [this](const Graph& graph) {
+        const CandidateSet candidates(graph, registry, {});
+        return forced_plan(graph, candidates, {.only = {}, .without = {"reference"}});
+      };
+    }
+    const std::vector<TensorDesc> descs = model.resolve(bindings);
+    for (size_t index = 0; index < descs.size(); ++index) {
+      inputs.push_back(info_of(model.inputs()[index].name, descs[index]));
+      input_views.push_back({descs[index], {}});
+    }
+    for (const std::string& name : model.outputs()) {
+      outputs.push_back({.name = name, .type = {}, .shape = {}, .bytes = 0, .fixed = false});
+      output_views.emplace_back();
+    }
+    const bool bindable = model.shape_arguments().empty();
+    network.emplace(std::move(model), registry, device, reference_evaluator(registry, device),
+                    std::move(wanted));
+    if (bindable) bind(bindings);
+  }
+
+  /// Learns what can be known of the outputs before a run.
+  void bind(const Bindings& bindings) {
+    const BoundStage& bound = network->bind(bindings);
+    const Graph& graph = bound.stage.graph;
+    for (const Graph::Output& output : graph.outputs()) {
+      const auto found = std::find_if(outputs.begin(), outputs.end(),
+                                      [&](const TensorInfo& info) { return info.name == output.name; });
+      if (found == outputs.end() || output.extents || graph.value(output.value).extents != absent) continue;
+      *found = info_of(output.name, graph.desc(output.value));
+      output_views[static_cast<size_t>(found - outputs.begin())] = {graph.desc(output.value), {}};
+    }
+    if (bound.is_whole()) session = bound.session.get();
+  }
+
+  void take_inputs(std::span<const void* const> given) {
+    if (given.size() != inputs.size()) {
+      throw GraphError(fmt::format("run: {} inputs given, the model has {}", given.size(), inputs.size()));
+    }
+    // Inputs are never written: a TensorView has no const form.
+    for (size_t i = 0; i < given.size(); ++i) input_views[i].memory.handle = const_cast<void*>(given[i]);
   }
 
   CpuDevice device;
   PrimitiveRegistry registry;
-  Graph graph;
   std::vector<TensorInfo> inputs, outputs;
   std::vector<TensorView> input_views, output_views;
-  std::unique_ptr<Session> session;
+  std::optional<Network> network;
+  Session* session = nullptr;  ///< that does all; none where a run may need several
 };
 
 Model::Model(const std::string& onnx_path, const ModelOptions& options)
@@ -71,15 +104,29 @@ std::span<const TensorInfo> Model::outputs() const {
 
 void Model::run(std::span<const void* const> inputs, std::span<void* const> outputs) {
   State& state = *state_;
-  if (inputs.size() != state.inputs.size() || outputs.size() != state.outputs.size()) {
-    throw GraphError(fmt::format("run: {} inputs and {} outputs given, the model has {} and {}",
-                                 inputs.size(), outputs.size(), state.inputs.size(), state.outputs.size()));
+  if (state.session == nullptr) {
+    throw GraphError(
+        "run: the shapes of this model's outputs depend on values of its inputs; use run(inputs)");
   }
-  // Inputs are never written: a TensorView has no const form.
-  for (size_t i = 0; i < inputs.size(); ++i)
-    state.input_views[i].memory.handle = const_cast<void*>(inputs[i]);
+  if (outputs.size() != state.outputs.size()) {
+    throw GraphError(
+        fmt::format("run: {} outputs given, the model has {}", outputs.size(), state.outputs.size()));
+  }
+  state.take_inputs(inputs);
   for (size_t i = 0; i < outputs.size(); ++i) state.output_views[i].memory.handle = outputs[i];
   state.session->run(state.input_views, state.output_views);
+}
+
+std::vector<OutputTensor> Model::run(std::span<const void* const> inputs) {
+  State& state = *state_;
+  state.take_inputs(inputs);
+  std::vector<OutputTensor> results;
+  for (const Tensor& tensor : state.network->run(state.input_views)) {
+    const std::span<const std::byte> bytes = tensor.bytes();
+    results.push_back({.info = info_of(state.outputs[results.size()].name, tensor.desc()),
+                       .data = {bytes.begin(), bytes.end()}});
+  }
+  return results;
 }
 
 void Model::run(std::initializer_list<const void*> inputs, std::initializer_list<void*> outputs) {
@@ -88,10 +135,10 @@ void Model::run(std::initializer_list<const void*> inputs, std::initializer_list
 }
 
 size_t Model::arena_bytes() const {
-  return state_->session->arena_bytes();
+  return state_->session == nullptr ? 0 : state_->session->arena_bytes();
 }
 size_t Model::packed_bytes() const {
-  return state_->session->packed_bytes();
+  return state_->session == nullptr ? 0 : state_->session->packed_bytes();
 }
 
 const char* version_string() {

@@ -22,12 +22,22 @@ struct TensorInfo {
   std::string type;  ///< "f32", "i64", ...
   std::vector<int64_t> shape;
   size_t bytes = 0;
+  /// False where only a run tells the shape (boxes that were found, say): `shape` is empty, `bytes` 0.
+  bool fixed = true;
+};
+
+/// An output that run() allocated.
+struct OutputTensor {
+  TensorInfo info;  ///< with the shape that it has
+  std::vector<std::byte> data;
 };
 
 /// How to load a model.
 struct ModelOptions {
-  std::string plan;  ///< path of a plan file; empty: the reference primitives, correct and slow
-  int threads = 0;   ///< 0: the plan's
+  /// Path of a plan file; empty: the reference primitives, correct and slow. Of a file for several shapes the
+  /// plan for `shapes` is used, or the first.
+  std::string plan;
+  int threads = 0;  ///< 0: the plan's
   /// Shapes of inputs whose dimensions the model leaves open; the plan's where it has them.
   std::map<std::string, std::vector<int64_t>> shapes = {};
 };
@@ -46,11 +56,13 @@ class Model {
   std::span<const TensorInfo> outputs() const;
 
   /// One inference. One pointer an input and an output, in the order of inputs() and outputs(), each to that
-  /// entry's `bytes` bytes. Allocates nothing.
+  /// entry's `bytes` bytes. Allocates nothing. All outputs must be fixed.
   void run(std::span<const void* const> inputs, std::span<void* const> outputs);
   void run(std::initializer_list<const void*> inputs, std::initializer_list<void*> outputs);
+  /// As run() for any model: also where shapes of outputs depend on data, or on the values of an input.
+  std::vector<OutputTensor> run(std::span<const void* const> inputs);
 
-  /// Memory held for activations and workspace, and for packed weights.
+  /// Memory held for activations and workspace, and for packed weights; 0 where not all outputs are fixed.
   size_t arena_bytes() const;
   size_t packed_bytes() const;
 

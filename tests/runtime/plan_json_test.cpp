@@ -4,6 +4,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/kernels/builtin.h"
+#include "raceline/runtime/plan_set.h"
 #include "tests/runtime/support.h"
 
 namespace raceline::testing {
@@ -170,6 +171,42 @@ TEST(PlanJson, WhatJsonCannotHoldIsRefused) {
   plan = small_plan();
   plan.steps[0].covers[0] = "conv\xff";
   EXPECT_TRUE(contains(message_of<PlanError>([&] { plan.to_json(); }), "is not UTF-8"));
+}
+
+TEST(PlanSetJson, OnePlanIsWrittenAsEverSeveralAsAList) {
+  const PlanSet one{{small_plan()}};
+  EXPECT_EQ(one.to_json(), small_plan().to_json());
+  EXPECT_EQ(PlanSet::from_json(one.to_json()), one);
+  PlanSet two{{small_plan(), small_plan()}};
+  two.plans[1].shapes["x"] = "4x3x8x8";
+  const std::string text = two.to_json();
+  EXPECT_TRUE(contains(text, "\n  \"format\": \"raceline-plan/2\"\n}\n")) << text;
+  EXPECT_EQ(PlanSet::from_json(text), two);
+  EXPECT_THROW(PlanSet().to_json(), PlanError);
+}
+
+TEST(PlanSetJson, RefusesBadListsNamingThePlace) {
+  const std::string one = small_plan().to_json();
+  const auto list = [](const std::string& entries) {
+    return R"({"format": "raceline-plan/2", "bindings": [)" + entries + "]}";
+  };
+  std::string broken = one;
+  broken.replace(broken.rfind("\"threads\": "), 11, "\"threads\": -");
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {list(""), "bindings: wanted 1 to"},
+      {list("7"), "bindings[0]"},
+      {list("{}"), "bindings[0]"},
+      {list(one + "," + one), "bindings[1]: a second plan for"},
+      {list(broken), "bindings[0]."},
+      {list(list(one)), "bindings[0].format"},
+      {R"({"format": "raceline-plan/2"})", "bindings"},
+      {R"({"format": "raceline-plan/2", "bindings": 3})", "bindings"},
+      {R"({"format": "raceline-plan/3", "bindings": []})", "format"},
+  };
+  for (const auto& [text, wanted] : cases) {
+    const std::string message = message_of<ParseError>([&, &text = text] { PlanSet::from_json(text); });
+    EXPECT_TRUE(contains(message, wanted)) << wanted << ": " << message;
+  }
 }
 
 }  // namespace
