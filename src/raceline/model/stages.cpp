@@ -15,8 +15,12 @@
 namespace raceline {
 namespace {
 
-/// A small tensor that may decide shapes further down is a constant of the next stage: that saves a stage.
-constexpr int64_t most_value_elements = 64;
+/// A few integers that may decide shapes further down become a constant of the next stage: that saves a
+/// stage. Other tensors do not, since a stage serves all runs that give its constants.
+bool is_shape_arithmetic(const TensorDesc& desc) {
+  constexpr int64_t most_elements = 64;
+  return (desc.type == DataType::i64 || desc.type == DataType::i32) && desc.shape.elements() <= most_elements;
+}
 
 using NameVisitor = std::function<void(const std::string&)>;
 
@@ -173,7 +177,7 @@ Stage GraphImport::finish_stage() {
     } else if (!is_input && !wanted_.contains(name)) {
       graph_.mark_output(id, name);
     }
-    if (needed_.contains(name) && graph_.desc(id).shape.elements() <= most_value_elements) {
+    if (needed_.contains(name) && is_shape_arithmetic(graph_.desc(id))) {
       by_value_.insert(name);
     }
   }
