@@ -65,7 +65,9 @@ class OneNode {
       writer.initializer(name, std::move(copy));
     }
     writer.node(op_, operands_, outputs_, attributes_, "n");
-    for (const std::string& output : outputs_) writer.output(output, Shape{});
+    for (const std::string& output : outputs_) {
+      if (!output.empty()) writer.output(output, Shape{});
+    }
     writer.write(folder / "one.onnx");
     return OnnxModel::load(folder / "one.onnx").build({}, reference_.evaluator());
   }
