@@ -9,7 +9,7 @@ import torch
 from case import Cases, images
 from torch_models import MODELS, make
 
-OLD_OPSETS = {"plain": (9, 11, 12, 13, 14, 15, 16, 17), "ssd": (11, 12, 14, 16, 17), "norms": (12, 14, 17), "warp": (20,), "multihead": (13, 17),
+OLD_OPSETS = {"plain": (9, 11, 12, 13, 14, 15, 16, 17), "ssd": (11, 12, 14, 16, 17), "norms": (12, 14, 17), "warp": (20,), "multihead": (14, 17),
               "scaled": (14, 17)}
 NEW_OPSETS = {"plain": (18, 19, 20, 21), "residual": (18, 21), "mobile": (18, 20, 21), "norms": (18, 21), "attention": (18, 20)}
 SHAPES = {"volumes": (1, 3, 4, 8, 8)}
