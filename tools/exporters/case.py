@@ -80,6 +80,8 @@ class Cases:
         names = [value.name for value in session.get_inputs()]
         assert len(names) == len(inputs), f"the model wants {names}, {len(inputs)} inputs given"
         outputs = session.run(None, dict(zip(names, inputs)))
+        finite = all(np.isfinite(array).all() for array in outputs if array.dtype.kind == "f")
+        assert finite, "an output of ONNX Runtime is not finite: the model has lost a parameter"
         data = target / f"test_data_set_{number}"
         data.mkdir()
         for kind, arrays in ("input", inputs), ("output", outputs):

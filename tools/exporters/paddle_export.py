@@ -118,7 +118,7 @@ class Norms(nn.Layer):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(nn.Conv2D(3, 8, 3), nn.GroupNorm(4, 8), nn.Silu(), nn.Conv2D(8, 8, 3, padding=1, padding_mode="reflect"),
-                                  nn.InstanceNorm2D(8), nn.PReLU(8), nn.Mish(), nn.ELU(), nn.Conv2D(8, 12, 3),
+                                  nn.InstanceNorm2D(8), nn.PReLU(8), nn.Mish(), nn.Conv2D(8, 12, 3),
                                   nn.PixelShuffle(2), nn.AdaptiveAvgPool2D((4, 8)), nn.AdaptiveMaxPool2D((2, 4)))
 
     def forward(self, x):
