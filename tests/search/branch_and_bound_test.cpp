@@ -19,7 +19,7 @@ const auto never = [] { return false; };
 /// Branch and bound from nothing, below bounds from tables of at most so many entries.
 BoundedAnswer from_nothing(Compact& compact, size_t copy_states, double cells,
                            const std::function<bool()>& stop = never) {
-  Model model = make_model(compact, copy_states);
+  FactorModel model = make_model(compact, copy_states);
   const EliminationOrder order = elimination_order(model);
   const auto elimination = Elimination::run(std::move(model), order, cells, never);
   EXPECT_TRUE(elimination.has_value());
@@ -53,7 +53,7 @@ TEST(BranchAndBound, ClosesTheGapOnANet) {
     const SelectionProblem problem = test::unet_like(seed).problem();
     const SearchAnswer exact = search_exact(problem, {});
     Compact compact(problem, Keep::cheapest_of_interfaces);
-    Model model = make_model(compact, 4096);
+    FactorModel model = make_model(compact, 4096);
     const EliminationOrder order = elimination_order(model);
     const auto elimination = Elimination::run(std::move(model), order, 100, never);
     ASSERT_LT(elimination->bound(), 0.98 * exact.cost_us) << "nothing to close, seed " << seed;
@@ -73,7 +73,7 @@ TEST(BranchAndBound, BoundsOfSplitTablesAreNeverAboveTheOptimum) {
     const Compact compact(problem, Keep::cheapest_of_interfaces);
     for (const size_t copy_states : {size_t{1}, size_t{4}, size_t{4096}}) {
       for (const double cells : {0.0, 4.0, 30.0, 1e6}) {
-        Model model = make_model(compact, copy_states);
+        FactorModel model = make_model(compact, copy_states);
         const bool relaxed = model.relaxed;
         const EliminationOrder order = elimination_order(model);
         const auto elimination = Elimination::run(std::move(model), order, cells, never);
@@ -149,7 +149,7 @@ TEST(CopyStates, EqualTryingEverythingWhereConsumersWantCopiesOfTheirOwn) {
     if (optimum == impossible) continue;
     ++solved;
     const Compact compact(problem, Keep::cheapest_of_interfaces);
-    Model model = make_model(compact, 4096);
+    FactorModel model = make_model(compact, 4096);
     ASSERT_FALSE(model.relaxed);
     // Sets of four copies, and the producer's private interface; far fewer than the sets that may be wanted.
     EXPECT_LE(model.sizes.back(), 17);

@@ -14,7 +14,7 @@ size_t at(int index) {
 
 }  // namespace
 
-std::optional<Elimination> Elimination::run(Model model, EliminationOrder order, double most_cells,
+std::optional<Elimination> Elimination::run(FactorModel model, EliminationOrder order, double most_cells,
                                             const std::function<bool()>& stop) {
   Elimination result;
   result.sizes_ = std::move(model.sizes);

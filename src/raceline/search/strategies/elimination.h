@@ -20,7 +20,7 @@ struct EliminationOrder {
 /// Variables with up to two neighbours first, which never makes the rest harder (the reductions R0, R1 and R2
 /// of quadratic assignment); then those that join the fewest strangers, or give the smallest table, whichever
 /// order turns out cheaper.
-EliminationOrder elimination_order(const Model& model);
+EliminationOrder elimination_order(const FactorModel& model);
 
 /// What elimination of a model leaves: for each variable, in the order of elimination, the factors that were
 /// there when its turn came. With them every variable's best value can be read off backwards.
@@ -29,7 +29,7 @@ class Elimination {
   /// Tables are split (mini-buckets: Dechter and Rish, 2003) where they would have more than `most_cells`
   /// entries; the result is then a lower bound. Takes the model's factors. Absent when `stop`, asked now and
   /// then, says so.
-  static std::optional<Elimination> run(Model model, EliminationOrder order, double most_cells,
+  static std::optional<Elimination> run(FactorModel model, EliminationOrder order, double most_cells,
                                         const std::function<bool()>& stop);
 
   double bound() const { return bound_; }

@@ -16,7 +16,7 @@ enum class Rule : uint8_t { fewest_strangers, smallest_table };
 /// Plays elimination through on the graph of variables that share a factor.
 class Orderer {
  public:
-  Orderer(const Model& model, Rule rule) : model_(model), rule_(rule), neighbours_(model.sizes.size()) {
+  Orderer(const FactorModel& model, Rule rule) : model_(model), rule_(rule), neighbours_(model.sizes.size()) {
     for (const Factor& factor : model.factors) {
       for (const int a : factor.scope) {
         for (const int b : factor.scope) {
@@ -104,7 +104,7 @@ class Orderer {
     }
   }
 
-  const Model& model_;
+  const FactorModel& model_;
   Rule rule_;
   std::vector<std::set<int>> neighbours_;
   std::vector<Score> score_;
@@ -113,7 +113,7 @@ class Orderer {
 
 }  // namespace
 
-EliminationOrder elimination_order(const Model& model) {
+EliminationOrder elimination_order(const FactorModel& model) {
   EliminationOrder strangers = Orderer(model, Rule::fewest_strangers).run();
   EliminationOrder tables = Orderer(model, Rule::smallest_table).run();
   return tables.entries < strangers.entries ? tables : strangers;

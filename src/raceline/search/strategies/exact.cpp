@@ -53,7 +53,7 @@ BoundedAnswer first_incumbent(Compact& compact, uint64_t seed, const std::functi
       "no feasible choice: every layer has one that fits its neighbours, but no choice fits all");
 }
 
-BoundedAnswer search_bounded(Compact& compact, const Model& model, const EliminationOrder& order,
+BoundedAnswer search_bounded(Compact& compact, const FactorModel& model, const EliminationOrder& order,
                              uint64_t seed, double split_cells, const std::function<bool()>& stop) {
   const auto never = [] { return false; };
   const auto elimination = Elimination::run(model, order, split_cells, never);
@@ -82,7 +82,7 @@ SearchAnswer search_exact(const SelectionProblem& problem, const SearchOptions& 
   const Stopwatch watch;
   const auto stop = [&] { return watch.seconds() >= options.seconds; };
   Compact compact(problem, Keep::cheapest_of_interfaces);
-  Model model = make_model(compact, limits.copy_states);
+  FactorModel model = make_model(compact, limits.copy_states);
   const EliminationOrder order = elimination_order(model);
   SearchAnswer answer;
   if (!model.relaxed && order.cells <= limits.cells && order.entries <= limits.entries) {

@@ -61,7 +61,7 @@ class TensorModel {
         budget_(budget),
         roots_(tensor.from.begin(), tensor.from.end()) {}
 
-  void add_to(Model& model) {
+  void add_to(FactorModel& model) {
     if (tensor_.consumers.size() == 1) {
       add_pair(model, 0, 1);
       return;
@@ -83,7 +83,7 @@ class TensorModel {
   }
 
  private:
-  void add_pair(Model& model, size_t consumer, double share) {
+  void add_pair(FactorModel& model, size_t consumer, double share) {
     Factor factor{{tensor_.producer, tensor_.consumers[consumer]}, {}};
     for (const int from : tensor_.from) {
       for (const Set& wanted : tensor_.wanted[consumer]) factor.table.push_back(share * costs_(from, wanted));
@@ -129,7 +129,7 @@ class TensorModel {
     return work;
   }
 
-  void add_wanted_sets(Model& model, const std::vector<Set>& sets) {
+  void add_wanted_sets(FactorModel& model, const std::vector<Set>& sets) {
     budget_ -= wanted_work(sets);
     const int variable = static_cast<int>(model.sizes.size());
     model.sizes.push_back(static_cast<int>(sets.size()));
@@ -172,7 +172,7 @@ class TensorModel {
     return copies;
   }
 
-  void add_copies(Model& model, const Set& copies) {
+  void add_copies(FactorModel& model, const Set& copies) {
     const size_t sets = size_t{1} << copies.size();
     // nearest[set][v]: the cheapest single conversion from the set to v.
     std::vector<std::vector<double>> nearest(sets, std::vector<double>(at(graph_.size()), impossible));
@@ -254,8 +254,8 @@ class TensorModel {
 
 }  // namespace
 
-Model make_model(const Compact& compact, size_t most_states) {
-  Model model;
+FactorModel make_model(const Compact& compact, size_t most_states) {
+  FactorModel model;
   for (int layer = 0; layer < compact.layers(); ++layer) {
     const int values = static_cast<int>(compact.domain(layer).size());
     model.sizes.push_back(values);

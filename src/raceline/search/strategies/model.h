@@ -14,8 +14,9 @@ struct Factor {
 };
 
 /// Minimise the sum of the factors. Variables 0 to layers - 1 are the layers, with the values of Compact; a
-/// further one for each tensor of several consumers says which copies of it are made.
-struct Model {
+/// further one for each tensor of several consumers says which copies of it are made. (Not called Model: that
+/// is the class for programs that embed Raceline.)
+struct FactorModel {
   std::vector<int> sizes;  ///< values of each variable
   std::vector<Factor> factors;
   /// A tensor had too many sets of copies: its conversions are bounded from below instead. The minimum is
@@ -26,6 +27,6 @@ struct Model {
 };
 
 /// most_states: of the variable of one tensor.
-Model make_model(const Compact& compact, size_t most_states);
+FactorModel make_model(const Compact& compact, size_t most_states);
 
 }  // namespace raceline
