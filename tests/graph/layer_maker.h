@@ -146,7 +146,7 @@ class LayerMaker {
       case OpKind::binary: {
         const Shape x = shape(from(1, 4));
         inputs = {operand(x), operand(random_.below(2) == 0 ? x : Shape{x[x.rank() - 1]})};
-        params = BinaryParams{static_cast<BinaryKind>(random_.below(13))};
+        params = BinaryParams{static_cast<BinaryKind>(random_.below(15))};
         break;
       }
       case OpKind::concat: {
@@ -214,9 +214,79 @@ class LayerMaker {
         params = ReorderParams{side(type), side(static_cast<DataType>(random_.below(13)))};
         break;
       }
+      case OpKind::reduce:
+        inputs = {operand(shape(from(0, 4)))};
+        params = ReduceParams{static_cast<ReduceKind>(random_.below(10)), values(from(0, 3), -2, 3), flip()};
+        break;
+      case OpKind::arg_reduce:
+        inputs = {operand(shape(3))};
+        params = ArgReduceParams{from(-3, 2), flip(), flip(), flip()};
+        break;
+      case OpKind::top_k:
+        inputs = {operand(shape(3))};
+        params = TopKParams{from(0, 5), from(-3, 2), flip()};
+        outputs = static_cast<int>(from(1, 2));
+        break;
+      case OpKind::cum_sum:
+        inputs = {operand(shape(3))};
+        params = CumSumParams{from(-3, 2), flip(), flip()};
+        break;
+      case OpKind::where: {
+        const Shape x = shape(from(1, 4));
+        inputs = {operand(flip() ? x : Shape{1}, DataType::boolean), operand(x),
+                  operand(flip() ? x : Shape{x[x.rank() - 1]})};
+        break;
+      }
+      case OpKind::gather_elements:
+      case OpKind::scatter_elements: {
+        const Shape x = shape(from(1, 4));
+        const auto axis = static_cast<int>(random_.below(x.rank()));
+        inputs = {operand(x), operand(x.with(axis, from(0, 9)), index_type())};
+        params = GatherParams{axis};
+        if (op == OpKind::gather_elements) break;
+        inputs.push_back(operand(inputs[1].desc.shape));
+        params = ScatterParams{static_cast<ScatterReduction>(random_.below(5)), axis - x.rank()};
+        break;
+      }
+      case OpKind::gather_nd: {
+        const Shape x = shape(4);
+        inputs = {operand(x), operand(Shape{x[0], from(1, 5), from(1, 3)}, index_type())};
+        params = GatherNdParams{from(0, 1)};
+        break;
+      }
+      case OpKind::scatter_nd: {
+        const Shape x = shape(3);
+        const int64_t count = from(0, 9);
+        inputs = {operand(x), operand(Shape{count, 2}, index_type()), operand(Shape{count, x[2]})};
+        params = ScatterParams{static_cast<ScatterReduction>(random_.below(5)), from(-3, 3)};
+        break;
+      }
+      case OpKind::compress: {
+        const Shape x = shape(3);
+        const auto axis = static_cast<int>(from(0, 2));
+        inputs = {operand(x), operand(Shape{from(0, x[axis])}, DataType::boolean)};
+        params = CompressParams{flip() ? axis : axis - 3};
+        outputs = static_cast<int>(from(1, 2));
+        break;
+      }
+      case OpKind::non_zero:
+        inputs = {operand(shape(from(1, 8), 0, 3), static_cast<DataType>(random_.below(13)))};
+        outputs = static_cast<int>(from(1, 2));
+        break;
+      case OpKind::non_max_suppression: {
+        const int64_t images = from(1, 3), boxes = from(0, 9);
+        inputs = {operand(Shape{images, boxes, 4}), operand(Shape{images, from(1, 3), boxes})};
+        params = NonMaxSuppressionParams{from(0, 12), real(), real(), flip()};
+        if (flip()) params = NonMaxSuppressionParams{};
+        outputs = static_cast<int>(from(1, 2));
+        break;
+      }
     }
     return with_epilogue(op, params, inputs, outputs);
   }
+
+  bool flip() { return random_.below(2) == 1; }
+  DataType index_type() { return flip() ? DataType::i64 : DataType::i32; }
 
   LayerDesc with_epilogue(OpKind op, const OpParams& params, std::vector<OperandDesc> inputs, int outputs) {
     const LayerDesc plain = LayerDesc::make(op, params, inputs, {}, outputs);

@@ -1,20 +1,17 @@
 #include "tests/kernels/random_layers.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "raceline/base/error.h"
-#include "raceline/base/random.h"
+#include "tests/kernels/layer_draw.h"
 
 namespace raceline {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 /// Draws the parts of a layer. A drawn layer may break a shape rule; random_layer() then draws another.
-class Sampler {
+class Sampler : public ChosenLayers {
  public:
-  Sampler(OpKind op, uint64_t seed) : op_(op), random_(seed * 1000003 + static_cast<uint64_t>(op)) {}
+  using ChosenLayers::ChosenLayers;
 
   LayerDesc draw() {
     switch (op_) {
@@ -72,48 +69,12 @@ class Sampler {
         const auto to = (from + pick({1, 2, 3})) % 4;
         return LayerDesc::reorder(desc, {{}, all_layouts[from], desc.type}, {{}, all_layouts[to], desc.type});
       }
+      default:
+        return draw_chosen();
     }
-    return {};
   }
 
  private:
-  int64_t range(int64_t low, int64_t high) { return low + random_.below(high - low + 1); }
-  bool chance(double share) { return random_.uniform() < share; }
-  template <class T>
-  T pick(std::initializer_list<T> values) {
-    return values.begin()[random_.below(static_cast<int64_t>(values.size()))];
-  }
-  std::vector<int64_t> several(int count, int64_t low, int64_t high) {
-    Dims values;
-    for (int i = 0; i < count; ++i) values.push_back(range(low, high));
-    return values;
-  }
-  /// Channels: whole blocks, blocks with a tail, or few.
-  int64_t channels() {
-    return chance(0.4) ? pick<int64_t>({8, 16, 24, 32, 48, 64}) : chance(0.5) ? range(1, 7) : range(8, 50);
-  }
-  Dims image() { return {range(1, 3), channels(), range(1, 14), range(1, 14)}; }
-  Dims any_shape() {
-    if (chance(0.4)) return image();
-    return several(static_cast<int>(range(0, 5)), 1, 6);
-  }
-  DataType any_type() {
-    constexpr DataType types[] = {DataType::f32,    DataType::f64, DataType::f16, DataType::bf16,
-                                  DataType::i8,     DataType::u8,  DataType::i16, DataType::u16,
-                                  DataType::i32,    DataType::u32, DataType::i64, DataType::u64,
-                                  DataType::boolean};
-    return chance(0.4) ? DataType::f32 : types[range(0, static_cast<int64_t>(std::size(types)) - 1)];
-  }
-  OperandDesc tensor(const Dims& dims, bool constant = false, DataType type = DataType::f32) {
-    return {.desc = {type, Shape(dims), Layout::nchw}, .constant = constant};
-  }
-  OperandDesc typed(const Dims& dims) { return tensor(dims, false, any_type()); }
-  static OperandDesc absent() { return {.present = false}; }
-
-  LayerDesc make(OpParams params, std::vector<OperandDesc> inputs) {
-    return LayerDesc::make(op_, std::move(params), std::move(inputs));
-  }
-
   /// Functions that make no error larger: exp has cases of its own.
   EpilogueStep unary_step() {
     UnaryParams unary{.kind = pick({UnaryKind::relu, UnaryKind::relu, UnaryKind::clip, UnaryKind::leaky_relu,
@@ -346,9 +307,6 @@ class Sampler {
     while (!from.empty() && from[0] == 1 && chance(0.5)) from.erase(from.begin());
     return make(ExpandParams{to}, {typed(from)});
   }
-
-  OpKind op_;
-  Random random_;
 };
 
 /// The layer with another type of floats in place of f32.

@@ -20,6 +20,8 @@ std::vector<OpInfo> make_table() {
   rules::add_norm_ops(table);
   rules::add_elementwise_ops(table);
   rules::add_movement_ops(table);
+  rules::add_reduce_ops(table);
+  rules::add_indexing_ops(table);
   std::sort(table.begin(), table.end(), [](const OpInfo& a, const OpInfo& b) { return a.op < b.op; });
   return table;
 }

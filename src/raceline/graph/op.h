@@ -8,10 +8,12 @@
 
 #include "raceline/graph/ops/conv.h"
 #include "raceline/graph/ops/elementwise.h"
+#include "raceline/graph/ops/indexing.h"
 #include "raceline/graph/ops/matmul.h"
 #include "raceline/graph/ops/movement.h"
 #include "raceline/graph/ops/norm.h"
 #include "raceline/graph/ops/pool.h"
+#include "raceline/graph/ops/reduce.h"
 #include "raceline/tensor/tensor.h"
 
 namespace raceline {
@@ -39,13 +41,27 @@ enum class OpKind : uint8_t {
   expand,
   shape_of,
   identity,
+  reduce,
+  arg_reduce,
+  top_k,
+  cum_sum,
+  where,
+  gather_elements,
+  gather_nd,
+  scatter_elements,
+  scatter_nd,
+  compress,
+  non_zero,
+  non_max_suppression,
   reorder,
 };
 
-using OpParams = std::variant<NoParams, ConvParams, ConvTransposeParams, PoolParams, GemmParams,
-                              BatchNormParams, LrnParams, SoftmaxParams, UnaryParams, BinaryParams,
-                              ConcatParams, ReshapeParams, TransposeParams, SliceParams, GatherParams,
-                              PadParams, CastParams, ExpandParams, ShapeOfParams, ReorderParams>;
+using OpParams =
+    std::variant<NoParams, ConvParams, ConvTransposeParams, PoolParams, GemmParams, BatchNormParams,
+                 LrnParams, SoftmaxParams, UnaryParams, BinaryParams, ConcatParams, ReshapeParams,
+                 TransposeParams, SliceParams, GatherParams, PadParams, CastParams, ExpandParams,
+                 ShapeOfParams, ReorderParams, ReduceParams, ArgReduceParams, TopKParams, CumSumParams,
+                 GatherNdParams, ScatterParams, CompressParams, NonMaxSuppressionParams>;
 
 /// What the table knows of an op. Operands that may be absent are passed as empty pointers.
 struct OpInfo {

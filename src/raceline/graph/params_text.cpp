@@ -36,6 +36,12 @@ std::string text_of(BinaryKind kind) {
 std::string text_of(PadMode mode) {
   return std::string(to_string(mode));
 }
+std::string text_of(ReduceKind kind) {
+  return std::string(to_string(kind));
+}
+std::string text_of(ScatterReduction reduction) {
+  return std::string(to_string(reduction));
+}
 std::string text_of(DataType type) {
   return std::string(to_string(type));
 }
@@ -60,6 +66,12 @@ void read(BinaryKind& kind, std::string_view text, std::string_view) {
 }
 void read(PadMode& mode, std::string_view text, std::string_view) {
   mode = parse_pad_mode(text);
+}
+void read(ReduceKind& kind, std::string_view text, std::string_view) {
+  kind = parse_reduce_kind(text);
+}
+void read(ScatterReduction& reduction, std::string_view text, std::string_view) {
+  reduction = parse_scatter_reduction(text);
 }
 void read(DataType& type, std::string_view text, std::string_view) {
   type = parse_data_type(text);

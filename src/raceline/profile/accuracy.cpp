@@ -27,11 +27,14 @@ double additions_of(const UnaryParams& unary) {
     case UnaryKind::floor:
     case UnaryKind::ceil:
     case UnaryKind::sign:
+    case UnaryKind::round:
+    case UnaryKind::thresholded_relu:
     case UnaryKind::logical_not:
       return 0;
     case UnaryKind::leaky_relu:
     case UnaryKind::sqrt:
     case UnaryKind::reciprocal:
+    case UnaryKind::shrink:
       return 1;
     case UnaryKind::hard_sigmoid:
     case UnaryKind::hard_swish:
@@ -49,11 +52,25 @@ double additions_of(const BinaryParams& binary) {
     case BinaryKind::mul:
     case BinaryKind::div:
     case BinaryKind::prelu:
+    case BinaryKind::modulo:
       return 1;
     case BinaryKind::pow:
       return function_roundings;
     default:
       return 0;
+  }
+}
+
+double additions_of(ReduceKind kind, double terms) {
+  switch (kind) {
+    case ReduceKind::max:
+    case ReduceKind::min:
+      return 0;
+    case ReduceKind::log_sum:
+    case ReduceKind::log_sum_exp:
+      return terms + function_roundings;
+    default:
+      return terms + 1;
   }
 }
 
@@ -86,6 +103,21 @@ double own_additions(const LayerDesc& layer) {
       const auto& softmax = layer.as<SoftmaxParams>();
       return extent(shape(0), static_cast<int>(softmax.first_axis), static_cast<int>(softmax.end_axis)) +
              function_roundings;
+    }
+    case OpKind::reduce: {
+      const double terms = static_cast<double>(shape(0).elements()) /
+                           std::max(1.0, static_cast<double>(layer.outputs[0].shape.elements()));
+      return additions_of(layer.as<ReduceParams>().kind, terms);
+    }
+    case OpKind::cum_sum: {
+      const auto axis = static_cast<int>(layer.as<CumSumParams>().axis);
+      return extent(shape(0), axis, axis + 1);
+    }
+    case OpKind::scatter_elements:
+    case OpKind::scatter_nd: {
+      const ScatterReduction reduction = layer.as<ScatterParams>().reduction;
+      const bool rounds = reduction == ScatterReduction::add || reduction == ScatterReduction::mul;
+      return rounds ? static_cast<double>(shape(2).elements()) : 0;
     }
     case OpKind::unary:
       return additions_of(layer.as<UnaryParams>());

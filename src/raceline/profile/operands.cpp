@@ -108,8 +108,16 @@ Draw draw_for_unary(UnaryKind kind) {
     case UnaryKind::sqrt:
     case UnaryKind::reciprocal:
       return {.kind = Draw::Kind::positive, .low = 0.1, .high = 4};
+    case UnaryKind::asin:
+    case UnaryKind::acos:
+    case UnaryKind::tan:
+    case UnaryKind::atanh:
+      return {.kind = Draw::Kind::positive, .low = -0.9, .high = 0.9};
+    case UnaryKind::acosh:
+      return {.kind = Draw::Kind::positive, .low = 1.1, .high = 4};
     case UnaryKind::floor:
     case UnaryKind::ceil:
+    case UnaryKind::round:
     case UnaryKind::hard_swish:
     case UnaryKind::hard_sigmoid:
       return {.scale = 3};
@@ -121,6 +129,8 @@ Draw draw_for_unary(UnaryKind kind) {
 Draw draw_for_binary(BinaryKind kind, size_t operand) {
   switch (kind) {
     case BinaryKind::div:
+    case BinaryKind::remainder:
+    case BinaryKind::modulo:
       if (operand == 1) return {.kind = Draw::Kind::positive, .low = 0.5, .high = 4};
       return {};
     case BinaryKind::pow:
@@ -134,6 +144,28 @@ Draw draw_for_binary(BinaryKind kind, size_t operand) {
     default:
       return {};
   }
+}
+
+/// The extent of the smallest axis that the indices of a layer point into.
+int64_t smallest_indexed(const LayerDesc& layer) {
+  const Shape& data = layer.inputs[0].desc.shape;
+  const auto along = [&](int64_t axis) { return data[static_cast<int>(axis)]; };
+  if (layer.op == OpKind::gather || layer.op == OpKind::gather_elements)
+    return along(layer.as<GatherParams>().axis);
+  if (layer.op == OpKind::scatter_elements) return along(layer.as<ScatterParams>().axis);
+  const Shape& indices = layer.inputs[1].desc.shape;
+  const int64_t first = layer.op == OpKind::gather_nd ? layer.as<GatherNdParams>().batch_dims : 0;
+  int64_t smallest = along(first);
+  for (int64_t axis = first; axis < first + indices[indices.rank() - 1]; ++axis)
+    smallest = std::min(smallest, along(axis));
+  return smallest;
+}
+
+/// Indices into an axis, from either end.
+Draw draw_indices(int64_t extent) {
+  return {.kind = Draw::Kind::integer,
+          .low = -static_cast<double>(extent),
+          .high = static_cast<double>(std::max<int64_t>(1, extent))};
 }
 
 Draw draw_for(const LayerDesc& layer, size_t operand) {
@@ -166,17 +198,18 @@ Draw draw_for(const LayerDesc& layer, size_t operand) {
     case OpKind::cast:
       // A negative number does not fit an unsigned type, and a cast of what does not fit is unspecified.
       return {.kind = Draw::Kind::positive, .low = 0, .high = 9};
-    case OpKind::gather: {
-      const Shape& data = layer.inputs[0].desc.shape;
-      const int64_t axis = layer.as<GatherParams>().axis;
-      const int64_t extent = data[static_cast<int>(axis < 0 ? axis + data.rank() : axis)];
-      if (operand == 1) {
-        return {.kind = Draw::Kind::integer,
-                .low = -static_cast<double>(extent),
-                .high = static_cast<double>(std::max<int64_t>(1, extent))};
-      }
-      return {};
-    }
+    case OpKind::reduce:
+      // The logarithm of a sum wants a positive one.
+      if (layer.as<ReduceParams>().kind != ReduceKind::log_sum) return {};
+      return {.kind = Draw::Kind::positive, .low = 0.1, .high = 2};
+    case OpKind::non_zero:
+      return {.kind = Draw::Kind::grid};
+    case OpKind::gather:
+    case OpKind::gather_elements:
+    case OpKind::gather_nd:
+    case OpKind::scatter_elements:
+    case OpKind::scatter_nd:
+      return operand == 1 ? draw_indices(smallest_indexed(layer)) : Draw{};
     default:
       return {};
   }

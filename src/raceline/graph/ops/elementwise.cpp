@@ -22,17 +22,49 @@ struct UnaryRow {
   bool integers = false;
 };
 constexpr UnaryRow unary_rows[] = {
-    {"relu", 0, true}, {"leaky_relu", 1}, {"clip", 2, true}, {"sigmoid"},    {"hard_sigmoid", 2},
-    {"hard_swish"},    {"tanh"},          {"elu", 1},        {"selu", 2},    {"softplus"},
-    {"softsign"},      {"exp"},           {"log"},           {"sqrt"},       {"abs", 0, true},
-    {"neg", 0, true},  {"floor"},         {"ceil"},          {"reciprocal"}, {"erf"},
-    {"sign", 0, true}, {"logical_not"},
+    {"relu", 0, true},
+    {"leaky_relu", 1},
+    {"clip", 2, true},
+    {"sigmoid"},
+    {"hard_sigmoid", 2},
+    {"hard_swish"},
+    {"tanh"},
+    {"elu", 1},
+    {"selu", 2},
+    {"softplus"},
+    {"softsign"},
+    {"exp"},
+    {"log"},
+    {"sqrt"},
+    {"abs", 0, true},
+    {"neg", 0, true},
+    {"floor"},
+    {"ceil"},
+    {"reciprocal"},
+    {"erf"},
+    {"sign", 0, true},
+    {"round"},
+    {"thresholded_relu", 1},
+    {"shrink", 2},
+    {"sin"},
+    {"cos"},
+    {"tan"},
+    {"asin"},
+    {"acos"},
+    {"atan"},
+    {"sinh"},
+    {"cosh"},
+    {"asinh"},
+    {"acosh"},
+    {"atanh"},
+    {"logical_not"},
 };
 static_assert(std::size(unary_rows) == static_cast<size_t>(UnaryKind::logical_not) + 1);
 
 constexpr std::string_view binary_names[] = {
-    "add",   "sub",  "mul",     "div",        "max",           "min",         "pow",        "prelu",
-    "equal", "less", "greater", "less_equal", "greater_equal", "logical_and", "logical_or", "logical_xor"};
+    "add",     "sub",        "mul",           "div",         "max",        "min",
+    "pow",     "prelu",      "remainder",     "modulo",      "equal",      "less",
+    "greater", "less_equal", "greater_equal", "logical_and", "logical_or", "logical_xor"};
 static_assert(std::size(binary_names) == static_cast<size_t>(BinaryKind::logical_xor) + 1);
 
 template <class Kind, class Rows, class Name>

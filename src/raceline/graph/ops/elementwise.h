@@ -27,6 +27,20 @@ enum class UnaryKind : uint8_t {
   reciprocal,
   erf,
   sign,
+  round,             ///< to the nearest whole number, ties to the even one
+  thresholded_relu,  ///< x > alpha ? x : 0
+  shrink,            ///< x < -alpha ? x + beta : x > alpha ? x - beta : 0
+  sin,
+  cos,
+  tan,
+  asin,
+  acos,
+  atan,
+  sinh,
+  cosh,
+  asinh,
+  acosh,
+  atanh,
   logical_not,
 };
 
@@ -45,7 +59,9 @@ enum class BinaryKind : uint8_t {
   max,
   min,
   pow,
-  prelu,  ///< a < 0 ? a * b : a; b is the slope
+  prelu,      ///< a < 0 ? a * b : a; b is the slope
+  remainder,  ///< of a / b rounded towards zero: the sign of a (C's fmod)
+  modulo,     ///< of a / b rounded down: the sign of b (Python's %)
   equal,
   less,
   greater,

@@ -21,14 +21,6 @@ constexpr std::string_view pad_modes[] = {"constant", "reflect", "edge", "wrap"}
 /// No tensor has more elements than this, so no position needs to lie further out.
 constexpr int64_t far_away = int64_t{1} << 40;
 
-/// An axis counted from the end becomes one counted from the start.
-template <class Params>
-void normalise_axis(OpParams& params, Operands operands) {
-  int64_t& axis = std::get<Params>(params).axis;
-  const int rank = rank_of(operands, 0);
-  if (axis < 0 && axis >= -rank) axis += rank;
-}
-
 std::vector<TensorDesc> infer_concat(const OpParams& params, Operands operands) {
   const int64_t axis = as<ConcatParams>(params).axis;
   const TensorDesc& first = operand(operands, 0, "input");
@@ -121,9 +113,7 @@ std::vector<TensorDesc> infer_gather(const OpParams& params, Operands operands) 
   const TensorDesc& data = operand(operands, 0, "data");
   const TensorDesc& indices = operand(operands, 1, "indices");
   want_axis(axis, data.shape.rank());
-  if (indices.type != DataType::i32 && indices.type != DataType::i64) {
-    refuse(fmt::format("indices are {}; type i32 or i64 wanted", indices.to_string()));
-  }
+  want_indices(indices, "indices");
   if (data.shape[static_cast<int>(axis)] == 0 && indices.shape.elements() > 0) {
     refuse(fmt::format("axis {} of data {} is empty: no index is valid", axis, data.to_string()));
   }

@@ -63,6 +63,11 @@ void want_axis(int64_t axis, int rank) {
   if (axis < 0 || axis >= rank) refuse(fmt::format("axis {} of a tensor of {} dimensions", axis, rank));
 }
 
+void want_indices(const TensorDesc& desc, std::string_view what) {
+  if (desc.type == DataType::i32 || desc.type == DataType::i64) return;
+  refuse(fmt::format("{} are {}; type i32 or i64 wanted", what, desc.to_string()));
+}
+
 void want_values(std::span<const int64_t> values, std::string_view what, int count, int64_t least,
                  int64_t most) {
   if (values.size() != static_cast<size_t>(count)) {

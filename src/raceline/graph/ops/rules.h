@@ -20,6 +20,8 @@ void add_matmul_ops(std::vector<OpInfo>& table);
 void add_norm_ops(std::vector<OpInfo>& table);
 void add_elementwise_ops(std::vector<OpInfo>& table);
 void add_movement_ops(std::vector<OpInfo>& table);
+void add_reduce_ops(std::vector<OpInfo>& table);
+void add_indexing_ops(std::vector<OpInfo>& table);
 
 /// Strides, kernels, dilations and pads may be up to here, so that sums and products of two stay far from
 /// the limits of int64_t.
@@ -44,6 +46,8 @@ void want_shape(const TensorDesc& desc, std::string_view what, const Shape& shap
 void want_not_nan(double value, std::string_view what);
 /// `axis` must lie in [0, rank).
 void want_axis(int64_t axis, int rank);
+/// i32 or i64.
+void want_indices(const TensorDesc& desc, std::string_view what);
 /// One value for each of `count` axes, each in [least, most].
 void want_values(std::span<const int64_t> values, std::string_view what, int count, int64_t least,
                  int64_t most);
@@ -66,6 +70,15 @@ const Params& as(const OpParams& params) {
 }
 
 inline void keep_params(OpParams&, Operands) {}
+
+/// An axis of operand 0 counted from the end becomes one counted from the start.
+template <class Params>
+void normalise_axis(OpParams& params, Operands operands) {
+  int64_t& axis = std::get<Params>(params).axis;
+  const int rank = rank_of(operands, 0);
+  if (axis < 0 && axis >= -rank) axis += rank;
+}
+
 inline double no_flops(const OpParams&, Operands, std::span<const TensorDesc>) {
   return 0;
 }

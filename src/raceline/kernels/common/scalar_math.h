@@ -57,6 +57,26 @@ inline T integer_pow(T base, T exponent) {
   return static_cast<T>(result);
 }
 
+/// What is left of a / b, with the sign of a, or with that of b when the quotient is rounded down; 0 for b =
+/// 0.
+template <class T>
+inline T integer_remainder(T a, T b, bool rounded_down) {
+  if (b == 0) return 0;
+  if constexpr (std::is_signed_v<T>) {
+    if (b == -1) return 0;
+    const T rest = static_cast<T>(a % b);
+    return rounded_down && rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(rest + b) : rest;
+  } else {
+    return static_cast<T>(a % b);
+  }
+}
+
+template <class T>
+inline T float_remainder(T a, T b, bool rounded_down) {
+  const T rest = std::fmod(a, b);
+  return rounded_down && rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
 template <class T>
 inline T float_unary(const UnaryParams& p, T x) {
   const T alpha = static_cast<T>(p.alpha);
@@ -113,6 +133,34 @@ inline T float_unary(const UnaryParams& p, T x) {
       return std::erf(x);
     case UnaryKind::sign:
       return x > 0 ? T{1} : (x < 0 ? T{-1} : x);
+    case UnaryKind::round:
+      return std::nearbyint(x);
+    case UnaryKind::thresholded_relu:
+      return x <= alpha ? T{0} : x;
+    case UnaryKind::shrink:
+      return x < -alpha ? x + beta : (x > alpha ? x - beta : (x != x ? x : T{0}));
+    case UnaryKind::sin:
+      return std::sin(x);
+    case UnaryKind::cos:
+      return std::cos(x);
+    case UnaryKind::tan:
+      return std::tan(x);
+    case UnaryKind::asin:
+      return std::asin(x);
+    case UnaryKind::acos:
+      return std::acos(x);
+    case UnaryKind::atan:
+      return std::atan(x);
+    case UnaryKind::sinh:
+      return std::sinh(x);
+    case UnaryKind::cosh:
+      return std::cosh(x);
+    case UnaryKind::asinh:
+      return std::asinh(x);
+    case UnaryKind::acosh:
+      return std::acosh(x);
+    case UnaryKind::atanh:
+      return std::atanh(x);
     case UnaryKind::logical_not:
       return x == 0 ? T{1} : T{0};
   }
@@ -136,6 +184,7 @@ inline T integer_unary(const UnaryParams& p, T x) {
       return x > 0 ? x : static_cast<T>(Wrapping<T>{0} - static_cast<Wrapping<T>>(x));
     case UnaryKind::floor:
     case UnaryKind::ceil:
+    case UnaryKind::round:
       return x;
     case UnaryKind::sign:
       if constexpr (std::is_signed_v<T>) {
@@ -170,7 +219,8 @@ constexpr bool gives_bool(BinaryKind kind) {
 }
 
 /// f(a, b) for the kinds that keep the operands' type (gives_bool() is false). max and min let NaN through.
-/// Integers: sums, products and powers wrap around; x / 0 is 0, and the quotient that overflows wraps.
+/// Integers: sums, products and powers wrap around; x / 0 and its remainder are 0, and the quotient that
+/// overflows wraps.
 template <class T>
 inline T apply_binary(BinaryKind kind, T a, T b) {
   if constexpr (std::is_same_v<T, bool>) {
@@ -206,6 +256,13 @@ inline T apply_binary(BinaryKind kind, T a, T b) {
         }
       case BinaryKind::prelu:
         return a < 0 ? static_cast<T>(wide_a * wide_b) : a;
+      case BinaryKind::remainder:
+      case BinaryKind::modulo:
+        if constexpr (std::is_integral_v<T>) {
+          return detail::integer_remainder(a, b, kind == BinaryKind::modulo);
+        } else {
+          return detail::float_remainder(a, b, kind == BinaryKind::modulo);
+        }
       default:
         return a;
     }

@@ -2,6 +2,7 @@
 // of the axis fails the run; what was written before it is unspecified.
 #include <cstring>
 
+#include "raceline/kernels/reference/indices.h"
 #include "raceline/kernels/reference/reference_primitive.h"
 
 namespace raceline {
@@ -20,10 +21,8 @@ Status run(const LayerDesc& layer, const KernelArgs& args) {
   std::byte* y = args.outputs[0].data<std::byte>();
   for (int64_t o = 0; o < outer; ++o, x += static_cast<size_t>(extent) * bytes) {
     for (int64_t i = 0; i < count; ++i, y += bytes) {
-      int64_t index = indices.type == DataType::i64 ? args.inputs[1].data<int64_t>()[i]
-                                                    : args.inputs[1].data<int32_t>()[i];
-      if (index < 0) index += extent;
-      if (index < 0 || index >= extent) return Status::failed("gather: an index lies outside of the axis");
+      const int64_t index = index_at(args.inputs[1], i, extent);
+      if (index == no_index) return Status::failed("gather: an index lies outside of the axis");
       std::memcpy(y, x + static_cast<size_t>(index) * bytes, bytes);
     }
   }

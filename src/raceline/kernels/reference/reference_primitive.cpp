@@ -76,7 +76,10 @@ Sharing ReferencePrimitive::sharing(const LayerDesc& layer) const {
 }
 
 size_t ReferencePrimitive::workspace_bytes(const LayerDesc& layer, int) const {
-  return widens(layer) ? widened_bytes(layer) : 0;
+  const auto own = [&](const LayerDesc& computed) {
+    return functions_.workspace_bytes == nullptr ? 0 : functions_.workspace_bytes(computed);
+  };
+  return widens(layer) ? widened_bytes(layer) + own(widened(layer)) : own(layer);
 }
 
 std::unique_ptr<const Kernel> ReferencePrimitive::prepare(const LayerDesc& layer,

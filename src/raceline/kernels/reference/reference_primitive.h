@@ -20,6 +20,8 @@ class ReferencePrimitive final : public Primitive {
     Status (*run)(const LayerDesc&, const KernelArgs&);
     /// Null: Sharing::none.
     Sharing (*sharing)(const LayerDesc&) = nullptr;
+    /// Null: none is needed.
+    size_t (*workspace_bytes)(const LayerDesc&) = nullptr;
   };
 
   ReferencePrimitive(PrimitiveInfo info, const Functions& functions)

@@ -19,8 +19,8 @@ bool has_halves(const LayerDesc& layer);
 LayerDesc widened(const LayerDesc& layer);
 /// Room for the operands that are not constant, and for the outputs, in f32.
 size_t widened_bytes(const LayerDesc& layer);
-/// A kernel for `layer` around one for widened(layer), which needs no workspace. It holds the constants of 16
-/// bits in f32.
+/// A kernel for `layer` around one for widened(layer), whose workspace follows those widened_bytes(). It
+/// holds the constants of 16 bits in f32.
 std::unique_ptr<const Kernel> make_widened_kernel(const LayerDesc& layer, const PrepareArgs& args,
                                                   std::unique_ptr<const Kernel> wide);
 
