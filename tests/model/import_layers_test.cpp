@@ -177,20 +177,18 @@ TEST(ImportElementwise, LegacyBroadcastAlignsAtAnAxis) {
   EXPECT_THROW(strict.build(), GraphError);
 }
 
-TEST(ImportReduce, ReductionsArePools) {
+TEST(ImportReduce, ReductionsOfImagesArePools) {
   EXPECT_EQ(OneNode(13, "ReduceMean").input("x", {2, 3, 4, 5}).attributes({{"axes", Ints{2, -1}}}).nodes(),
-            "n.reduce_pool: n.reduce_pool:0 2x3x1x1 = average_pool(x) kernel=4x5\n"
-            "n: y 2x3x1x1 = reshape(n.reduce_pool:0) dims=2x3x1x1\n");
-  EXPECT_EQ(OneNode(18, "ReduceMax")
-                .input("x", {2, 3})
-                .ints("axes", {0})
+            "n.reduce: n.reduce:0 2x3x1x1 = average_pool(x) kernel=4x5\n"
+            "n: y 2x3x1x1 = reshape(n.reduce:0) dims=2x3x1x1\n");
+  EXPECT_EQ(OneNode(13, "ReduceSum")
+                .input("x", {2, 3, 4, 5})
+                .ints("axes", {2, 3})
                 .attributes({{"keepdims", int64_t{0}}})
                 .nodes(),
-            "n.reduce_transpose: n.reduce_transpose:0 3x2 = transpose(x)\n"
-            "n.reduce_rows: n.reduce_rows:0 1x3x2 = reshape(n.reduce_transpose:0) dims=1x3x2\n"
-            "n.reduce_pool: n.reduce_pool:0 1x3x1 = max_pool(n.reduce_rows:0) kernel=2\n"
-            "n.reduce_shape: n.reduce_shape:0 1x3 = reshape(n.reduce_pool:0) dims=1x3\n"
-            "n: y 3 = reshape(n.reduce_shape:0) dims=3\n");
+            "n.reduce_mean: n.reduce_mean:0 2x3x1x1 = average_pool(x) kernel=4x5\n"
+            "n.reduce: n.reduce:0 2x3x1x1 = binary(n.reduce_mean:0, n.reduce_count) kind=mul\n"
+            "n: y 2x3 = reshape(n.reduce:0) dims=2x3\n");
 }
 
 }  // namespace

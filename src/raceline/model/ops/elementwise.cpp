@@ -28,6 +28,8 @@ constexpr UnaryAttributes unary_attributes[] = {
     {UnaryKind::leaky_relu, "alpha", 0.01f, {}, 0},
     {UnaryKind::elu, "alpha", 1.0f, {}, 0},
     {UnaryKind::hard_sigmoid, "alpha", 0.2f, "beta", 0.5f},
+    {UnaryKind::thresholded_relu, "alpha", 1.0f, {}, 0},
+    {UnaryKind::shrink, "lambd", 0.5f, "bias", 0.0f},
     {UnaryKind::selu, "alpha", 1.67326319217681884765625f, "gamma", 1.05070102214813232421875f},
 };
 
@@ -219,19 +221,32 @@ void import_clip(NodeImport& node) {
   result_binary(node, BinaryKind::min, y, scalar_limit(node, x, high));
 }
 
-void import_where(NodeImport& node) {
-  const ValueId condition = node.operand(0);
-  const ValueId chosen = node.operand(1);
-  const ValueId otherwise = node.operand(2);
-  const DataType type = node.desc(chosen).type;
-  if (is_float(type) || type == DataType::boolean) {
-    node.refuse(fmt::format("choice among {}; integers are supported", to_string(type)));
+void import_mod(NodeImport& node) {
+  const bool towards_zero = node.attribute("fmod", int64_t{0}) != 0;
+  const ValueId a = node.operand(0);
+  result_binary(node, towards_zero ? BinaryKind::remainder : BinaryKind::modulo, a, node.operand(1));
+}
+
+void import_is_nan(NodeImport& node) {
+  const ValueId x = node.operand(0);
+  const ValueId equal = node.binary("equal", BinaryKind::equal, x, x);
+  node.result(OpKind::unary, UnaryParams{UnaryKind::logical_not}, {equal});
+}
+
+void import_is_inf(NodeImport& node) {
+  const bool positive = node.attribute("detect_positive", int64_t{1}) != 0;
+  const bool negative = node.attribute("detect_negative", int64_t{1}) != 0;
+  const ValueId x = node.operand(0);
+  const TensorDesc desc = node.desc(x);
+  if (!positive && !negative) {
+    const ValueId no = node.scalar_constant("no", DataType::boolean, 0);
+    return node.result(OpKind::expand, ExpandParams{{desc.shape.dims().begin(), desc.shape.dims().end()}},
+                       {no});
   }
-  // otherwise + condition * (chosen - otherwise): exact for integers, which wrap around.
-  const ValueId weight = node.add("weight", OpKind::cast, CastParams{type}, {condition});
-  const ValueId difference = node.binary("difference", BinaryKind::sub, chosen, otherwise);
-  const ValueId step = node.binary("step", BinaryKind::mul, weight, difference);
-  result_binary(node, BinaryKind::add, otherwise, step);
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  const ValueId limit = node.scalar_constant("limit", desc.type, positive ? infinite : -infinite);
+  const ValueId either = positive && negative ? node.unary("abs", UnaryKind::abs, x) : x;
+  result_binary(node, BinaryKind::equal, either, limit);
 }
 
 }  // namespace raceline

@@ -37,7 +37,9 @@ void import_prelu(NodeImport& node);
 void import_chain(NodeImport& node);  ///< kind: BinaryKind; any number of operands
 void import_mean(NodeImport& node);
 void import_clip(NodeImport& node);
-void import_where(NodeImport& node);
+void import_mod(NodeImport& node);
+void import_is_nan(NodeImport& node);
+void import_is_inf(NodeImport& node);
 
 // activations.cpp: activations that are several internal nodes
 void import_gelu(NodeImport& node);
@@ -82,7 +84,33 @@ void import_gru(NodeImport& node);
 void import_if(NodeImport& node);
 
 // reduce.cpp
-void import_reduce(NodeImport& node);  ///< kind: Reduction of reduce.h
+void import_reduce(NodeImport& node);      ///< kind: ReduceKind
+void import_arg_reduce(NodeImport& node);  ///< kind: 1 for the smallest
+void import_cum_sum(NodeImport& node);
+void import_lp_normalization(NodeImport& node);
+void import_hardmax(NodeImport& node);
+void import_coerced_hardmax(NodeImport& node);  ///< before opset 13: over all axes from one on
+
+// indexing.cpp
+void import_where(NodeImport& node);
+void import_gather_elements(NodeImport& node);
+void import_gather_nd(NodeImport& node);
+void import_scatter_elements(NodeImport& node);
+void import_scatter_nd(NodeImport& node);
+void import_top_k(NodeImport& node);
+
+// selection.cpp: what is chosen by value, so that its size depends on data
+void import_compress(NodeImport& node);
+void import_non_zero(NodeImport& node);
+void import_non_max_suppression(NodeImport& node);
+
+// counting.cpp
+void import_one_hot(NodeImport& node);
+void import_eye_like(NodeImport& node);
+void import_trilu(NodeImport& node);
+
+// einsum.cpp
+void import_einsum(NodeImport& node);
 
 // resize.cpp
 void import_upsample(NodeImport& node);

@@ -17,10 +17,10 @@ struct Standardised {
 /// (x - mean) / sqrt(variance + epsilon) over the axes.
 Standardised standardised(NodeImport& node, ValueId x, const std::vector<int64_t>& axes, float epsilon) {
   const DataType type = node.desc(x).type;
-  const ValueId mean = reduce(node, "mean", Reduction::mean, x, axes);
+  const ValueId mean = reduce(node, "mean", ReduceKind::mean, x, axes);
   const ValueId centred = node.binary("centred", BinaryKind::sub, x, mean);
   const ValueId squares = node.binary("squares", BinaryKind::mul, centred, centred);
-  const ValueId variance = reduce(node, "variance", Reduction::mean, squares, axes);
+  const ValueId variance = reduce(node, "variance", ReduceKind::mean, squares, axes);
   const ValueId shifted =
       node.binary("shifted", BinaryKind::add, variance, node.scalar_constant("epsilon", type, epsilon));
   const ValueId deviation = node.unary("deviation", UnaryKind::sqrt, shifted);
@@ -121,7 +121,15 @@ void import_group_norm(NodeImport& node) {
     node.refuse(fmt::format("normalisation of the empty tensor {}", shape.to_string()));
   const ValueId rows = node.reshape("groups", x, {shape[0], groups, shape.elements() / shape[0] / groups});
   const ValueId normalised = standardised(node, rows, {2}, epsilon).value;
-  scaled_by_channel(node, node.reshape("image", normalised, {shape.dims().begin(), shape.dims().end()}));
+  const std::vector<int64_t> image(shape.dims().begin(), shape.dims().end());
+  constexpr int64_t first_by_channel = 21;
+  if (node.opset() >= first_by_channel)
+    return scaled_by_channel(node, node.reshape("image", normalised, image));
+  // Scale and bias were one for each group, not each channel.
+  const ValueId scale = by_channel(node, "scale", node.operand(1), groups, 3);
+  const ValueId bias = by_channel(node, "bias", node.operand(2), groups, 3);
+  const ValueId scaled = node.binary("scaled", BinaryKind::mul, normalised, scale);
+  node.result(OpKind::reshape, ReshapeParams{image}, {node.binary("biased", BinaryKind::add, scaled, bias)});
 }
 
 void import_layer_norm(NodeImport& node) {

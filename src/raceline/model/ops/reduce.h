@@ -1,6 +1,5 @@
-// Means and other reductions as pooling. Private to this room.
+// Reductions, for the import functions that need them. Private to this room.
 #pragma once
-#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -8,12 +7,9 @@
 
 namespace raceline {
 
-enum class Reduction : uint8_t { mean, sum, max, min };
-
-/// Adds nodes that reduce x (of floats, no axis empty) over the given axes, each kept with extent 1: the
-/// reduced axes are moved to the end and pooled by a window as long as they are. Refuses other types and
-/// empty tensors.
-ValueId reduce(NodeImport& node, std::string_view label, Reduction reduction, ValueId x,
+/// Adds nodes that reduce x over the given axes (no axes: over none), each kept with extent 1. Means, sums
+/// and maxima over all axes of an image are pools, for which there are fast primitives.
+ValueId reduce(NodeImport& node, std::string_view label, ReduceKind kind, ValueId x,
                std::vector<int64_t> axes);
 
 }  // namespace raceline

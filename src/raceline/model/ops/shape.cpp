@@ -50,6 +50,24 @@ std::vector<int64_t> resolved(const NodeImport& node, const Shape& from, std::ve
   return dims;
 }
 
+/// Repeats one axis after the other, for tensors of too many axes to do it at once.
+void result_tiled_by_axis(NodeImport& node, ValueId x, const std::vector<int64_t>& repeats,
+                          const std::vector<int64_t>& dims) {
+  const Shape shape = node.shape(x);
+  int64_t before = 1;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const int64_t repeat = repeats[static_cast<size_t>(axis)];
+    const int64_t behind = shape.elements(axis, shape.rank());
+    if (repeat != 1) {
+      x = node.reshape(fmt::format("split_{}", axis), x, {before, 1, behind});
+      x = node.add(fmt::format("repeat_{}", axis), OpKind::expand, ExpandParams{{before, repeat, behind}},
+                   {x});
+    }
+    before *= dims[static_cast<size_t>(axis)];
+  }
+  result_reshape(node, x, dims);
+}
+
 /// N, C, H, W and the square blocks that are moved between C and H, W.
 struct Blocks {
   ValueId x;
@@ -175,10 +193,8 @@ void import_tile(NodeImport& node) {
     expanded.push_back(shape[axis]);
     together.push_back(extent);
   }
-  if (apart.size() > static_cast<size_t>(Shape::max_rank)) {
-    node.refuse(
-        fmt::format("{} repeated axes of input {}", apart.size() - together.size(), shape.to_string()));
-  }
+  if (apart.size() > static_cast<size_t>(Shape::max_rank))
+    return result_tiled_by_axis(node, x, repeats, together);
   const ValueId split = node.reshape("split", x, apart);
   const ValueId repeated = node.add_main(OpKind::expand, ExpandParams{expanded}, {split});
   result_reshape(node, repeated, together);
