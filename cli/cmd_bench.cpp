@@ -1,4 +1,6 @@
 // raceline bench: times a model as a deployer would: load, pack, first run, then percentiles.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "cli/command.h"
@@ -9,6 +11,8 @@
 #include "raceline/base/text.h"
 #include "raceline/profile/measure.h"
 #include "raceline/profile/timing_lock.h"
+#include "raceline/report/notes.h"
+#include "raceline/report/trace.h"
 #include "raceline/runtime/session.h"
 
 namespace raceline::cli {
@@ -16,13 +20,52 @@ namespace {
 
 struct Options {
   ModelOptions model;
-  std::filesystem::path plan;
+  std::filesystem::path plan, cache, trace, annotated;
   int threads = 0;
   int rounds = 100;
   double seconds = 10;
   bool no_pin = false;
   bool json = false;
 };
+
+constexpr int most_timed_runs = 20;
+
+/// Times of the session's steps in some runs, one run after the other.
+std::vector<double> step_times(Session& session, std::span<const TensorView> inputs,
+                               std::span<const TensorView> outputs, int rounds) {
+  const size_t steps = session.steps().size();
+  const auto runs = static_cast<size_t>(std::min(rounds, most_timed_runs));
+  std::vector<double> times(runs * steps);
+  for (size_t run = 0; run < runs; ++run) {
+    session.run_timed(inputs, outputs, std::span(times).subspan(run * steps, steps));
+  }
+  return times;
+}
+
+/// Writes a copy of the model with each step's time (10th percentile of the timed runs) beside its nodes.
+void annotate(const Options& options, const LoadedModel& model, const Session& session,
+              std::span<const double> times, double whole_us) {
+  const size_t steps = session.steps().size();
+  std::vector<double> typical(steps), samples;
+  for (size_t step = 0; step < steps; ++step) {
+    samples.clear();
+    for (size_t at = step; at < times.size(); at += steps) samples.push_back(times[at]);
+    typical[step] = percentile(samples, 0.1);
+  }
+  OnnxNotes notes = notes_of(model.graph, session.steps(), typical);
+  notes.model.emplace_back("raceline.run_us", fmt::format("{:.2f}", whole_us));
+  notes.model.emplace_back("raceline.threads", fmt::format("{}", session.threads()));
+  const auto lost = write_onnx_notes(options.model.path, options.annotated, notes);
+  fmt::print(stderr, "{}: {} nodes with times, {} layers have no node of their own in the file\n",
+             options.annotated.string(), notes.nodes.size() - lost.size(), lost.size());
+}
+
+Json to_json(const PackedDirectory::Use& use) {
+  return {{"found", use.found},
+          {"found_bytes", use.found_bytes},
+          {"kept", use.kept},
+          {"kept_bytes", use.kept_bytes}};
+}
 
 int bench_model(const Options& options) {
   const Clock clock = steady_clock();
@@ -36,8 +79,11 @@ int bench_model(const Options& options) {
   plan.check(model.graph, bench.registry, device.fingerprint());
   const int threads = options.threads > 0 ? options.threads : plan.threads;
   if (!options.no_pin) pin_threads(threads);
-  Session session(model.graph, plan, bench.registry, device, {.threads = threads, .release_constants = true});
+  std::optional<PackedDirectory> cache = open_cache(options.cache);
+  Session session(model.graph, plan, bench.registry, device,
+                  {.threads = threads, .release_constants = true, .packed = cache ? &*cache : nullptr});
   const double packed = clock();
+  warn_of_trouble(cache);
   const std::vector<TensorView> inputs = views_of(model.inputs);
   const std::vector<Tensor> outputs = output_tensors(model.graph);
   const std::vector<TensorView> views = views_of(outputs);
@@ -61,6 +107,13 @@ int bench_model(const Options& options) {
   if (!measured.why.empty()) throw Error(fmt::format("a run failed: {}", measured.why));
   if (measured.samples_us.empty()) return interrupted;
   const auto at = [&](double share) { return percentile(measured.samples_us, share); };
+  if (!options.trace.empty() || !options.annotated.empty()) {
+    const std::vector<double> times = step_times(session, inputs, views, options.rounds);
+    if (!options.trace.empty()) {
+      write_file(options.trace, chrome_trace(model.name, session.steps(), times));
+    }
+    if (!options.annotated.empty()) annotate(options, model, session, times, at(0.1));
+  }
   if (options.json) {
     print_json({{"model", model.name},
                 {"plan", options.plan.string()},
@@ -76,7 +129,8 @@ int bench_model(const Options& options) {
                 {"disturbed_rounds", result.disturbed},
                 {"expected_us", plan.expected_us},
                 {"arena_bytes", session.arena_bytes()},
-                {"packed_bytes", session.packed_bytes()}});
+                {"packed_bytes", session.packed_bytes()},
+                {"cache", cache ? to_json(cache->use()) : Json()}});
     return done;
   }
   fmt::print("{} {}, {} threads\n", model.name,
@@ -92,6 +146,12 @@ int bench_model(const Options& options) {
   }
   fmt::print("memory: arena {}, packed weights {}\n", human_bytes(static_cast<double>(session.arena_bytes())),
              human_bytes(static_cast<double>(session.packed_bytes())));
+  if (cache) {
+    const PackedDirectory::Use& use = cache->use();
+    fmt::print("cache: {} packed weights ({}) found, {} ({}) added\n", use.found,
+               human_bytes(static_cast<double>(use.found_bytes)), use.kept,
+               human_bytes(static_cast<double>(use.kept_bytes)));
+  }
   return done;
 }
 
@@ -107,6 +167,12 @@ std::function<int()> setup_bench(CLI::App& app) {
       ->check(CLI::Range(1, 10000000))
       ->capture_default_str();
   app.add_option("--seconds", options->seconds, "No new run begins after this long")->capture_default_str();
+  add_cache(app, options->cache);
+  app.add_option("--trace", options->trace, "Write the time of each layer as Chrome trace JSON")
+      ->type_name("FILE");
+  app.add_option("--annotate", options->annotated,
+                 "Write a copy of the model with the time of each node in its metadata, which Netron shows")
+      ->type_name("OUT.onnx");
   app.add_flag("--no-pin", options->no_pin, "Leave the threads where the system puts them");
   app.add_flag("--json", options->json, "One JSON document");
   return [options] { return bench_model(*options); };

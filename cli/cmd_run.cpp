@@ -1,4 +1,4 @@
-// raceline run: one inference, outputs as .npy files, times per layer.
+// raceline run: inference, outputs as .npy files, times per layer.
 #include <algorithm>
 #include <numeric>
 
@@ -17,8 +17,9 @@ namespace {
 
 struct Options {
   ModelOptions model;
-  std::filesystem::path plan, output_dir, trace;
+  std::filesystem::path plan, output_dir, trace, cache;
   int threads = 0;
+  int runs = 1;
   bool repair = false;
   bool json = false;
 };
@@ -41,15 +42,13 @@ Json summary(const std::string& name, const Tensor& tensor) {
   return item;
 }
 
-/// The steps of all stages, as one list.
-std::string trace_of(const Network& network, const std::string& name) {
+/// The steps of all stages, as one list; their times in each run.
+std::string trace_of(const Network& network, const std::string& name, std::span<const double> times) {
   std::vector<StepInfo> steps;
-  std::vector<double> times;
   for (const BoundStage* stage : network.stages()) {
     if (stage->session == nullptr) continue;
     const auto infos = stage->session->steps();
     steps.insert(steps.end(), infos.begin(), infos.end());
-    times.insert(times.end(), stage->times_us.begin(), stage->times_us.end());
   }
   return chrome_trace(name, steps, times);
 }
@@ -59,22 +58,32 @@ int run(const Options& options) {
   CpuDevice device(bench.cpu.machine());
   const std::string model_name = options.model.path.stem().string();
   OpenedModel opened = open_model(options.model);
+  std::optional<PackedDirectory> cache = open_cache(options.cache);
   NetworkOptions wanted{
       .plans = read_plans(options.plan),
       .repair = options.repair,
       .passes = {.fusion = !options.model.no_fusion, .without = options.model.without_passes},
-      .session = {.threads = options.threads, .release_constants = true}};
+      .session = {
+          .threads = options.threads, .release_constants = true, .packed = cache ? &*cache : nullptr}};
   if (!wanted.plans.empty()) {
     wanted.planner = library_planner(bench);
     choose_plan(opened.model, wanted.plans, opened.bindings, options.repair);
   }
   const std::vector<Tensor> inputs = opened.all_inputs(options.model.seed);
   Network network(std::move(opened.model), bench.registry, device, bench.evaluator, std::move(wanted));
-  const std::vector<Tensor> outputs = network.run_timed(views_of(inputs));
+  std::vector<Tensor> outputs;
+  std::vector<double> times;
+  for (int run = 0; run < options.runs; ++run) {
+    outputs = network.run_timed(views_of(inputs));
+    for (const BoundStage* stage : network.stages()) {
+      times.insert(times.end(), stage->times_us.begin(), stage->times_us.end());
+    }
+  }
+  warn_of_trouble(cache);
   for (const std::string& change : network.stages().front()->changes) {
     fmt::print(stderr, "repaired: {}\n", change);
   }
-  if (!options.trace.empty()) write_file(options.trace, trace_of(network, model_name));
+  if (!options.trace.empty()) write_file(options.trace, trace_of(network, model_name, times));
   const std::vector<std::string> names = network.model().outputs();
   Json list = Json::array();
   for (size_t index = 0; index < outputs.size(); ++index) {
@@ -118,6 +127,10 @@ std::function<int()> setup_run(CLI::App& app) {
       ->type_name("DIR");
   app.add_option("--trace", options->trace, "Write the time of each layer as Chrome trace JSON")
       ->type_name("FILE");
+  app.add_option("--runs", options->runs, "Runs, one after the other; the trace shows each")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  add_cache(app, options->cache);
   app.add_flag("--repair", options->repair, "Replace what does not fit in the plan by the reference");
   app.add_flag("--json", options->json, "One JSON document");
   return [options] { return run(*options); };

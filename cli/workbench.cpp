@@ -271,6 +271,21 @@ void add_filter(CLI::App& app, PrimitiveFilter& filter) {
       ->delimiter(',');
 }
 
+void add_cache(CLI::App& app, std::filesystem::path& folder) {
+  app.add_option("--cache", folder, "Keep packed weights in this folder, and take them from there")
+      ->type_name("DIR");
+}
+
+std::optional<PackedDirectory> open_cache(const std::filesystem::path& folder) {
+  if (folder.empty()) return std::nullopt;
+  return PackedDirectory(folder);
+}
+
+void warn_of_trouble(const std::optional<PackedDirectory>& cache) {
+  if (!cache || cache->trouble().empty()) return;
+  fmt::print(stderr, "warning: packed weights are not kept: {}\n", cache->trouble());
+}
+
 PlanSet read_plans(const std::filesystem::path& path) {
   if (path.empty()) return {};
   const std::string text = read_file(path);

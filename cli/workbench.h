@@ -16,6 +16,7 @@
 #include "raceline/model/onnx_reader.h"
 #include "raceline/profile/store.h"
 #include "raceline/runtime/network.h"
+#include "raceline/runtime/packed_directory.h"
 
 namespace raceline::cli {
 
@@ -104,5 +105,12 @@ std::pair<std::string, std::string> name_value(const std::string& text, std::str
 
 /// A plan file; of an empty path none. Throws ParseError naming the file.
 PlanSet read_plans(const std::filesystem::path& path);
+
+/// --cache DIR: packed weights kept for the next start.
+void add_cache(CLI::App& app, std::filesystem::path& folder);
+/// The store in that folder; none where no folder is given.
+std::optional<PackedDirectory> open_cache(const std::filesystem::path& folder);
+/// What can not be kept costs time at the next start, so it is a warning on stderr and no error.
+void warn_of_trouble(const std::optional<PackedDirectory>& cache);
 
 }  // namespace raceline::cli

@@ -15,6 +15,8 @@
 namespace raceline {
 namespace {
 
+constexpr int most_scratch_files = 1000;
+
 [[noreturn]] void fail(std::string_view action, const std::filesystem::path& path, int error) {
   throw IoError(fmt::format("cannot {} '{}': {}", action, path.string(), std::strerror(error)));
 }
@@ -25,8 +27,11 @@ class Descriptor {
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   int get() const { return fd_; }
   int release() { return std::exchange(fd_, -1); }
 
@@ -51,25 +56,37 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view content) {
+  write_file(path, std::span(&content, 1));
+}
+
+void write_file(const std::filesystem::path& path, std::span<const std::string_view> parts) {
   // A symbolic link, and a device such as /dev/null or /dev/full, is written through and not replaced.
   std::error_code ignored;
   const std::filesystem::path target =
       std::filesystem::is_symlink(path, ignored) ? std::filesystem::weakly_canonical(path, ignored) : path;
   const bool replace =
       !std::filesystem::exists(target, ignored) || std::filesystem::is_regular_file(target, ignored);
-  const std::filesystem::path scratch =
-      replace ? std::filesystem::path(target.string() + fmt::format(".{}.partial", ::getpid())) : target;
-  Descriptor file(::open(scratch.c_str(), O_WRONLY | O_CLOEXEC | (replace ? O_CREAT | O_TRUNC : 0), 0666));
-  if (file.get() < 0) fail("write", path, errno);
+  // The scratch file is this call's alone, whatever other processes and threads write to the same place.
+  std::filesystem::path scratch = target;
+  Descriptor file(-1);
+  for (int attempt = 0; file.get() < 0; ++attempt) {
+    if (replace) scratch = target.string() + fmt::format(".{}.{}.partial", ::getpid(), attempt);
+    file = Descriptor(::open(scratch.c_str(), O_WRONLY | O_CLOEXEC | (replace ? O_CREAT | O_EXCL : 0), 0666));
+    if (file.get() < 0 && !(replace && errno == EEXIST && attempt < most_scratch_files)) {
+      fail("write", path, errno);
+    }
+  }
   const auto give_up = [&](int error) {
     if (replace) ::unlink(scratch.c_str());
     fail("write", path, error);
   };
-  while (!content.empty()) {
-    const ssize_t put = ::write(file.get(), content.data(), content.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) give_up(errno);
-    content.remove_prefix(static_cast<size_t>(put));
+  for (std::string_view content : parts) {
+    while (!content.empty()) {
+      const ssize_t put = ::write(file.get(), content.data(), content.size());
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) give_up(errno);
+      content.remove_prefix(static_cast<size_t>(put));
+    }
   }
   if (!replace) return;
   if (::fsync(file.get()) != 0) give_up(errno);
@@ -77,7 +94,7 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   if (::rename(scratch.c_str(), target.c_str()) != 0) give_up(errno);
 }
 
-MappedFile::MappedFile(const std::filesystem::path& path) {
+MappedFile::MappedFile(const std::filesystem::path& path, Access access) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) fail("open", path, errno);
   struct stat info {};
@@ -87,7 +104,8 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   }
   size_ = static_cast<size_t>(info.st_size);
   if (size_ == 0) return;
-  void* mapping = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  void* mapping = ::mmap(nullptr, size_, access == Access::copy ? PROT_READ | PROT_WRITE : PROT_READ,
+                         MAP_PRIVATE, file.get(), 0);
   if (mapping == MAP_FAILED) fail("map", path, errno);
   data_ = static_cast<const std::byte*>(mapping);
 }

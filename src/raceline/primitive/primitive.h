@@ -1,6 +1,7 @@
 // A primitive: one way to compute one kind of layer. Immutable; all state is in the kernels it prepares.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +12,7 @@
 #include "raceline/base/status.h"
 #include "raceline/device/device.h"
 #include "raceline/graph/layer_desc.h"
+#include "raceline/primitive/packed.h"
 #include "raceline/tensor/tensor.h"
 
 namespace raceline {
@@ -86,6 +88,13 @@ struct PrepareArgs {
   std::span<const TensorView> constants;  ///< one view an operand, nchw; empty where not constant
   Device& device;
   int threads = 1;
+  PackedStore* store = nullptr;  ///< keeps packed constants between sessions; may be absent
+  PackedKey key = {};            ///< of what this kernel packs, as far as it is known before
+
+  /// `bytes` bytes that `fill` makes of a constant operand, or that the store has kept since they were made
+  /// of equal data. `fill` gets memory aligned to 64 bytes. A kernel packs an operand once. Throws IoError
+  /// when memory is short, and what `fill` throws.
+  PackedBytes pack(size_t operand, size_t bytes, const std::function<void(Memory)>& fill) const;
 };
 
 class Primitive {

@@ -9,7 +9,8 @@
 namespace raceline {
 
 /// Complete events ("X") one after another from time 0, in microseconds, one thread; conversions are their
-/// own category.
+/// own category. Several runs follow each other: `times_us` has one entry a step for each, and an event
+/// around each run's steps.
 std::string chrome_trace(std::string_view model, std::span<const StepInfo> steps,
                          std::span<const double> times_us);
 

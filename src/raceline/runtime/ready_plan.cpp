@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/base/text.h"
 #include "raceline/runtime/schedule.h"
 
 namespace raceline {
@@ -104,13 +105,18 @@ class Builder {
         case Op::Kind::conversion: {
           const BoundConversion& conversion = bound_.conversions[op.index];
           const PlanConversion& planned = plan_.conversions[conversion.index];
-          describe(planned.tensor, conversion.primitive->name(), true, planned.expected_us);
+          describe({.name = planned.tensor,
+                    .primitive = conversion.primitive->name(),
+                    .conversion = true,
+                    .expected_us = planned.expected_us,
+                    .layouts = fmt::format("{} -> {}", to_string(conversion.from.layout),
+                                           to_string(conversion.to.layout))});
           prepare(op, *conversion.primitive, conversion.layer, ready_.threads);
           break;
         }
         case Op::Kind::output: {
           const Graph::Output& output = graph_.outputs()[op.index];
-          describe(output.name, "copy", true, 0);
+          describe({.name = output.name, .primitive = "copy", .conversion = true, .layouts = "nchw -> nchw"});
           ready_.ops.push_back(
               {.queue = queue_of(ready_.threads), .copy_bytes = graph_.desc(output.value).bytes()});
           workspaces_.push_back(0);
@@ -125,7 +131,11 @@ class Builder {
     const PlanStep& planned = plan_.steps[step.index];
     int threads = planned.threads > 0 ? planned.threads : ready_.threads;
     if (options_.threads > 0) threads = std::min(threads, options_.threads);
-    describe(step_name(planned.covers), step.primitive->name(), false, planned.expected_us);
+    describe({.name = step_name(planned.covers),
+              .primitive = step.primitive->name(),
+              .expected_us = planned.expected_us,
+              .layouts = layouts_of(step),
+              .covers = ready_.covers.emplace_back(planned.covers)});
     prepare(op, *step.primitive, step.layer, threads);
     const Kernel* kernel = ready_.ops.back().kernel;
     for (size_t operand = 0; operand < step.inputs.size(); ++operand) {
@@ -134,10 +144,22 @@ class Builder {
     }
   }
 
-  void describe(std::string name, std::string primitive, bool conversion, double expected_us) {
-    const std::string& kept_name = ready_.texts.emplace_back(std::move(name));
-    const std::string& kept_primitive = ready_.texts.emplace_back(std::move(primitive));
-    ready_.infos.push_back({kept_name, kept_primitive, conversion, expected_us});
+  std::string layouts_of(const BoundStep& step) const {
+    std::vector<std::string> reads, gives;
+    for (size_t operand = 0; operand < step.inputs.size(); ++operand) {
+      if (step.inputs[operand] == absent || graph_.is_constant(step.inputs[operand])) continue;
+      reads.emplace_back(to_string(step.wants[operand].layout));
+    }
+    for (const Interface& interface : step.gives) gives.emplace_back(to_string(interface.layout));
+    return fmt::format("{} -> {}", join(reads, ","), join(gives, ","));
+  }
+
+  /// Keeps the texts that the info looks at; `covers` is kept already.
+  void describe(StepInfo info) {
+    for (std::string_view* text : {&info.name, &info.primitive, &info.layouts}) {
+      *text = ready_.texts.emplace_back(*text);
+    }
+    ready_.infos.push_back(info);
   }
 
   Queue* queue_of(int threads) {
@@ -163,7 +185,9 @@ class Builder {
       // Libraries look at the size of the team when they plan scratch memory and when they pack.
       made.queue->bind();
       workspaces_.back() = primitive.workspace_bytes(layer, threads);
-      ready_.kernels.push_back(primitive.prepare(layer, {constants, device_, threads}));
+      const PrepareArgs args{constants, device_, threads, options_.packed,
+                             packed_key(primitive, layer, threads)};
+      ready_.kernels.push_back(primitive.prepare(layer, args));
     } catch (const UnsupportedError& error) {
       throw UnsupportedError(where(error));
     } catch (const IoError& error) {
@@ -171,6 +195,13 @@ class Builder {
     }
     made.kernel = ready_.kernels.back().get();
     ready_.packed_bytes += made.kernel->packed_bytes();
+  }
+
+  PackedKey packed_key(const Primitive& primitive, const LayerDesc& layer, int threads) const {
+    if (options_.packed == nullptr) return {};
+    return {.packer = fmt::format("{} | {} | {} threads | {}", primitive.name(), layer.key(), threads,
+                                  device_.fingerprint()),
+            .revision = primitive.revision()};
   }
 
   const Copy& copy(int32_t id) const { return schedule_.copies[static_cast<size_t>(id)]; }

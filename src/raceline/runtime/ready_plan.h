@@ -35,6 +35,7 @@ struct External {
 struct ReadyPlan {
   int threads = 1;
   std::deque<std::string> texts;  ///< what the infos look at
+  std::deque<std::vector<std::string>> covers;
   std::vector<StepInfo> infos;
   std::vector<std::unique_ptr<Queue>> queues;
   std::vector<std::unique_ptr<const Kernel>> kernels;

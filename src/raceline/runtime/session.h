@@ -17,11 +17,14 @@ struct StepInfo {
   std::string_view primitive;
   bool conversion = false;
   double expected_us = 0;
+  std::string_view layouts;  ///< "nchw,nchw -> nhwc": of what it reads and gives, constants aside
+  std::span<const std::string> covers = {};  ///< names of the nodes; none of a conversion or copy
 };
 
 struct SessionOptions {
   int threads = 0;                 ///< 0: the plan's
   bool release_constants = false;  ///< free the graph's constants as soon as they are packed
+  PackedStore* packed = nullptr;   ///< keeps packed constants between sessions; used by the constructor only
 };
 
 /// Runs a plan. run() belongs to one thread at a time; two Sessions do not disturb each other. The graph

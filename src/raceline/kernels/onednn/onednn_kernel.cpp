@@ -88,11 +88,13 @@ class OnednnKernel final : public Kernel {
 
   void pack(const Argument& argument, const dnnl::memory::desc& wanted, const PrepareArgs& args) {
     dnnl::memory from(argument.given, engine_, args.constants[argument.index].memory.host());
-    packed_.emplace_back(args.device, wanted.get_size());
+    packed_.push_back(args.pack(argument.index, wanted.get_size(), [&](Memory place) {
+      dnnl::memory to(wanted, engine_, place.host());
+      dnnl::reorder(from, to).execute(stream_, from, to);
+      stream_.wait();
+    }));
     packed_bytes_ += wanted.get_size();
     packed_memories_.emplace_back(wanted, engine_, packed_.back().memory().host());
-    dnnl::reorder(from, packed_memories_.back()).execute(stream_, from, packed_memories_.back());
-    stream_.wait();
     arguments_.push_back({argument.id, packed_memories_.back().get()});
   }
 
@@ -134,7 +136,7 @@ class OnednnKernel final : public Kernel {
   dnnl::primitive primitive_;
   std::vector<Binding> bindings_;
   std::vector<dnnl_exec_arg_t> arguments_;
-  std::vector<Buffer> packed_;
+  std::vector<PackedBytes> packed_;
   std::vector<dnnl::memory> packed_memories_;
   size_t packed_bytes_ = 0;
   int threads_;

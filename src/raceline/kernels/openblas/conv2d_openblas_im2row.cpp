@@ -11,9 +11,7 @@ namespace raceline {
 namespace {
 
 /// [group][R][S][C][filters of the group] from [K][C][R][S].
-Tensor pack_filters(const Conv2dShape& shape, const float* filters) {
-  Tensor packed({DataType::f32, {shape.groups * shape.depth() * shape.filters}});
-  float* to = packed.data<float>();
+void pack_filters(const Conv2dShape& shape, const float* filters, float* to) {
   const int64_t kernel = shape.kernel_h * shape.kernel_w;
   for (int64_t group = 0; group < shape.groups; ++group) {
     const float* from = filters + group * shape.filters * shape.depth();
@@ -23,7 +21,6 @@ Tensor pack_filters(const Conv2dShape& shape, const float* filters) {
       }
     }
   }
-  return packed;
 }
 
 class Im2rowKernel final : public Kernel {
@@ -33,14 +30,17 @@ class Im2rowKernel final : public Kernel {
         shape_(Conv2dShape::of(layer)),
         tiling_(ConvTiling::choose(shape_, shape_.images, blas_.threads(std::max(1, args.threads)))),
         epilogue_(layer, Layout::nhwc),
-        filters_(pack_filters(shape_, args.constants[1].data<const float>())),
         threads_(blas_.threads(std::max(1, args.threads))) {
+    const auto elements = static_cast<size_t>(shape_.groups * shape_.depth() * shape_.filters);
+    filters_ = args.pack(1, elements * sizeof(float), [&](Memory to) {
+      pack_filters(shape_, args.constants[1].data<const float>(), reinterpret_cast<float*>(to.host()));
+    });
     const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);
     has_bias_ = operands > 2 && layer.inputs[2].present;
   }
 
   bool reads_constant(size_t operand) const override { return operand != 1; }
-  size_t packed_bytes() const override { return filters_.desc().bytes(); }
+  size_t packed_bytes() const override { return filters_.bytes(); }
 
   Status run(const KernelArgs& args) const noexcept override {
     const Pointers at{args.inputs[0].data<const float>(),
@@ -98,7 +98,7 @@ class Im2rowKernel final : public Kernel {
     const BlasMatrix a = shape_.is_pointwise
                              ? BlasMatrix{at.x + row * channels() + group * shape_.channels, channels()}
                              : BlasMatrix{buffer, shape_.depth()};
-    const BlasMatrix b{filters_.data<const float>() + group * shape_.depth() * shape_.filters + some.first,
+    const BlasMatrix b{filters_.data<float>() + group * shape_.depth() * shape_.filters + some.first,
                        shape_.filters};
     blas_.multiply(pixels.size(), some.size(), shape_.depth(), 1, a, b, at.bias != nullptr ? 1 : 0, y,
                    filters());
@@ -124,7 +124,7 @@ class Im2rowKernel final : public Kernel {
   Conv2dShape shape_;
   ConvTiling tiling_;
   Epilogue epilogue_;
-  Tensor filters_;
+  PackedBytes filters_;
   int threads_;
   bool has_bias_ = false;
 };

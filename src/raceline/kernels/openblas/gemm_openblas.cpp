@@ -40,25 +40,22 @@ struct GemmShape {
 /// Where the work is cut over threads.
 enum class Cut : uint8_t { rows, columns };
 
-/// B as the transposed or the plain copy of what the layer gives.
-Tensor transposed_copy(const float* from, int64_t rows, int64_t columns) {
-  Tensor copy({DataType::f32, {rows * columns}});
+void transpose(const float* from, int64_t rows, int64_t columns, float* to) {
   constexpr int64_t tile = 32;
   for (int64_t top = 0; top < rows; top += tile) {
     for (int64_t left = 0; left < columns; left += tile) {
       for (int64_t r = top; r < std::min(top + tile, rows); ++r) {
         for (int64_t c = left; c < std::min(left + tile, columns); ++c) {
-          copy.data<float>()[c * rows + r] = from[r * columns + c];
+          to[c * rows + r] = from[r * columns + c];
         }
       }
     }
   }
-  return copy;
 }
 
 class GemmKernel final : public Kernel {
  public:
-  GemmKernel(const BlasLibrary& blas, const LayerDesc& layer, Tensor packed_b, bool packed_is_transposed)
+  GemmKernel(const BlasLibrary& blas, const LayerDesc& layer, PackedBytes packed_b, bool packed_is_transposed)
       : blas_(blas),
         shape_(GemmShape::of(layer)),
         epilogue_(layer, Layout::nchw),
@@ -68,11 +65,11 @@ class GemmKernel final : public Kernel {
   }
 
   bool reads_constant(size_t operand) const override { return operand != 1 || !packed_b_; }
-  size_t packed_bytes() const override { return packed_b_ ? packed_b_.desc().bytes() : 0; }
+  size_t packed_bytes() const override { return packed_b_.bytes(); }
 
   Status run(const KernelArgs& args) const noexcept override {
     const float* a = args.inputs[0].data<const float>();
-    const float* b = packed_b_ ? packed_b_.data<const float>() : args.inputs[1].data<const float>();
+    const float* b = packed_b_ ? packed_b_.data<float>() : args.inputs[1].data<const float>();
     const float* c = shape_.has_c ? args.inputs[2].data<const float>() : nullptr;
     const float* residual = epilogue_.residual(args);
     float* y = args.outputs[0].data<float>();
@@ -108,7 +105,7 @@ class GemmKernel final : public Kernel {
   BlasLibrary blas_;
   GemmShape shape_;
   Epilogue epilogue_;
-  Tensor packed_b_;
+  PackedBytes packed_b_;
   Cut cut_ = Cut::columns;
 };
 
@@ -166,11 +163,13 @@ class GemmPrimitive final : public Primitive {
 
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
     const bool wants_transposed = variant_ == Variant::gemv_nk;
-    Tensor packed;
+    PackedBytes packed;
     if ((variant_ == Variant::gemv_nk || variant_ == Variant::gemv_kn) &&
         layer.as<GemmParams>().trans_b != wants_transposed) {
       const Shape& b = layer.inputs[1].desc.shape;
-      packed = transposed_copy(args.constants[1].data<const float>(), b[0], b[1]);
+      packed = args.pack(1, layer.inputs[1].desc.bytes(), [&](Memory to) {
+        transpose(args.constants[1].data<const float>(), b[0], b[1], reinterpret_cast<float*>(to.host()));
+      });
     }
     return std::make_unique<GemmKernel>(blas_, layer, std::move(packed), wants_transposed);
   }
