@@ -9,6 +9,7 @@
 #include "raceline/device/cpu_device.h"
 #include "raceline/kernels/builtin.h"
 #include "raceline/runtime/network.h"
+#include "raceline/runtime/packed_directory.h"
 #include "raceline/search/forced_plan.h"
 #include "raceline/version.h"
 
@@ -35,7 +36,10 @@ struct Model::State {
       : device(Machine::detect()), registry(builtin_primitives()) {
     OnnxModel model = OnnxModel::load(path);
     Bindings bindings = bindings_of(options);
-    NetworkOptions wanted{.session = {.threads = options.threads, .release_constants = true}};
+    if (!options.cache.empty()) cache.emplace(options.cache);
+    NetworkOptions wanted{.session = {.threads = options.threads,
+                                      .release_constants = true,
+                                      .packed = cache ? &*cache : nullptr}};
     if (!options.plan.empty()) {
       wanted.plans = PlanSet::from_json(read_file(options.plan));
       choose_plan(model, wanted.plans, bindings);
@@ -85,6 +89,7 @@ struct Model::State {
   PrimitiveRegistry registry;
   std::vector<TensorInfo> inputs, outputs;
   std::vector<TensorView> input_views, output_views;
+  std::optional<PackedDirectory> cache;
   std::optional<Network> network;
   Session* session = nullptr;  ///< that does all; none where a run may need several
 };

@@ -38,6 +38,9 @@ struct ModelOptions {
   /// plan for `shapes` is used, or the first.
   std::string plan;
   int threads = 0;  ///< 0: the plan's
+  /// A folder in which packed weights are kept for the next start; empty: they are packed each time. One that
+  /// cannot be written is no error.
+  std::string cache = {};
   /// Shapes of inputs whose dimensions the model leaves open; the plan's where it has them.
   std::map<std::string, std::vector<int64_t>> shapes = {};
 };

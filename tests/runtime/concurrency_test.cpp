@@ -5,6 +5,7 @@
 
 #include "raceline/kernels/builtin.h"
 #include "tests/runtime/support.h"
+#include "tests/runtime/zoo_net.h"
 
 namespace raceline::testing {
 namespace {
@@ -54,6 +55,67 @@ TEST(Concurrency, ASessionMayMoveFromThreadToThread) {
   std::thread([&] { session.run(views_of(inputs), views_of(there)); }).join();
   for (size_t i = 0; i < here.size(); ++i) EXPECT_EQ(difference(here[i], there[i]), 0);
 }
+
+/// Two sessions side by side, each by its own plan on its own input, made and run in a thread of its own;
+/// `runs` times what it gave alone.
+void expect_undisturbed(Graph& graph, const PrimitiveRegistry& registry, const Plan (&plans)[2], int threads,
+                        int runs) {
+  CpuDevice device(Machine{});
+  Random random(7);
+  const std::vector<Tensor> inputs[] = {random_inputs(graph, random), random_inputs(graph, random)};
+  std::vector<Tensor> alone[2];
+  for (const size_t which : {0, 1}) {
+    alone[which] = run_once(graph, plans[which], registry, device, inputs[which], {.threads = threads});
+  }
+  double differences[2] = {};
+  const auto work = [&](size_t which) {
+    Session session(graph, plans[which], registry, device, {.threads = threads});
+    for (int i = 0; i < runs; ++i) {
+      const std::vector<Tensor> outputs = empty_outputs(graph);
+      session.run(views_of(inputs[which]), views_of(outputs));
+      for (size_t k = 0; k < outputs.size(); ++k) {
+        differences[which] = std::max(differences[which], difference(outputs[k], alone[which][k]));
+      }
+    }
+  };
+  std::thread other(work, 1);
+  work(0);
+  other.join();
+  EXPECT_EQ(differences[0], 0);
+  EXPECT_EQ(differences[1], 0);
+}
+
+/// Every pair of libraries, a library with itself included.
+void expect_undisturbed_by_libraries(std::string_view net, int threads, int runs) {
+  const PrimitiveRegistry registry = builtin_primitives();
+  CpuDevice device(Machine{});
+  Graph graph = zoo_graph(net, registry, device);
+  const auto libraries = libraries_of(graph, registry);
+  for (auto first = libraries.begin(); first != libraries.end(); ++first) {
+    for (auto second = first; second != libraries.end(); ++second) {
+      SCOPED_TRACE(*first + " beside " + *second);
+      const Plan plans[] = {plan_by_library(graph, registry, *first),
+                            plan_by_library(graph, registry, *second)};
+      expect_undisturbed(graph, registry, plans, threads, runs);
+    }
+  }
+}
+
+TEST(Concurrency, LeNetByEachPairOfLibrariesRunsAsIfAlone) {
+  expect_undisturbed_by_libraries("lenet5", 1, 50);
+}
+
+TEST(Concurrency, SqueezeNetByEachPairOfLibrariesRunsAsIfAlone) {
+  expect_undisturbed_by_libraries("squeezenet", 1, 3);
+}
+
+// The thread sanitizer does not see the barriers of libgomp, and takes its threads for racing ones.
+#if !defined(__SANITIZE_THREAD__)
+TEST(Concurrency, SessionsOfTwoThreadsEachDoNotDisturbEachOther) {
+  expect_undisturbed_by_libraries("lenet5", 2, 50);
+  expect_undisturbed_by_libraries("squeezenet", 2, 3);
+}
+#endif
 
 }  // namespace
 }  // namespace raceline::testing
