@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# ONNX's backend tests and real models, when the data stand beside the checkout: tier core passes whole, other
-# tiers pass or are refused, models with known outputs agree, with the reference and with each primitive.
+# ONNX's backend tests and real models, when the data stand beside the checkout: tiers core and dtype pass
+# whole, other tiers pass or are refused, models with known outputs agree, with the reference and with each
+# primitive.
 #   onnx_tests.sh RACELINE DATA_DIR
 set -euo pipefail
 raceline=$1
@@ -8,7 +9,7 @@ data=$2
 [ -d "$data/onnx-node" ] || exit 77
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-"$raceline" verify "$data/onnx-node" --tier core --each-primitive
+"$raceline" verify "$data/onnx-node" --tier core,dtype --each-primitive
 "$raceline" verify "$data/onnx-node" | tail -n 1
 "$raceline" verify "$data/onnx-light"
 "$raceline" verify "$data/onnx-real"

@@ -43,6 +43,20 @@ TEST(RelativeError, ComparesLogicalElementsInAnyLayout) {
   }
 }
 
+TEST(ErrorBound, ResultsOf16BitsMayBeRoundedToTheirType) {
+  const auto bound = [](std::string_view key) {
+    const LayerDesc layer = LayerDesc::parse(key);
+    return error_bound(builtin().reference(layer), layer);
+  };
+  const double plain = bound("binary 8 8 kind=mul");
+  EXPECT_DOUBLE_EQ(bound("binary 8:f16 8:f16 kind=mul"), plain + 0x1p-11);
+  EXPECT_DOUBLE_EQ(bound("binary 8:bf16 8:bf16 kind=mul"), plain + 0x1p-8);
+  // What chooses an element or moves it rounds nothing, unless a limit may lie between two numbers.
+  EXPECT_EQ(bound("binary 8:f16 8:f16 kind=max"), 0);
+  EXPECT_EQ(bound("transpose 2x3:f16"), 0);
+  EXPECT_EQ(bound("unary 8:f16 kind=clip alpha=0.1 beta=1"), 0x1p-11);
+}
+
 TEST(RelativeError, NotANumberOnOneSideIsInfinite) {
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   constexpr float infinity = std::numeric_limits<float>::infinity();

@@ -143,6 +143,22 @@ TEST_F(ProfilerTest, ErrorAboveTheUsersLimitIsRefusedUntilTheLimitRises) {
   EXPECT_FALSE(table.find(relu_key, relu_name("inexact")));
 }
 
+TEST_F(ProfilerTest, LayersOf16BitsAreAllowedTheRoundingOfTheirType) {
+  Graph halves;
+  const ValueId x = halves.add_input("x", {DataType::f16, {1, 4, 8, 8}});
+  const NodeId sigmoid = halves.add_node("y", OpKind::unary, UnaryParams{UnaryKind::sigmoid}, {x});
+  halves.mark_output(halves.node(sigmoid).outputs[0], "y");
+  const PrimitiveRegistry all = builtin_primitives();
+  options.timing.clock = steady_clock();
+  const CandidateSet candidates(halves, all, {});
+  const ProfileReport report = profile(candidates, all, device, store, options, table);
+  EXPECT_TRUE(report.failures.empty());
+  const auto cost = table.find(halves.layer(sigmoid).key(), all.reference(halves.layer(sigmoid)).name());
+  ASSERT_TRUE(cost);
+  EXPECT_GT(cost->error, options.max_error);
+  EXPECT_LE(cost->error, options.max_error + storing_error(DataType::f16));
+}
+
 TEST_F(ProfilerTest, StartedRowsAreSkippedAndReported) {
   add_relu("killer", 10);
   store.mark_started(key(relu_name("killer")));

@@ -32,6 +32,14 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::string_view kind_of(const onnx::TypeProto& type) {
+  if (type.has_sequence_type()) return "a sequence";
+  if (type.has_optional_type()) return "an optional";
+  if (type.has_map_type()) return "a map";
+  if (type.has_sparse_tensor_type()) return "a sparse tensor";
+  return "of no type";
+}
+
 }  // namespace
 
 bool is_standard_domain(std::string_view domain) {
@@ -92,7 +100,8 @@ void GraphImport::check_nodes() {
   for (const onnx::ValueInfoProto& input : source_.input()) {
     if (initializers_.contains(input.name())) continue;
     if (!input.type().has_tensor_type()) {
-      refusals_[the_model].push_back(fmt::format("input '{}': it is no tensor", input.name()));
+      refusals_[the_model].push_back(
+          fmt::format("input '{}': it is {}, no tensor", input.name(), kind_of(input.type())));
       continue;
     }
     try {

@@ -11,6 +11,7 @@
 #include "raceline/base/error.h"
 #include "raceline/model/graph_import.h"
 #include "raceline/model/number.h"
+#include "raceline/model/tensor_proto.h"
 
 namespace raceline {
 
@@ -81,6 +82,12 @@ std::optional<Tensor> NodeImport::tensor(std::string_view name) const {
   if (attribute == nullptr) return std::nullopt;
   if (!attribute->has_t()) fail(fmt::format("attribute '{}' is no tensor", name));
   return import_.copy(attribute->t(), fmt::format("attribute '{}'", name));
+}
+
+DataType NodeImport::type_attribute(std::string_view name) const {
+  const int64_t number = attribute(name, int64_t{0});
+  if (number < 0 || number > INT32_MAX) fail(fmt::format("attribute '{}' is {}", name, number));
+  return data_type_from_onnx(static_cast<int32_t>(number), fmt::format("attribute '{}'", name));
 }
 
 void NodeImport::only(std::string_view name, int64_t value, std::string_view why) const {

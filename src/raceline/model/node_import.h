@@ -55,6 +55,8 @@ class NodeImport {
   std::optional<std::vector<float>> floats(std::string_view name) const;
   /// Throws as to_tensor().
   std::optional<Tensor> tensor(std::string_view name) const;
+  /// The element type whose number the attribute is. Refuses the node for a type that we have not.
+  DataType type_attribute(std::string_view name) const;
   /// Refuses the node unless the attribute is absent or has this value.
   void only(std::string_view name, int64_t value, std::string_view why) const;
 

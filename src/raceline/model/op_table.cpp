@@ -259,6 +259,22 @@ constexpr OnnxOp table[] = {
     // Control flow.
     {"If", 1, newest, "else_branch then_branch", import_if, 0, needs(0)},
 
+    // Quantised numbers.
+    {"QuantizeLinear", 10, 12, "", import_quantize},
+    {"QuantizeLinear", 13, 18, "axis", import_quantize},
+    {"QuantizeLinear", 19, 20, "axis saturate", import_quantize},
+    {"QuantizeLinear", 21, 22, "axis block_size output_dtype saturate", import_quantize},
+    {"QuantizeLinear", 23, newest, "axis block_size output_dtype precision saturate", import_quantize},
+    {"DequantizeLinear", 10, 12, "", import_dequantize},
+    {"DequantizeLinear", 13, 20, "axis", import_dequantize},
+    {"DequantizeLinear", 21, 22, "axis block_size", import_dequantize},
+    {"DequantizeLinear", 23, newest, "axis block_size output_dtype", import_dequantize},
+    {"DynamicQuantizeLinear", 11, newest, "", import_dynamic_quantize},
+    {"ConvInteger", 10, newest, "auto_pad dilations group kernel_shape pads strides", import_conv_integer},
+    {"MatMulInteger", 10, newest, "", import_matmul_integer},
+    {"QLinearConv", 10, newest, "auto_pad dilations group kernel_shape pads strides", import_qlinear_conv},
+    {"QLinearMatMul", 10, newest, "", import_qlinear_matmul},
+
     // Resampling.
     {"Upsample", 7, 8, "mode scales", import_upsample},
     {"Upsample", 9, 9, "mode", import_upsample, 0, needs(1)},

@@ -33,6 +33,18 @@ constexpr TypeNumber type_numbers[] = {
     {DataType::bf16, onnx::TensorProto::BFLOAT16},
 };
 
+/// Types newer than the generated classes, from number 17 on, and the others by the classes.
+std::string name_of_number(int32_t number) {
+  constexpr std::string_view newer[] = {
+      "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ", "UINT4",
+      "INT4",         "FLOAT4E2M1",     "FLOAT8E8M0", "UINT2",          "INT2"};
+  constexpr int32_t first = 17;
+  if (number >= first && number - first < static_cast<int32_t>(std::size(newer)))
+    return std::string(newer[number - first]);
+  if (!onnx::TensorProto::DataType_IsValid(number)) return fmt::format("{}", number);
+  return onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(number));
+}
+
 [[noreturn]] void wrong_count(const TensorDesc& desc, std::string_view what, size_t given,
                               std::string_view unit) {
   const size_t wanted = unit == "bytes" ? desc.bytes() : static_cast<size_t>(desc.shape.elements());
@@ -101,11 +113,7 @@ DataType data_type_from_onnx(int32_t number, std::string_view what) {
   for (const TypeNumber& row : type_numbers) {
     if (row.number == number) return row.type;
   }
-  const auto valid = onnx::TensorProto::DataType_IsValid(number);
-  throw UnsupportedError(
-      fmt::format("{}: element type {} is not supported", what,
-                  valid ? onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(number))
-                        : fmt::format("{}", number)));
+  throw UnsupportedError(fmt::format("{}: element type {} is not supported", what, name_of_number(number)));
 }
 
 int32_t data_type_to_onnx(DataType type) {

@@ -215,11 +215,6 @@ bool clips(const LayerDesc& layer) {
                      [&](const EpilogueStep& step) { return is_clip(step.unary); });
 }
 
-/// What rounding a result of the largest size to its type may change: half a unit in the last place.
-double storing_error(DataType type) {
-  return type == DataType::f16 ? 0x1p-11 : type == DataType::bf16 ? 0x1p-8 : 0;
-}
-
 }  // namespace
 
 double additions(const LayerDesc& layer) {
@@ -228,6 +223,10 @@ double additions(const LayerDesc& layer) {
     count += step.kind == EpilogueStep::Kind::add ? 1 : additions_of(step.unary);
   }
   return count;
+}
+
+double storing_error(DataType type) {
+  return type == DataType::f16 ? 0x1p-11 : type == DataType::bf16 ? 0x1p-8 : 0;
 }
 
 double error_bound(const Primitive& primitive, const LayerDesc& layer) {

@@ -20,6 +20,10 @@ inline constexpr double rounding_constant = 4;
 /// How many roundings stand behind one output: terms of its longest sum, and those of function evaluations.
 double additions(const LayerDesc& layer);
 
+/// What rounding a result of the largest size to its type may change, as a share of it: half a unit in the
+/// last place of f16 and bf16; 0 for other types, whose roundings error_bound() counts.
+double storing_error(DataType type);
+
 /// Largest error allowed: the primitive's own bound where it has one, otherwise the common one, to which
 /// 16-bit floats add the rounding of the stored result; 0 for layers that only move data.
 double error_bound(const Primitive& primitive, const LayerDesc& layer);

@@ -115,7 +115,12 @@ class Profiling {
   }
 
   double largest_error(const Primitive& primitive, const LayerDesc& layer) const {
-    return std::min(error_bound(primitive, layer), options_.max_error);
+    return std::min(error_bound(primitive, layer), wanted_error(layer));
+  }
+
+  /// No result of 16 bits is nearer than its type allows.
+  double wanted_error(const LayerDesc& layer) const {
+    return options_.max_error + storing_error(layer.outputs[0].type);
   }
 
   void fail(const LayerDesc& layer, Entry& entry, const std::string& why) {
@@ -184,7 +189,7 @@ class Profiling {
       case CostState::measured:
         if (row.samples_us.empty()) return;
         entry.row = std::move(row);
-        if (entry.row.error > options_.max_error)
+        if (entry.row.error > wanted_error(layer))
           return fail(layer, entry, too_inexact(entry.row.error, layer, entry));
         entry.take(std::move(entry.row.samples_us));
         table_.set(entry.row.key.layer, entry.primitive->name(), cost_of(entry.row));
@@ -195,7 +200,7 @@ class Profiling {
     const double bound = error_bound(*entry.primitive, layer);
     if (error > bound)
       return fmt::format("wrong result: its error is {:.2g}, its bound {:.2g}", error, bound);
-    return fmt::format("its error is {:.2g}; at most {:.2g} is wanted", error, options_.max_error);
+    return fmt::format("its error is {:.2g}; at most {:.2g} is wanted", error, wanted_error(layer));
   }
 
   /// The time above which a candidate cannot be in the best plan.

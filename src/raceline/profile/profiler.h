@@ -20,8 +20,9 @@ namespace raceline {
 struct ProfileOptions {
   int threads = 1;
   bool pinned = false;
-  /// Candidates less accurate than this are not offered. A tenth of what float networks lose by the order of
-  /// their sums, ten times what a good Winograd kernel errs.
+  /// Candidates less accurate than this are not offered; for 16-bit results the rounding of the type comes on
+  /// top. A tenth of what float networks lose by the order of their sums, ten times what a good Winograd
+  /// kernel errs.
   double max_error = 2e-5;
   MeasureOptions
       timing;  ///< rounds, batches, dropping, clock; order, limits and hooks are set by the profiler

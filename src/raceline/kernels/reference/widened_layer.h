@@ -14,8 +14,7 @@ inline constexpr size_t most_widened_operands = 16;
 
 /// Whether an operand or output is f16 or bf16.
 bool has_halves(const LayerDesc& layer);
-/// The layer with f32 in place of f16 and bf16.
-/// At most most_widened_operands operands.
+/// The layer, of at most most_widened_operands operands, with f32 in place of f16 and bf16.
 LayerDesc widened(const LayerDesc& layer);
 /// Room for the operands that are not constant, and for the outputs, in f32.
 size_t widened_bytes(const LayerDesc& layer);

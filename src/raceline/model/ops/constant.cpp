@@ -8,7 +8,6 @@
 #include "raceline/model/node_import.h"
 #include "raceline/model/number.h"
 #include "raceline/model/ops/import_functions.h"
-#include "raceline/model/tensor_proto.h"
 
 namespace raceline {
 namespace {
@@ -138,9 +137,7 @@ void import_dropout(NodeImport& node) {
 }
 
 void import_cast(NodeImport& node) {
-  const int64_t number = node.attribute("to", int64_t{0});
-  if (number < 0 || number > INT32_MAX) node.fail(fmt::format("attribute 'to' is {}", number));
-  const DataType to = data_type_from_onnx(static_cast<int32_t>(number), "attribute 'to'");
+  const DataType to = node.type_attribute("to");
   node.result(OpKind::cast, CastParams{to}, {node.operand(0)});
 }
 

@@ -112,6 +112,15 @@ void import_trilu(NodeImport& node);
 // einsum.cpp
 void import_einsum(NodeImport& node);
 
+// quantize.cpp
+void import_quantize(NodeImport& node);
+void import_dequantize(NodeImport& node);
+void import_dynamic_quantize(NodeImport& node);
+void import_conv_integer(NodeImport& node);
+void import_matmul_integer(NodeImport& node);
+void import_qlinear_conv(NodeImport& node);
+void import_qlinear_matmul(NodeImport& node);
+
 // resize.cpp
 void import_upsample(NodeImport& node);
 void import_resize(NodeImport& node);
