@@ -1,0 +1,71 @@
+// Vectors of a fixed number of floats that the compiler turns into the instructions of the region they are
+// inlined into: one text for AVX-512 (16 lanes), AVX2 (8) and the baseline (4).
+#pragma once
+#include <cstdint>
+#include <utility>
+
+#include "raceline/kernels/common/target.h"
+
+namespace raceline {
+
+template <int lanes>
+struct Lanes;
+template <>
+struct Lanes<4> {
+  typedef float Vec __attribute__((vector_size(16)));
+  typedef float Loose __attribute__((vector_size(16), aligned(4), may_alias));
+};
+template <>
+struct Lanes<8> {
+  typedef float Vec __attribute__((vector_size(32)));
+  typedef float Loose __attribute__((vector_size(32), aligned(4), may_alias));
+};
+template <>
+struct Lanes<16> {
+  typedef float Vec __attribute__((vector_size(64)));
+  typedef float Loose __attribute__((vector_size(64), aligned(4), may_alias));
+};
+
+template <int lanes>
+using Vec = typename Lanes<lanes>::Vec;
+
+/// Vectors go by reference: how they would be passed by value depends on the region.
+template <int lanes>
+RACELINE_INLINE void load(Vec<lanes>& to, const float* from) {
+  to = *reinterpret_cast<const typename Lanes<lanes>::Loose*>(from);
+}
+template <int lanes>
+RACELINE_INLINE void store(float* to, const Vec<lanes>& from) {
+  *reinterpret_cast<typename Lanes<lanes>::Loose*>(to) = from;
+}
+
+/// body(integral_constant 0), ..., body(integral_constant count - 1): arrays indexed by them become
+/// registers.
+template <int count, class Body>
+RACELINE_INLINE void unrolled(const Body& body) {
+  [&]<int... at>(std::integer_sequence<int, at...>) RACELINE_LAMBDA {
+    (body(std::integral_constant<int, at>{}), ...);
+  }
+  (std::make_integer_sequence<int, count>{});
+}
+
+/// The lanes that an instruction set has.
+inline int lanes_of(Isa isa) {
+  return isa == Isa::avx512 ? 16 : isa == Isa::avx2 ? 8 : 4;
+}
+
+/// Runs the body with the instructions that vectors of so many lanes are made for; the processor must have
+/// them. As for vectorised(), the body is a lambda without parallel regions.
+template <int lanes, class Body>
+void run_with_lanes(const Body& body) {
+#if RACELINE_X86
+  if constexpr (lanes == 16) {
+    return detail::run_avx512(body);
+  } else if constexpr (lanes == 8) {
+    return detail::run_avx2(body);
+  }
+#endif
+  body();
+}
+
+}  // namespace raceline

@@ -1,0 +1,123 @@
+// Raceline's own Winograd: every tile size with every set of instructions, and how large its errors are.
+#include "raceline/kernels/native/winograd.h"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "raceline/base/random.h"
+#include "raceline/kernels/native/lanes.h"
+#include "tests/kernels/primitive_check.h"
+
+namespace raceline {
+namespace {
+
+class Winograd : public ::testing::Test, protected PrimitiveBench {
+ protected:
+  double error(const Primitive& primitive, const LayerDesc& layer, uint64_t seed, int threads = 1) {
+    const CheckOptions options{.seed = seed, .threads = threads, .whole_below_flops = 1e12};
+    const CheckResult result = check_primitive(registry, device, primitive, layer, options);
+    EXPECT_EQ(result.why, "") << primitive.name() << " on " << layer.key() << ", seed " << seed;
+    return result.error;
+  }
+};
+
+/// A layer that the first or last size of the family is made for.
+LayerDesc layer_of(const WinogradSize& size, int64_t images, int64_t channels, int64_t filters,
+                   int64_t height, int64_t width, int pad) {
+  ConvParams params;
+  params.pads_begin = {size.r_h > 1 ? pad : 0, size.r_w > 1 ? pad : 0};
+  params.pads_end = {size.r_h > 1 ? pad / 2 : 0, size.r_w > 1 ? pad : 0};
+  return LayerDesc::make(
+      OpKind::conv2d, params,
+      {{.desc = {DataType::f32, {images, channels, height, width}}},
+       {.desc = {DataType::f32, {filters, channels, size.r_h, size.r_w}}, .constant = true},
+       {.desc = {DataType::f32, {filters}}, .constant = true}});
+}
+
+TEST_F(Winograd, IsRightWithEverySetOfInstructionsAtEveryTailOfTilesChannelsAndFilters) {
+  for (const WinogradFamily& family : winograd_families()) {
+    for (const Layout layout : all_layouts) {
+      for (const Isa most : {Isa::baseline, Isa::avx2, Isa::avx512}) {
+        const auto primitive = make_winograd(family, layout, most);
+        for (const WinogradSize& size : family.sizes) {
+          for (const auto& layer :
+               {layer_of(size, 1, 1, 1, 7, 7, 0), layer_of(size, 2, 19, 37, 13, 11, 1),
+                layer_of(size, 1, 33, 16, 9, 26, 3), layer_of(size, 3, 16, 50, 8, 7, 2)}) {
+            ASSERT_TRUE(primitive->supports(layer)) << primitive->supports(layer).why();
+            for (const int threads : {1, 3}) {
+              EXPECT_LE(error(*primitive, layer, 11, threads), family.error_bound)
+                  << primitive->name() << " with " << lanes_of(most) << " lanes on " << layer.key() << ", "
+                  << threads << " threads";
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Winograd, CutsLargeLayersIntoChunksThatSeveralThreadsCompute) {
+  for (const char* name : {"conv2d.native.wino_2x3.nhwc@cpu", "conv2d.native.wino_4x3.nchw16c@cpu",
+                           "conv2d.native.wino_6x3.nchw8c@cpu", "conv2d.native.wino_4x3.nchw@cpu"}) {
+    expect_right(name, "conv2d 1x24x75x80 40x24x3x3* 40* pads_begin=1x1 pads_end=1x1 +relu");
+    expect_right(name,
+                 "conv2d 2x64x41x40 64x32x3x3* 64* 2x64x41x40 pads_begin=1x1 pads_end=1x1 group=2 +add");
+  }
+}
+
+// The errors of docs/winograd.md. The bound must hold with a factor to spare.
+TEST_F(Winograd, ErrorsAgainstDoublePrecisionStayBelowTheStatedBounds) {
+  for (const WinogradFamily& family : winograd_families()) {
+    double largest = 0;
+    std::string where;
+    for (uint64_t seed = 1; seed <= 100; ++seed) {
+      Random random(seed);
+      const WinogradSize size = family.sizes[seed % family.sizes.size()];
+      const auto draw = [&](int64_t low, int64_t high) { return low + random.below(high - low + 1); };
+      const LayerDesc layer = layer_of(size, 1, draw(1, 200), draw(1, 40), draw(7, 16), draw(7, 16),
+                                       static_cast<int>(draw(0, 2)));
+      for (const Isa most : {Isa::baseline, Isa::avx512}) {
+        const double found = error(*make_winograd(family, Layout::nhwc, most), layer, seed);
+        if (found > largest) {
+          largest = found;
+          where = layer.key();
+        }
+      }
+    }
+    fmt::print("{}: largest error {:.2g} of the largest output, on {}; bound {:.2g}\n", family.algorithm,
+               largest, where, family.error_bound);
+    EXPECT_LT(largest, family.error_bound);
+    EXPECT_GT(largest, family.error_bound / 50) << "the bound says little";
+  }
+}
+
+TEST_F(Winograd, SaysWhatItKeepsAndWhatItNeeds) {
+  const LayerDesc layer = LayerDesc::parse("conv2d 1x32x28x28 64x32x3x3* 64* pads_begin=1x1 pads_end=1x1");
+  const Primitive& primitive = registry.at("conv2d.native.wino_4x3.nhwc@cpu");
+  Tensor filters(layer.inputs[1].desc), bias(layer.inputs[2].desc);
+  std::fill_n(filters.data<float>(), filters.desc().stored_elements(), 1.0f);
+  std::fill_n(bias.data<float>(), bias.desc().stored_elements(), 1.0f);
+  const std::vector<TensorView> constants = {{}, filters.view(), bias.view()};
+  const auto kernel = primitive.prepare(layer, {constants, device, 1});
+  EXPECT_EQ(kernel->packed_bytes(), size_t{36 * 32 * 64 * 4});
+  EXPECT_FALSE(kernel->reads_constant(1));
+  EXPECT_TRUE(kernel->reads_constant(2));
+  // At least one block of tiles, at most all 49 at once.
+  EXPECT_GE(primitive.workspace_bytes(layer, 1), size_t{36 * (32 + 64) * 4});
+  EXPECT_LE(primitive.workspace_bytes(layer, 1), size_t{36 * (32 + 64) * 49 * 4 + 36 * 2 * 64});
+}
+
+TEST_F(Winograd, RefusesWhatItIsNotMadeFor) {
+  const std::string name = "conv2d.native.wino_4x3.nchw16c@cpu";
+  expect_refused(name, "conv2d 1x16x8x8 16x16x5x5* 16*", "3x3 only");
+  expect_refused(name, "conv2d 1x16x8x8 16x16x3x3* 16* stride=2x1", "stride 1");
+  expect_refused(name, "conv2d 1x16x8x8 16x16x3x3* 16* dilation=1x2", "dilation");
+  expect_refused(name, "conv2d 1x16x8x8 16x16x3x3 16", "not constant");
+  expect_refused(name, "conv2d 1x32x8x8 32x1x3x3* 32* group=32", "one channel a group");
+  expect_refused(name, "conv2d 1x24x8x8 24x12x3x3* 24* group=2", "blocks of 16");
+  expect_refused("conv2d.native.wino1d_6x3.nhwc@cpu", "conv2d 1x16x8x8 16x16x3x3* 16*", "1x3 or 3x1 only");
+}
+
+}  // namespace
+}  // namespace raceline
