@@ -94,15 +94,18 @@ class WinogradKernel final : public Kernel {
                 : lanes == 8 ? stages_of<8>(size)
                              : stages_of<4>(size)),
         fused_(FusedEpilogue::of(layer.epilogue)),
-        epilogue_(layer, layout),
-        filters_({DataType::f32, {plan_.shape.conv.groups * plan_.shape.packed_elements()}}) {
+        epilogue_(layer, layout) {
     const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);
     has_bias_ = operands > 2 && layer.inputs[2].present;
-    pack_winograd_filters(plan_.shape, args.constants[1].data<const float>(), filters_.data<float>());
+    const auto elements = static_cast<size_t>(plan_.shape.conv.groups * plan_.shape.packed_elements());
+    filters_ = args.pack(1, elements * sizeof(float), [&](Memory to) {
+      pack_winograd_filters(plan_.shape, args.constants[1].data<const float>(),
+                            reinterpret_cast<float*>(to.host()));
+    });
   }
 
   bool reads_constant(size_t operand) const override { return operand != 1; }
-  size_t packed_bytes() const override { return filters_.desc().bytes(); }
+  size_t packed_bytes() const override { return filters_.bytes(); }
 
   Status run(const KernelArgs& args) const noexcept override {
     const int threads = std::min(threads_, args.queue.threads());
@@ -132,7 +135,7 @@ class WinogradKernel final : public Kernel {
     task.x = args.inputs[0].data<const float>() + shape.x.offset(0, group * shape.conv.channels, 0, 0);
     task.y = args.outputs[0].data<float>() + y;
     task.bias = has_bias_ ? args.inputs[2].data<const float>() + filter : nullptr;
-    task.packed = filters_.data<const float>() + group * shape.packed_elements();
+    task.packed = filters_.data<float>() + group * shape.packed_elements();
     task.v = scratch;
     task.tiles = plan_.chunks.chunk(shape, unit % plan_.chunks.count);
     task.m = scratch + shape.size.positions() * task.input_step();
@@ -161,7 +164,7 @@ class WinogradKernel final : public Kernel {
   WinogradStages stages_;
   std::optional<FusedEpilogue> fused_;
   Epilogue epilogue_;
-  Tensor filters_;
+  PackedBytes filters_;
   bool has_bias_ = false;
 };
 
