@@ -202,6 +202,43 @@ class LayerMaker {
       case OpKind::identity:
         inputs = {operand(shape(from(0, 8), 0, 3), static_cast<DataType>(random_.below(13)))};
         break;
+      case OpKind::resize: {
+        ResizeParams p;
+        p.mode = static_cast<Interpolation>(random_.below(3));
+        p.place = static_cast<ResizePlace>(random_.below(7));
+        p.rounding = static_cast<NearestRounding>(random_.below(5));
+        const Shape x = shape(from(1, 4));
+        if (random_.below(3) > 0) {
+          for (const int64_t dim : x.dims()) p.sizes.push_back(random_.below(2) == 0 ? dim : from(1, 9));
+        }
+        if (random_.below(3) == 0) {
+          for (const int64_t dim : p.sizes)
+            p.scales.push_back(static_cast<float>(dim) / static_cast<float>(from(1, 9)));
+        }
+        p.cubic_a = real();
+        p.exclude_outside = random_.below(2) == 1;
+        p.antialias = random_.below(2) == 1;
+        p.extrapolation = real();
+        if (random_.below(2) == 0) p.roi.assign(2 * static_cast<size_t>(x.rank()), 0.25f);
+        inputs = {operand(x)};
+        params = p;
+        break;
+      }
+      case OpKind::grid_sample: {
+        const Shape x = shape(spatial + 2);
+        inputs = {operand(x),
+                  operand(shape(spatial + 2).with(0, x[0]).with(static_cast<int>(spatial) + 1, spatial))};
+        params = GridSampleParams{static_cast<Interpolation>(random_.below(3)),
+                                  static_cast<GridPadding>(random_.below(3)), random_.below(2) == 1};
+        break;
+      }
+      case OpKind::roi_align: {
+        const int64_t rois = from(0, 5);
+        inputs = {operand(shape(4)), operand(Shape{rois, 4}), operand(Shape{rois}, DataType::i64)};
+        params = RoiAlignParams{from(1, 7),           from(1, 7), from(0, 3), real(), random_.below(2) == 1,
+                                random_.below(2) == 1};
+        break;
+      }
       case OpKind::reorder: {
         const auto side = [&](DataType type) {
           return Interface{

@@ -133,6 +133,21 @@ TEST_F(Onednn, CeilModeOfPoolingIsTheSame) {
   }
 }
 
+TEST_F(Onednn, ResizeIsTakenWhereTheLibraryPlacesElementsAlike) {
+  for (const char* key :
+       {"resize 2x19x7x9 sizes=2x19x14x18",
+        "resize 2x16x7x9 sizes=2x16x21x18 place=asymmetric rounding=floor",
+        "resize 2x19x7x9 sizes=2x19x14x18 mode=linear", "resize 2x32x7x9 sizes=2x32x5x40 mode=linear",
+        "resize 1x8x40x40 sizes=1x8x80x80 mode=linear place=pytorch_half_pixel"}) {
+    expect_all_right(key);
+  }
+  const std::string name = "resize.onednn.simple.nchw@cpu";
+  // Half of the places lie in the middle of two elements, which the library rounds up.
+  expect_refused(name, "resize 1x8x8x8 sizes=1x8x4x4", "otherwise");
+  expect_refused(name, "resize 1x8x8x8 sizes=1x8x16x16 mode=linear place=align_corners", "otherwise");
+  expect_refused(name, "resize 1x8x8x8 sizes=1x8x17x17 scales=0x0x2.15x2.15 mode=linear", "otherwise");
+}
+
 TEST_F(Onednn, WinogradStatesABoundOfItsOwn) {
   const Primitive* winograd = registry.find("conv2d.onednn.wino_4x3.avx512_core.nchw16c@cpu");
   if (winograd == nullptr) GTEST_SKIP() << "the processor has no AVX-512";

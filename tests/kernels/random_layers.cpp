@@ -63,6 +63,12 @@ class Sampler : public ChosenLayers {
       }
       case OpKind::identity:
         return make(NoParams{}, {typed(any_shape())});
+      case OpKind::resize:
+        return resize();
+      case OpKind::grid_sample:
+        return grid_sample();
+      case OpKind::roi_align:
+        return roi_align();
       case OpKind::reorder: {
         const TensorDesc desc{any_type(), Shape(image()), Layout::nchw};
         const auto from = pick({0, 1, 2, 3});
@@ -306,6 +312,58 @@ class Sampler : public ChosenLayers {
     for (int64_t& dim : from) dim = chance(0.5) ? 1 : dim;
     while (!from.empty() && from[0] == 1 && chance(0.5)) from.erase(from.begin());
     return make(ExpandParams{to}, {typed(from)});
+  }
+
+  LayerDesc resize() {
+    ResizeParams p;
+    p.mode = pick({Interpolation::nearest, Interpolation::nearest, Interpolation::linear,
+                   Interpolation::linear, Interpolation::cubic});
+    p.place = chance(0.4) ? ResizePlace::half_pixel : static_cast<ResizePlace>(range(0, 6));
+    p.rounding = chance(0.4) ? NearestRounding::floor : static_cast<NearestRounding>(range(0, 4));
+    const bool is_image = chance(0.8);
+    const Dims dims = is_image ? image() : several(static_cast<int>(range(0, 5)), 1, 6);
+    p.sizes = dims;
+    p.scales.assign(dims.size(), 0);
+    const bool by_factor = chance(0.4);
+    for (size_t axis = is_image ? 2 : 0; axis < dims.size(); ++axis) {
+      p.sizes[axis] = by_factor ? 2 * dims[axis] : range(1, is_image ? 24 : 9);
+      if (chance(0.2)) {
+        p.scales[axis] = static_cast<float>(random_.uniform(0.4, 2.5));
+        p.sizes[axis] = static_cast<int64_t>(static_cast<float>(dims[axis]) * p.scales[axis]);
+      }
+    }
+    p.antialias = chance(0.2);
+    p.exclude_outside = chance(0.2);
+    if (p.place == ResizePlace::tf_crop_and_resize) {
+      for (size_t i = 0; i < 2 * dims.size(); ++i) {
+        const double end = i < dims.size() ? 0 : 1;
+        p.roi.push_back(chance(0.5) ? static_cast<float>(end)
+                                    : static_cast<float>(random_.uniform(-0.2, 1.2)));
+      }
+      p.extrapolation = 1;
+    }
+    return make(p, {chance(0.8) ? tensor(dims) : typed(dims)});
+  }
+
+  LayerDesc grid_sample() {
+    const GridSampleParams p{static_cast<Interpolation>(range(0, 2)), static_cast<GridPadding>(range(0, 2)),
+                             chance(0.5)};
+    const int spatial = chance(0.7) ? 2 : pick({1, 3});
+    Dims x = {range(1, 3), range(1, 9)}, grid = {x[0]};
+    for (int axis = 0; axis < spatial; ++axis) {
+      x.push_back(range(1, 9));
+      grid.push_back(range(1, 7));
+    }
+    grid.push_back(spatial);
+    return make(p, {tensor(x), tensor(grid)});
+  }
+
+  LayerDesc roi_align() {
+    RoiAlignParams p{range(1, 7), range(1, 7), range(0, 3), pick({1.0f, 0.5f, 2.0f}),
+                     chance(0.5), chance(0.3)};
+    const int64_t rois = range(0, 5);
+    return make(p, {tensor({range(1, 3), range(1, 9), range(1, 14), range(1, 14)}), tensor({rois, 4}),
+                    tensor({rois}, false, DataType::i64)});
   }
 };
 

@@ -22,6 +22,7 @@ std::vector<OpInfo> make_table() {
   rules::add_movement_ops(table);
   rules::add_reduce_ops(table);
   rules::add_indexing_ops(table);
+  rules::add_sampling_ops(table);
   std::sort(table.begin(), table.end(), [](const OpInfo& a, const OpInfo& b) { return a.op < b.op; });
   return table;
 }

@@ -14,6 +14,7 @@
 #include "raceline/graph/ops/norm.h"
 #include "raceline/graph/ops/pool.h"
 #include "raceline/graph/ops/reduce.h"
+#include "raceline/graph/ops/sampling.h"
 #include "raceline/tensor/tensor.h"
 
 namespace raceline {
@@ -53,6 +54,9 @@ enum class OpKind : uint8_t {
   compress,
   non_zero,
   non_max_suppression,
+  resize,
+  grid_sample,
+  roi_align,
   reorder,
 };
 
@@ -61,7 +65,8 @@ using OpParams =
                  LrnParams, SoftmaxParams, UnaryParams, BinaryParams, ConcatParams, ReshapeParams,
                  TransposeParams, SliceParams, GatherParams, PadParams, CastParams, ExpandParams,
                  ShapeOfParams, ReorderParams, ReduceParams, ArgReduceParams, TopKParams, CumSumParams,
-                 GatherNdParams, ScatterParams, CompressParams, NonMaxSuppressionParams>;
+                 GatherNdParams, ScatterParams, CompressParams, NonMaxSuppressionParams, ResizeParams,
+                 GridSampleParams, RoiAlignParams>;
 
 /// What the table knows of an op. Operands that may be absent are passed as empty pointers.
 struct OpInfo {

@@ -27,6 +27,11 @@ std::string text_of(double value) {
 std::string text_of(const std::vector<int64_t>& values) {
   return fmt::format("{}", fmt::join(values, "x"));
 }
+std::string text_of(const std::vector<float>& values) {
+  std::string text;
+  for (const float value : values) text += fmt::format("{}{}", text.empty() ? "" : "x", number(value));
+  return text;
+}
 std::string text_of(UnaryKind kind) {
   return std::string(to_string(kind));
 }
@@ -41,6 +46,18 @@ std::string text_of(ReduceKind kind) {
 }
 std::string text_of(ScatterReduction reduction) {
   return std::string(to_string(reduction));
+}
+std::string text_of(Interpolation mode) {
+  return std::string(to_string(mode));
+}
+std::string text_of(ResizePlace place) {
+  return std::string(to_string(place));
+}
+std::string text_of(NearestRounding rounding) {
+  return std::string(to_string(rounding));
+}
+std::string text_of(GridPadding padding) {
+  return std::string(to_string(padding));
 }
 std::string text_of(DataType type) {
   return std::string(to_string(type));
@@ -73,6 +90,18 @@ void read(ReduceKind& kind, std::string_view text, std::string_view) {
 void read(ScatterReduction& reduction, std::string_view text, std::string_view) {
   reduction = parse_scatter_reduction(text);
 }
+void read(Interpolation& mode, std::string_view text, std::string_view) {
+  mode = parse_interpolation(text);
+}
+void read(ResizePlace& place, std::string_view text, std::string_view) {
+  place = parse_resize_place(text);
+}
+void read(NearestRounding& rounding, std::string_view text, std::string_view) {
+  rounding = parse_nearest_rounding(text);
+}
+void read(GridPadding& padding, std::string_view text, std::string_view) {
+  padding = parse_grid_padding(text);
+}
 void read(DataType& type, std::string_view text, std::string_view) {
   type = parse_data_type(text);
 }
@@ -91,6 +120,12 @@ void read(std::vector<int64_t>& values, std::string_view text, std::string_view 
   values.clear();
   if (text.empty()) return;
   for (const std::string_view part : split(text, 'x')) values.push_back(parse_int(part, what));
+}
+
+void read(std::vector<float>& values, std::string_view text, std::string_view what) {
+  values.clear();
+  if (text.empty()) return;
+  for (const std::string_view part : split(text, 'x')) values.push_back(parse_float(part, what));
 }
 
 }  // namespace

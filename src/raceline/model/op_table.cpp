@@ -45,6 +45,10 @@ constexpr OnnxOp table[] = {
      import_average_pool},
     {"GlobalAveragePool", 1, newest, "", import_global_pool, as_kind(OpKind::average_pool)},
     {"GlobalMaxPool", 1, newest, "", import_global_pool, as_kind(OpKind::max_pool)},
+    {"LpPool", 1, 1, "auto_pad kernel_shape p pads strides", import_lp_pool},
+    {"LpPool", 2, 17, "auto_pad kernel_shape p pads strides", import_lp_pool},
+    {"LpPool", 18, newest, "auto_pad ceil_mode dilations kernel_shape p pads strides", import_lp_pool},
+    {"GlobalLpPool", 1, newest, "p", import_global_lp_pool},
     {"Gemm", 1, 6, "alpha beta broadcast transA transB", import_gemm},
     {"Gemm", 7, newest, "alpha beta transA transB", import_gemm},
     {"MatMul", 1, newest, "", import_matmul},
@@ -61,6 +65,7 @@ constexpr OnnxOp table[] = {
     {"GroupNormalization", 18, 20, "epsilon num_groups", import_group_norm},
     {"GroupNormalization", 21, newest, "epsilon num_groups stash_type", import_group_norm},
     {"LayerNormalization", 17, newest, "axis epsilon stash_type", import_layer_norm},
+    {"MeanVarianceNormalization", 9, newest, "axes", import_mean_variance_norm},
     {"Softmax", 1, 12, "axis", import_coerced_softmax, 0},
     {"Softmax", 13, newest, "axis", import_softmax, 0},
     {"LogSoftmax", 1, 12, "axis", import_coerced_softmax, 1},
@@ -282,7 +287,13 @@ constexpr OnnxOp table[] = {
     {"Resize", 11, newest,
      "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value "
      "keep_aspect_ratio_policy mode nearest_mode",
-     import_resize, 0, needs(2, 3)},
+     import_resize, 0, needs(1, 2, 3)},
+    {"GridSample", 16, newest, "align_corners mode padding_mode", import_grid_sample},
+    {"AffineGrid", 20, newest, "align_corners", import_affine_grid, 0, needs(1)},
+    {"RoiAlign", 10, 15, "mode output_height output_width sampling_ratio spatial_scale", import_roi_align},
+    {"RoiAlign", 16, newest,
+     "coordinate_transformation_mode mode output_height output_width sampling_ratio spatial_scale",
+     import_roi_align},
 };
 
 }  // namespace

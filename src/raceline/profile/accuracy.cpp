@@ -74,6 +74,20 @@ double additions_of(ReduceKind kind, double terms) {
   }
 }
 
+/// Each axis of a filter is a sum of as many terms as it has taps, whose weights are rounded too.
+double additions_of_resize(const LayerDesc& layer) {
+  const auto& resize = layer.as<ResizeParams>();
+  if (resize.mode == Interpolation::nearest) return 0;
+  double count = 0;
+  for (int axis = 0; axis < layer.outputs[0].shape.rank(); ++axis) {
+    const auto in = static_cast<double>(layer.inputs[0].desc.shape[axis]);
+    const auto out = static_cast<double>(std::max<int64_t>(1, layer.outputs[0].shape[axis]));
+    const double stretch = resize.antialias ? std::max(1.0, in / out) : 1;
+    count += stretch * (resize.mode == Interpolation::linear ? 4 : 8);
+  }
+  return count;
+}
+
 /// Terms of the longest sum behind one output, before the epilogue.
 double own_additions(const LayerDesc& layer) {
   const auto shape = [&](size_t operand) -> const Shape& { return layer.inputs[operand].desc.shape; };
@@ -119,6 +133,15 @@ double own_additions(const LayerDesc& layer) {
       const bool rounds = reduction == ScatterReduction::add || reduction == ScatterReduction::mul;
       return rounds ? static_cast<double>(shape(2).elements()) : 0;
     }
+    case OpKind::resize:
+      return additions_of_resize(layer);
+    case OpKind::grid_sample: {
+      const auto mode = layer.as<GridSampleParams>().mode;
+      if (mode == Interpolation::nearest) return 0;
+      return 2 * std::pow(mode == Interpolation::linear ? 2 : 4, shape(0).rank() - 2);
+    }
+    case OpKind::roi_align:
+      return 16;
     case OpKind::unary:
       return additions_of(layer.as<UnaryParams>());
     case OpKind::binary:

@@ -210,6 +210,17 @@ Draw draw_for(const LayerDesc& layer, size_t operand) {
     case OpKind::scatter_elements:
     case OpKind::scatter_nd:
       return operand == 1 ? draw_indices(smallest_indexed(layer)) : Draw{};
+    case OpKind::grid_sample:
+      // Places a little beyond both ends, too.
+      return operand == 1 ? Draw{.kind = Draw::Kind::positive, .low = -1.3, .high = 1.3} : Draw{};
+    case OpKind::roi_align: {
+      const auto extent =
+          static_cast<double>(std::max(layer.inputs[0].desc.shape[2], layer.inputs[0].desc.shape[3]));
+      if (operand == 1) return {.kind = Draw::Kind::positive, .low = -1, .high = extent + 1};
+      if (operand == 2)
+        return {.kind = Draw::Kind::integer, .high = static_cast<double>(layer.inputs[0].desc.shape[0])};
+      return {};
+    }
     default:
       return {};
   }

@@ -22,6 +22,7 @@ void add_elementwise_ops(std::vector<OpInfo>& table);
 void add_movement_ops(std::vector<OpInfo>& table);
 void add_reduce_ops(std::vector<OpInfo>& table);
 void add_indexing_ops(std::vector<OpInfo>& table);
+void add_sampling_ops(std::vector<OpInfo>& table);
 
 /// Strides, kernels, dilations and pads may be up to here, so that sums and products of two stay far from
 /// the limits of int64_t.

@@ -14,8 +14,8 @@ namespace raceline {
 Graph fold_constants(Graph graph, const Evaluator& evaluate);
 /// Drops nodes and constants that no output needs.
 Graph remove_dead_code(Graph graph, const Evaluator& evaluate);
-/// Drops identity (which dropout becomes in the reader), and reshape, transpose, slice, pad, cast, expand and
-/// concat that change nothing.
+/// Drops identity (which dropout becomes in the reader), and reshape, transpose, slice, pad, cast, expand,
+/// resize and concat that change nothing.
 Graph remove_identity(Graph graph, const Evaluator& evaluate);
 /// Folds batch_norm with constant statistics into the weights and bias of the conv2d, conv3d, conv_transpose
 /// or gemm before it, when that is its only use.

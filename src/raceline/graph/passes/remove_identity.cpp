@@ -46,6 +46,11 @@ bool changes_nothing(const Graph& graph, const Node& node) {
       const auto& p = std::get<PadParams>(node.params);
       return all_equal(p.begin, 0) && all_equal(p.end, 0);
     }
+    case OpKind::resize: {
+      const auto& p = std::get<ResizeParams>(node.params);
+      const bool crops = p.place == ResizePlace::tf_crop_and_resize;
+      return !crops && std::all_of(p.scales.begin(), p.scales.end(), [](float scale) { return scale == 0; });
+    }
     default:
       return false;
   }

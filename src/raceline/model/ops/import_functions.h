@@ -14,6 +14,8 @@ void import_conv_transpose(NodeImport& node);
 void import_max_pool(NodeImport& node);
 void import_average_pool(NodeImport& node);
 void import_global_pool(NodeImport& node);  ///< kind: OpKind
+void import_lp_pool(NodeImport& node);
+void import_global_lp_pool(NodeImport& node);
 
 // matmul.cpp
 void import_gemm(NodeImport& node);
@@ -27,6 +29,7 @@ void import_coerced_softmax(NodeImport& node);  ///< before opset 13: over all a
 void import_instance_norm(NodeImport& node);
 void import_group_norm(NodeImport& node);
 void import_layer_norm(NodeImport& node);
+void import_mean_variance_norm(NodeImport& node);
 
 // elementwise.cpp
 void import_unary(NodeImport& node);          ///< kind: UnaryKind
@@ -124,5 +127,10 @@ void import_qlinear_matmul(NodeImport& node);
 // resize.cpp
 void import_upsample(NodeImport& node);
 void import_resize(NodeImport& node);
+
+// sampling.cpp
+void import_grid_sample(NodeImport& node);
+void import_affine_grid(NodeImport& node);
+void import_roi_align(NodeImport& node);
 
 }  // namespace raceline

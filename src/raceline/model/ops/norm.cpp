@@ -152,4 +152,20 @@ void import_layer_norm(NodeImport& node) {
   }
 }
 
+/// (x - mean) / (deviation + 1e-9): the small number stands beside the root, not under it.
+void import_mean_variance_norm(NodeImport& node) {
+  constexpr double epsilon = 1e-9;
+  const std::vector<int64_t> stated = node.integers("axes").value_or(std::vector<int64_t>{0, 2, 3});
+  const ValueId x = node.operand(0);
+  const std::vector<int64_t> axes = node.axes(stated, node.shape(x).rank());
+  const ValueId centred =
+      node.binary("centred", BinaryKind::sub, x, reduce(node, "mean", ReduceKind::mean, x, axes));
+  const ValueId squares = node.binary("squares", BinaryKind::mul, centred, centred);
+  const ValueId variance = reduce(node, "variance", ReduceKind::mean, squares, axes);
+  const ValueId deviation = node.unary("deviation", UnaryKind::sqrt, variance);
+  const ValueId divisor = node.binary("divisor", BinaryKind::add, deviation,
+                                      node.scalar_constant("epsilon", node.desc(x).type, epsilon));
+  node.result(OpKind::binary, BinaryParams{BinaryKind::div}, {centred, divisor});
+}
+
 }  // namespace raceline

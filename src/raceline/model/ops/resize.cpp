@@ -1,5 +1,7 @@
-// Upsample and Resize by whole factors and the nearest neighbour: every element is repeated.
+// Upsample and Resize.
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,104 +13,174 @@
 namespace raceline {
 namespace {
 
-void want_nearest(const NodeImport& node) {
-  const std::string mode = node.attribute("mode", "nearest");
-  if (mode != "nearest") {
-    node.refuse(fmt::format("'{}'; nearest by whole factors is supported", mode.substr(0, 40)), "mode");
+constexpr int64_t first_with_places = 11;
+/// No tensor has as many.
+constexpr double most_elements = 1e13;
+
+/// The attribute's value as `parse` reads it.
+template <class Parse>
+auto read_name(const NodeImport& node, std::string_view attribute, std::string_view otherwise, Parse parse) {
+  const std::string text = node.attribute(attribute, otherwise);
+  try {
+    return parse(text);
+  } catch (const ParseError& error) {
+    node.refuse(error.what(), std::string(attribute));
   }
+}
+
+Interpolation read_mode(const NodeImport& node) {
+  // What Upsample calls bilinear, too, is linear along each axis.
+  const std::string mode = node.attribute("mode", "nearest");
+  if (mode == "bilinear") return Interpolation::linear;
+  return read_name(node, "mode", "nearest", parse_interpolation);
 }
 
 std::vector<float> floats(const NodeImport& node, size_t operand) {
   const TensorView view = node.value(operand);
-  if (view.desc.type != DataType::f32)
-    node.fail(fmt::format("operand {} is {}", operand, view.desc.to_string()));
-  return {view.data<float>(), view.data<float>() + view.desc.shape.elements()};
+  if (view.desc.type == DataType::f32) {
+    return {view.data<float>(), view.data<float>() + view.desc.shape.elements()};
+  }
+  if (view.desc.type == DataType::f64) {
+    const double* data = view.data<double>();
+    std::vector<float> values(static_cast<size_t>(view.desc.shape.elements()));
+    std::transform(data, data + values.size(), values.begin(),
+                   [](double x) { return static_cast<float>(x); });
+    return values;
+  }
+  node.fail(fmt::format("operand {} is {}; floats wanted", operand, view.desc.to_string()));
 }
 
-/// Repeats every element of axis i scales[i] times.
-void result_repeated(NodeImport& node, ValueId x, const std::vector<float>& scales) {
-  const Shape shape = node.shape(x);
-  if (scales.size() != static_cast<size_t>(shape.rank())) {
-    node.fail(fmt::format("{} scales for input {}", scales.size(), shape.to_string()));
+/// One scale for each of the axes; the others keep their extent.
+void set_scales(const NodeImport& node, ResizeParams& params, const Shape& shape,
+                std::span<const int64_t> axes, std::span<const float> scales) {
+  if (scales.size() != axes.size()) {
+    node.fail(
+        fmt::format("{} scales for {} axes of input {}", scales.size(), axes.size(), shape.to_string()));
   }
-  std::vector<int64_t> apart;
-  std::vector<int64_t> expanded;
-  std::vector<int64_t> together;
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    const float scale = scales[static_cast<size_t>(axis)];
-    constexpr float largest_scale = 1 << 20;
-    if (!(scale >= 1 && scale <= largest_scale && scale == std::floor(scale))) {
-      node.refuse(fmt::format("scale {} of axis {}; nearest by whole factors is supported", scale, axis));
+  params.scales.assign(static_cast<size_t>(shape.rank()), 0);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    constexpr float largest = 1 << 30;
+    if (!(scales[i] > 0 && scales[i] <= largest)) {
+      node.fail(fmt::format("scale {} of axis {}; above 0 and up to {} wanted", scales[i], axes[i], largest));
     }
-    const auto factor = static_cast<int64_t>(scale);
-    apart.push_back(shape[axis]);
-    expanded.push_back(shape[axis]);
-    together.push_back(shape[axis] * factor);
-    if (factor == 1) continue;
-    apart.push_back(1);
-    expanded.push_back(factor);
+    const auto at = static_cast<size_t>(axes[i]);
+    // In float, as the shape inference of ONNX multiplies.
+    const float size = std::floor(static_cast<float>(shape[static_cast<int>(axes[i])]) * scales[i]);
+    if (static_cast<double>(size) > most_elements)
+      node.fail(fmt::format("axis {} would have {} elements", axes[i], size));
+    params.sizes[at] = static_cast<int64_t>(size);
+    params.scales[at] = scales[i];
   }
-  if (apart.size() > static_cast<size_t>(Shape::max_rank)) {
-    node.refuse(fmt::format("{} scaled axes of input {}", apart.size() - together.size(), shape.to_string()));
+}
+
+/// One size for each of the axes. A policy other than stretch takes one scale for all of them.
+void set_sizes(const NodeImport& node, ResizeParams& params, const Shape& shape,
+               std::span<const int64_t> axes, std::span<const int64_t> sizes, std::string_view policy) {
+  if (sizes.size() != axes.size()) {
+    node.fail(fmt::format("{} sizes for {} axes of input {}", sizes.size(), axes.size(), shape.to_string()));
   }
-  const ValueId split = node.reshape("split", x, apart);
-  const ValueId repeated = node.add_main(OpKind::expand, ExpandParams{expanded}, {split});
-  node.result(OpKind::reshape, ReshapeParams{together}, {repeated}, "out");
+  const auto dim = [&](size_t i) { return static_cast<double>(shape[static_cast<int>(axes[i])]); };
+  for (size_t i = 0; i < axes.size(); ++i) params.sizes[static_cast<size_t>(axes[i])] = sizes[i];
+  if (policy == "stretch" || axes.empty()) return;
+  if (policy != "not_larger" && policy != "not_smaller") {
+    node.refuse(fmt::format("'{}' is not known", policy.substr(0, 40)), "keep_aspect_ratio_policy");
+  }
+  double scale = 0;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (dim(i) == 0 || sizes[i] < 1) {
+      node.fail(fmt::format("axis {} from {} to {} elements has no aspect ratio", axes[i], dim(i), sizes[i]));
+    }
+    const double own = static_cast<double>(sizes[i]) / dim(i);
+    scale = i == 0 ? own : policy == "not_larger" ? std::min(scale, own) : std::max(scale, own);
+  }
+  params.scales.assign(static_cast<size_t>(shape.rank()), 0);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const auto at = static_cast<size_t>(axes[i]);
+    const double size = std::floor(scale * dim(i) + 0.5);
+    if (size > most_elements) node.fail(fmt::format("axis {} would have {} elements", axes[i], size));
+    params.sizes[at] = static_cast<int64_t>(size);
+    params.scales[at] = static_cast<float>(scale);
+  }
+}
+
+/// Starts, then ends of the axes given; the others are taken whole.
+void set_roi(const NodeImport& node, ResizeParams& params, int rank, std::span<const int64_t> axes,
+             std::span<const float> roi) {
+  if (roi.size() != 2 * axes.size()) {
+    node.fail(fmt::format("a roi of {} numbers for {} axes", roi.size(), axes.size()));
+  }
+  params.roi.assign(static_cast<size_t>(rank), 0);
+  params.roi.resize(2 * static_cast<size_t>(rank), 1);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    params.roi[static_cast<size_t>(axes[i])] = roi[i];
+    params.roi[static_cast<size_t>(rank + axes[i])] = roi[axes.size() + i];
+  }
+}
+
+std::vector<int64_t> dims_of(const Shape& shape) {
+  return {shape.dims().begin(), shape.dims().end()};
+}
+
+std::vector<int64_t> all_axes(const Shape& shape) {
+  std::vector<int64_t> axes(static_cast<size_t>(shape.rank()));
+  std::iota(axes.begin(), axes.end(), 0);
+  return axes;
+}
+
+/// Upsample, and Resize of opset 10: places were not yet an attribute, and shrinking took the next element.
+void import_by_scales(NodeImport& node, const std::vector<float>& scales) {
+  ResizeParams params;
+  params.mode = read_mode(node);
+  params.place = ResizePlace::asymmetric;
+  params.rounding = NearestRounding::simple;
+  const ValueId x = node.operand(0);
+  const Shape shape = node.shape(x);
+  params.sizes = dims_of(shape);
+  set_scales(node, params, shape, all_axes(shape), scales);
+  node.result(OpKind::resize, std::move(params), {x});
+}
+
+bool is_given(const NodeImport& node, size_t operand) {
+  return node.has(operand) && node.shape(node.operand(operand)).elements() > 0;
 }
 
 }  // namespace
 
 void import_upsample(NodeImport& node) {
-  want_nearest(node);
-  auto scales = node.floats("scales");
-  const ValueId x = node.operand(0);
   constexpr int64_t first_with_operand = 9;
-  if (node.opset() >= first_with_operand) scales = floats(node, 1);
+  if (node.opset() >= first_with_operand) return import_by_scales(node, floats(node, 1));
+  const auto scales = node.floats("scales");
   if (!scales) node.fail("attribute 'scales' is missing");
-  result_repeated(node, x, *scales);
+  import_by_scales(node, *scales);
 }
 
 void import_resize(NodeImport& node) {
-  want_nearest(node);
-  // With a whole factor s, output i lies at (i + 1/2) / s - 1/2 of the input, which is less than half an
-  // element from floor(i / s) and never a tie, or at i / s, which must be rounded down.
-  const std::string place = node.attribute("coordinate_transformation_mode", "half_pixel");
-  const std::string rounding = node.attribute("nearest_mode", "round_prefer_floor");
-  constexpr int64_t first_with_places = 11;
-  const bool centred =
-      place == "half_pixel" || place == "pytorch_half_pixel" || place == "half_pixel_symmetric";
-  const bool repeats = (centred && (rounding == "round_prefer_floor" || rounding == "round_prefer_ceil")) ||
-                       (place == "asymmetric" && rounding == "floor");
-  if (node.opset() >= first_with_places && !repeats) {
-    node.refuse(fmt::format("nearest by '{}' and '{}' is not supported", place.substr(0, 40),
-                            rounding.substr(0, 40)));
-  }
-  node.only("antialias", 0, "it is not supported");
-  if (node.has_attribute("axes")) node.refuse("it is not supported", "axes");
+  if (node.opset() < first_with_places) return import_by_scales(node, floats(node, 1));
+  ResizeParams params;
+  params.mode = read_mode(node);
+  params.place = read_name(node, "coordinate_transformation_mode", "half_pixel", parse_resize_place);
+  params.rounding = read_name(node, "nearest_mode", "round_prefer_floor", parse_nearest_rounding);
+  params.cubic_a = node.attribute("cubic_coeff_a", params.cubic_a);
+  params.exclude_outside = node.attribute("exclude_outside", int64_t{0}) != 0;
+  params.extrapolation = node.attribute("extrapolation_value", 0.0f);
+  params.antialias = node.attribute("antialias", int64_t{0}) != 0;
+  const std::string policy = node.attribute("keep_aspect_ratio_policy", "stretch");
+  const auto stated_axes = node.integers("axes");
   const ValueId x = node.operand(0);
   const Shape shape = node.shape(x);
-  const size_t scales_operand = node.opset() >= first_with_places ? 2 : 1;
-  if (node.has(scales_operand) && node.shape(node.operand(scales_operand)).elements() > 0) {
-    return result_repeated(node, x, floats(node, scales_operand));
+  const std::vector<int64_t> axes = stated_axes ? node.axes(*stated_axes, shape.rank()) : all_axes(shape);
+  params.sizes = dims_of(shape);
+  if (is_given(node, 2)) {
+    set_scales(node, params, shape, axes, floats(node, 2));
+  } else if (node.has(3)) {
+    set_sizes(node, params, shape, axes, node.integers(size_t{3}), policy);
+  } else {
+    node.fail("neither scales nor sizes are given");
   }
-  if (const auto policy = node.attribute("keep_aspect_ratio_policy", "stretch"); policy != "stretch") {
-    node.refuse(fmt::format("'{}' is not supported", policy.substr(0, 40)), "keep_aspect_ratio_policy");
+  if (params.place == ResizePlace::tf_crop_and_resize) {
+    set_roi(node, params, shape.rank(), axes, floats(node, 1));
   }
-  const std::vector<int64_t> sizes = node.integers(size_t{3});
-  if (sizes.size() != static_cast<size_t>(shape.rank())) {
-    node.fail(fmt::format("{} sizes for input {}", sizes.size(), shape.to_string()));
-  }
-  std::vector<float> scales;
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    const int64_t size = sizes[static_cast<size_t>(axis)];
-    if (shape[axis] == 0 || size % shape[axis] != 0) {
-      node.refuse(fmt::format("axis {} from {} to {}; nearest by whole factors is supported", axis,
-                              shape[axis], size));
-    }
-    const int64_t factor = size / shape[axis];
-    scales.push_back(static_cast<float>(factor));
-  }
-  result_repeated(node, x, scales);
+  node.result(OpKind::resize, std::move(params), {x});
 }
 
 }  // namespace raceline
