@@ -6,6 +6,7 @@
 #include "cli/cmd_profile.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 #include "raceline/report/explain.h"
 
@@ -43,8 +44,8 @@ int explain_plan(Options& options) {
     layers_us += item.step.expected_us;
     Json alternatives = Json::array();
     if (!options.json) {
-      fmt::print("{}\n  {}  {}  (spread {}, {:.1f} %)\n", join(item.step.covers, " + "), item.step.primitive,
-                 human_us(item.step.expected_us), human_us(item.spread_us),
+      fmt::print("{}\n  {}  {}  (spread {}, {:.1f} %)\n", printable(join(item.step.covers, " + ")),
+                 item.step.primitive, human_us(item.step.expected_us), human_us(item.spread_us),
                  100 * item.step.expected_us / std::max(plan.expected_us, 1e-9));
     }
     for (const Alternative& other : item.alternatives) {
@@ -71,8 +72,9 @@ int explain_plan(Options& options) {
                            {"primitive", conversion.primitive},
                            {"expected_us", conversion.expected_us}});
     if (!options.json && options.layer.empty()) {
-      fmt::print("convert {} from {} to {}\n  {}  {}\n", conversion.tensor, conversion.from.to_string(),
-                 conversion.to.to_string(), conversion.primitive, human_us(conversion.expected_us));
+      fmt::print("convert {} from {} to {}\n  {}  {}\n", printable(conversion.tensor),
+                 conversion.from.to_string(), conversion.to.to_string(), conversion.primitive,
+                 human_us(conversion.expected_us));
     }
   }
   if (options.json) {

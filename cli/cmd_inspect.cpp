@@ -5,6 +5,7 @@
 #include "cli/json.h"
 #include "cli/workbench.h"
 #include "raceline/base/error.h"
+#include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 #include "raceline/device/peaks.h"
 
@@ -59,7 +60,7 @@ int inspect_model(const Options& options, const Workbench& bench) {
   const LoadedModel model = load_model(options.model, bench);
   const Graph& graph = model.graph;
   if (options.graph) {
-    fmt::print("{}", graph.to_string());
+    fmt::print("{}", printable(graph.to_string()));
     return done;
   }
   Json layers = Json::array();
@@ -90,10 +91,10 @@ int inspect_model(const Options& options, const Workbench& bench) {
   }
   fmt::print("{}\n", align_table(rows));
   for (const ValueId input : graph.inputs()) {
-    fmt::print("input  {} {}\n", graph.value(input).name, graph.desc(input).to_string());
+    fmt::print("input  {} {}\n", printable(graph.value(input).name), graph.desc(input).to_string());
   }
   for (const Graph::Output& output : graph.outputs()) {
-    fmt::print("output {} {}\n", output.name, graph.desc(output.value).to_string());
+    fmt::print("output {} {}\n", printable(output.name), graph.desc(output.value).to_string());
   }
   fmt::print("{} layers, {:.3f} GFLOP, {} moved, {} of weights\n", graph.nodes().size(), flops * 1e-9,
              human_bytes(moved), human_bytes(parameters));

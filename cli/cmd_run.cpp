@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/workbench.h"
+#include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 #include "raceline/model/npy.h"
 #include "raceline/report/trace.h"
@@ -105,8 +106,8 @@ int run(const Options& options) {
     return done;
   }
   for (const Json& item : list) {
-    fmt::print("{} {}\n", item["name"].get<std::string>(), item["desc"].get<std::string>());
-    if (item.contains("file")) fmt::print("  written to {}\n", item["file"].get<std::string>());
+    fmt::print("{} {}\n", printable(item["name"].get<std::string>()), item["desc"].get<std::string>());
+    if (item.contains("file")) fmt::print("  written to {}\n", printable(item["file"].get<std::string>()));
     if (!item.contains("largest")) continue;
     for (const Json& entry : item["largest"]) {
       fmt::print("  [{}] {:.6g}\n", entry["index"].get<size_t>(), entry["value"].get<double>());

@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/workbench.h"
 #include "raceline/base/file.h"
+#include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 
 namespace raceline::cli {
@@ -53,8 +54,8 @@ int info(const Options& options) {
   if (!rows.empty()) fmt::print("taken from {} to {}\n", first, last);
   for (const CostRow& row : rows) {
     if (row.state == CostState::measured) continue;
-    fmt::print("  {} by {}: {}\n", row.key.layer, row.key.primitive,
-               row.state == CostState::started ? "killed the process" : row.why);
+    fmt::print("  {} by {}: {}\n", printable(row.key.layer), printable(row.key.primitive),
+               row.state == CostState::started ? "killed the process" : printable(row.why));
   }
   return done;
 }

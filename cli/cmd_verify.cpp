@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/verify_case.h"
 #include "raceline/base/error.h"
+#include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 
 namespace raceline::cli {
@@ -111,7 +112,7 @@ int verify(const Options& options) {
       progress.finish();
       fmt::print("{} {} ({} runs, largest error {:.2g} of the largest value)\n", word, result.name,
                  result.runs, result.largest_error);
-      for (const std::string& why : result.why) fmt::print("  {}\n", why);
+      for (const std::string& why : result.why) fmt::print("  {}\n", printable(why));
     }
   }
   progress.finish();

@@ -8,7 +8,8 @@ namespace raceline::cli {
 using Json = nlohmann::ordered_json;
 
 inline void print_json(const Json& document) {
-  fmt::print("{}\n", document.dump(2));
+  // Names in a model need not be UTF-8, which JSON must be.
+  fmt::print("{}\n", document.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace raceline::cli

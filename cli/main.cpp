@@ -8,6 +8,7 @@
 #include "cli/interrupt.h"
 #include "cli/versions.h"
 #include "raceline/base/error.h"
+#include "raceline/base/printable.h"
 
 namespace raceline::cli {
 namespace {
@@ -63,7 +64,7 @@ int program(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "raceline: out of memory\n");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "raceline: {}\n", error.what());
+    fmt::print(stderr, "raceline: {}\n", printable(error.what()));
   }
   return wrong_use;
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/base/printable.h"
 
 namespace raceline {
 namespace {
@@ -95,9 +96,13 @@ std::string number(float value) {
 }
 
 std::vector<std::string> nearest(std::string_view name, std::span<const std::string> names, size_t most) {
+  // Names of megabytes would take hours to compare; what people mistype is told by the beginning.
+  constexpr size_t compared = 120;
   std::vector<std::pair<size_t, std::string>> ranked;
   ranked.reserve(names.size());
-  for (const std::string& other : names) ranked.emplace_back(edit_distance(name, other), other);
+  for (const std::string& other : names)
+    ranked.emplace_back(edit_distance(name.substr(0, compared), std::string_view(other).substr(0, compared)),
+                        other);
   std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> best;
   for (const auto& [distance, other] : ranked) {
@@ -123,12 +128,18 @@ std::string human_us(double us) {
   return fmt::format("{:.2f} s", us / 1e6);
 }
 
-std::string align_table(std::span<const std::vector<std::string>> rows) {
+std::string align_table(std::span<const std::vector<std::string>> given) {
+  // A name of a megabyte must not widen every row to a megabyte.
+  constexpr size_t widest = 120;
+  std::vector<std::vector<std::string>> rows(given.begin(), given.end());
+  for (auto& row : rows) {
+    for (std::string& cell : row) cell = printable(cell);
+  }
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     if (widths.size() < row.size()) widths.resize(row.size());
     for (size_t column = 0; column < row.size(); ++column) {
-      widths[column] = std::max(widths[column], row[column].size());
+      widths[column] = std::min(widest, std::max(widths[column], row[column].size()));
     }
   }
   std::string text;

@@ -39,7 +39,8 @@ std::string chrome_trace(std::string_view model, std::span<const StepInfo> steps
       now += times[index];
     }
   }
-  return Json{{"displayTimeUnit", "ms"}, {"traceEvents", events}}.dump(1);
+  return Json{{"displayTimeUnit", "ms"}, {"traceEvents", events}}.dump(1, ' ', false,
+                                                                       Json::error_handler_t::replace);
 }
 
 }  // namespace raceline
