@@ -169,5 +169,17 @@ TEST_F(SessionMemoryTest, WorkspaceIsAlignedAndApartFromTheTensors) {
   EXPECT_EQ(outputs[0].data<float>()[3], input.data<float>()[3] + 4);
 }
 
+TEST_F(SessionMemoryTest, MoreThanTheMachineHasIsRefusedByName) {
+  add_negation(Sharing::none);
+  ValueId x = graph_.add_input("x", {DataType::f32, {1 << 20, 1 << 19}});
+  for (int i = 0; i < 3; ++i) x = unary(x);
+  graph_.mark_output(x, "y");
+  const Plan plan = first_candidates();
+  const std::string text =
+      message_of<IoError>([&] { Session(graph_, plan, registry_, device_, SessionOptions{}); });
+  EXPECT_TRUE(contains(text, "this machine has")) << text;
+  EXPECT_TRUE(contains(text, "the largest is 'u0:0', 1048576x524288")) << text;
+}
+
 }  // namespace
 }  // namespace raceline::testing

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "raceline/base/error.h"
+#include "raceline/base/system_memory.h"
 
 namespace raceline {
 namespace {
@@ -46,6 +47,7 @@ class CpuQueue final : public Queue {
 Memory CpuDevice::allocate(size_t bytes) {
   // Large blocks ask for large pages: an arena of 12 MB would else take 3,000 entries of the TLB.
   constexpr size_t large_page = size_t{2} << 20;
+  want_memory(bytes, "a block of the CPU's memory");
   const size_t alignment = bytes >= large_page ? large_page : 64;
   void* memory = std::aligned_alloc(alignment, bytes / alignment * alignment + alignment);
   if (memory != nullptr && alignment == large_page) {

@@ -64,16 +64,26 @@ TensorView KnownValues::get(ValueId value) {
   return held_view(value);
 }
 
+void KnownValues::spend(size_t bytes, std::string_view node) {
+  computed_bytes_ += bytes;
+  if (computed_bytes_ > most_bytes) {
+    throw UnsupportedError(fmt::format(
+        "what is computed of the model up to node '{}' needs {} bytes; at most {} are spent on it", node,
+        computed_bytes_, most_bytes));
+  }
+}
+
 void KnownValues::compute(NodeId id) {
   const Node& node = graph_.node(id);
-  for (const ValueId output : node.outputs) computed_bytes_ += graph_.desc(output).bytes();
-  if (computed_bytes_ > most_bytes) {
-    throw UnsupportedError(
-        fmt::format("the shape arithmetic up to node '{}' needs {} bytes; at most {} are spent on it",
-                    node.name, computed_bytes_, most_bytes));
-  }
+  for (const ValueId output : node.outputs) spend(graph_.desc(output).bytes(), node.name);
   std::vector<Tensor> results;
   LayerDesc layer = graph_.layer(id);
+  work_ += layer.flops();
+  if (work_ > most_work) {
+    throw UnsupportedError(fmt::format(
+        "the shape arithmetic up to node '{}' takes {:.2g} operations; at most {:.2g} are spent on it",
+        node.name, work_, most_work));
+  }
   if (node.op == OpKind::shape_of) {
     results.push_back(shape_tensor(graph_.desc(node.inputs[0]).shape, layer.as<ShapeOfParams>()));
   } else {

@@ -110,7 +110,7 @@ ValueId NodeImport::operand(size_t index) const {
 }
 
 const TensorDesc& NodeImport::desc(ValueId value) const {
-  return import_.graph().desc(value);
+  return descs_.try_emplace(value, import_.graph().desc(value)).first->second;
 }
 
 bool NodeImport::is_constant(ValueId value) const {
@@ -288,6 +288,10 @@ ValueId NodeImport::unary(std::string_view label, UnaryKind kind, ValueId x, flo
 
 ValueId NodeImport::binary(std::string_view label, BinaryKind kind, ValueId a, ValueId b) {
   return add(label, OpKind::binary, BinaryParams{kind}, {a, b});
+}
+
+void NodeImport::spend(size_t bytes) const {
+  import_.known().spend(bytes, name_);
 }
 
 void NodeImport::refuse(std::string why, std::string attribute) const {

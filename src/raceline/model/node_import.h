@@ -2,6 +2,7 @@
 // room.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -115,6 +116,9 @@ class NodeImport {
   ValueId unary(std::string_view label, UnaryKind kind, ValueId x, float alpha = 0, float beta = 0);
   ValueId binary(std::string_view label, BinaryKind kind, ValueId a, ValueId b);
 
+  /// Counts memory that is taken beyond what the file holds, as a few bytes may ask for much. Refused when it
+  /// is too much.
+  void spend(size_t bytes) const;
   [[noreturn]] void refuse(std::string why, std::string attribute = {}) const;
   /// Throws GraphError.
   [[noreturn]] void fail(std::string_view what) const;
@@ -132,6 +136,8 @@ class NodeImport {
   int64_t opset_;
   std::string name_;
   bool name_used_ = false;
+  /// Copies: the graph's own move when a value is added, as operands are when they are first asked for.
+  mutable std::map<ValueId, TensorDesc> descs_;
   size_t operands_ = 0;
 };
 

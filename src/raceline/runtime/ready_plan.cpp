@@ -230,7 +230,12 @@ class Builder {
     }
     const MemoryPlan memory = plan_memory(lifetimes);
     ready_.peak_live_bytes = memory.peak_live_bytes;
-    ready_.arena = Buffer(device_, memory.arena_bytes);
+    try {
+      ready_.arena = Buffer(device_, memory.arena_bytes);
+    } catch (const IoError& error) {
+      throw IoError(fmt::format("{}; it is for what the layers give each other, of which {}", error.what(),
+                                largest_tensor()));
+    }
     homes_.resize(schedule_.blocks.size());
     for (size_t index = 0; index < placed.size(); ++index) {
       homes_[placed[index]] = ready_.arena.memory().at(memory.offsets[index]);
@@ -238,6 +243,17 @@ class Builder {
     for (size_t moment = 0; moment < workspaces_.size(); ++moment) {
       ready_.ops[moment].workspace = ready_.arena.memory().at(memory.offsets[placed.size() + moment]);
     }
+  }
+
+  std::string largest_tensor() const {
+    const Value* largest = nullptr;
+    for (const Copy& copy : schedule_.copies) {
+      if (schedule_.blocks[static_cast<size_t>(copy.block)].home != Block::Home::arena) continue;
+      const Value& value = graph_.value(copy.value);
+      if (largest == nullptr || value.desc.bytes() > largest->desc.bytes()) largest = &value;
+    }
+    if (largest == nullptr) return "all is scratch memory";
+    return fmt::format("the largest is '{}', {}", largest->name, largest->desc.to_string());
   }
 
   void lay_out_views() {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/base/system_memory.h"
 
 namespace raceline {
 
@@ -53,6 +54,8 @@ void Tensor::Release::operator()(std::byte* memory) const {
 Tensor::Tensor(const TensorDesc& desc) : desc_(desc) {
   // Whole cache lines, so that a vector load at the end stays inside, and never zero bytes.
   const size_t bytes = desc.bytes() / 64 * 64 + 64;
+  constexpr size_t small = size_t{1} << 28;  // the name is not made for nothing
+  if (bytes > small) want_memory(bytes, fmt::format("a tensor {}", desc.to_string()));
   data_.reset(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
   if (!data_)
     throw IoError(fmt::format("out of memory: a tensor {} needs {} bytes", desc.to_string(), bytes));

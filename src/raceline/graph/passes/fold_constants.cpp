@@ -11,9 +11,25 @@
 namespace raceline {
 namespace {
 
+// Folding spends memory, for as long as the graph lives, and time while it is loaded, to save time in every
+// run. A file of a few bytes may ask for all there is of both: ones of 2^40 elements, products of constants
+// without end.
+
+/// Results up to as many times their constant operands are always worth it: the widest cast is from i8 to
+/// f64.
+constexpr double usual_growth = 8;
+/// Beyond that growth (Expand, Tile, Pad, ...) all results together may take as much.
+constexpr double most_grown_bytes = 256.0 * (1 << 20);
+/// Operations and bytes moved: some ten seconds of the reference, and in large models some passes over the
+/// weights.
+constexpr double most_work = 1e10, most_work_a_byte = 100;
+
 class ConstantFolder {
  public:
-  ConstantFolder(Graph graph, const Evaluator& evaluate) : rewriter_(std::move(graph)), evaluate_(evaluate) {}
+  ConstantFolder(Graph graph, const Evaluator& evaluate)
+      : rewriter_(std::move(graph)),
+        evaluate_(evaluate),
+        work_left_(most_work + most_work_a_byte * static_cast<double>(source().constant_bytes())) {}
 
   Graph run() {
     const auto count = static_cast<NodeId>(source().nodes().size());
@@ -82,6 +98,7 @@ class ConstantFolder {
     if (!evaluate_) return false;
     LayerDesc layer = source().layer(id);
     for (OperandDesc& operand : layer.inputs) operand.constant = operand.present;
+    if (!is_worth_it(layer)) return false;
     std::vector<TensorView> operands;
     for (const ValueId input : node.inputs) operands.push_back(view(input));
     std::vector<Tensor> results;
@@ -103,6 +120,20 @@ class ConstantFolder {
       add_result(node.outputs[slot], std::move(results[slot]));
     }
     drop_uses(node);
+    return true;
+  }
+
+  bool is_worth_it(const LayerDesc& layer) {
+    double given = 0, made = 0;
+    for (const OperandDesc& operand : layer.inputs) {
+      if (operand.present) given += static_cast<double>(operand.desc.bytes());
+    }
+    for (const TensorDesc& output : layer.outputs) made += static_cast<double>(output.bytes());
+    const double grown = made > usual_growth * given ? made : 0;
+    const double work = layer.flops() + made + given;
+    if (grown > grown_bytes_left_ || work > work_left_) return false;
+    grown_bytes_left_ -= grown;
+    work_left_ -= work;
     return true;
   }
 
@@ -128,6 +159,8 @@ class ConstantFolder {
 
   Rewriter rewriter_;
   const Evaluator& evaluate_;
+  double grown_bytes_left_ = most_grown_bytes;
+  double work_left_;
   std::map<ValueId, Result> results_;
   std::vector<ValueId> kept_;  ///< results that are constants of the target by now; sorted
 };

@@ -10,7 +10,8 @@
 namespace raceline {
 
 /// Replaces every node whose operands are all constants by its result, and shape_of by the shape. A node that
-/// `evaluate` refuses with UnsupportedError stays.
+/// `evaluate` refuses with UnsupportedError stays, and so does one whose result would take unreasonably much
+/// memory or time: it is computed in each run.
 Graph fold_constants(Graph graph, const Evaluator& evaluate);
 /// Drops nodes and constants that no output needs.
 Graph remove_dead_code(Graph graph, const Evaluator& evaluate);

@@ -38,6 +38,7 @@ Tensor progression_of(const NodeImport& node) {
       std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
   if (std::isnan(count)) node.fail("the step of a range is 0");
   if (count > static_cast<double>(most_elements)) node.refuse(fmt::format("a range of {} elements", count));
+  if (count > 0) node.spend(static_cast<size_t>(count) * sizeof(T));
   return progression<T>(count < 0 ? 0 : static_cast<int64_t>(count), start, delta);
 }
 
