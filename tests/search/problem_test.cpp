@@ -100,6 +100,8 @@ TEST(Problem, BadFilesAreRefusedWithThePlaceNamed) {
       {with("\"cost_us\": 900", "\"cost_us\": null"),
        "layers[1].choices[1].cost_us: null instead of a number"},
       {with("\"cost_us\": 900", "\"cost_us\": 1e999"), "problem: "},
+      {with("\"cost_us\": 900", "\"cost_us\": 1.7e308"),
+       "layers[1].choices[1].cost_us: 1.7e+308 is more than 1e+30"},
       {with("\"cost_us\": 900", "\"cost_us\": NaN"), "problem: "},
       {with("\"cost_us\": 900, ", ""), "layers[1].choices[1]: \"cost_us\" is missing"},
       {with("\"cost_us\": 900", "\"cost_us\": 900, \"cost_us\": 1"),

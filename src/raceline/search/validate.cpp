@@ -19,6 +19,8 @@ constexpr size_t most_choices = 10'000;  // a layer
 constexpr size_t most_slots = 4'096;     // a choice
 constexpr size_t most_pairs = 20'000'000;
 constexpr double most_work = 2e9;
+// So that no sum of costs is infinite, which stands for impossible.
+constexpr double most_cost_us = 1e30;
 
 template <class... Args>
 [[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) {
@@ -55,6 +57,7 @@ class Validator {
 
   void check_cost(double cost, const std::string& place) const {
     if (!std::isfinite(cost)) refuse("{}: {} is not finite", place, cost);
+    if (cost > most_cost_us) refuse("{}: {} is more than {}", place, number(cost), number(most_cost_us));
     if (cost < 0) refuse("{}: {} is negative", place, number(cost));
   }
 
