@@ -60,5 +60,14 @@ TEST(Number, IntegersThatADoubleCannotHoldAreAbsent) {
   EXPECT_EQ(first_element(Tensor::of<int64_t>({1}, std::span(&small, 1)).view()), -12345);
 }
 
+TEST(Number, OutOfATypesRangeIsItsNearestEnd) {
+  const double inf = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(filled(DataType::u8, {1}, inf).data<uint8_t>()[0], 255);
+  EXPECT_EQ(filled(DataType::i8, {1}, -1e30).data<int8_t>()[0], -128);
+  EXPECT_EQ(filled(DataType::i64, {1}, inf).data<int64_t>()[0], std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(filled(DataType::u32, {1}, -1).data<uint32_t>()[0], 0u);
+  EXPECT_EQ(filled(DataType::i32, {1}, std::nan("")).data<int32_t>()[0], 0);
+}
+
 }  // namespace
 }  // namespace raceline

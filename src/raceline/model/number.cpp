@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "raceline/base/saturate_cast.h"
 #include "raceline/tensor/half.h"
 
 namespace raceline {
@@ -74,31 +75,31 @@ Tensor filled(DataType type, const Shape& shape, double value) {
       fill(tensor, BFloat16(value));
       break;
     case DataType::i8:
-      fill(tensor, static_cast<int8_t>(value));
+      fill(tensor, saturate_cast<int8_t>(value));
       break;
     case DataType::u8:
-      fill(tensor, static_cast<uint8_t>(value));
+      fill(tensor, saturate_cast<uint8_t>(value));
       break;
     case DataType::boolean:
       fill(tensor, static_cast<uint8_t>(value != 0 ? 1 : 0));
       break;
     case DataType::i16:
-      fill(tensor, static_cast<int16_t>(value));
+      fill(tensor, saturate_cast<int16_t>(value));
       break;
     case DataType::u16:
-      fill(tensor, static_cast<uint16_t>(value));
+      fill(tensor, saturate_cast<uint16_t>(value));
       break;
     case DataType::i32:
-      fill(tensor, static_cast<int32_t>(value));
+      fill(tensor, saturate_cast<int32_t>(value));
       break;
     case DataType::u32:
-      fill(tensor, static_cast<uint32_t>(value));
+      fill(tensor, saturate_cast<uint32_t>(value));
       break;
     case DataType::i64:
-      fill(tensor, static_cast<int64_t>(value));
+      fill(tensor, saturate_cast<int64_t>(value));
       break;
     case DataType::u64:
-      fill(tensor, static_cast<uint64_t>(value));
+      fill(tensor, saturate_cast<uint64_t>(value));
       break;
   }
   return tensor;

@@ -8,7 +8,7 @@ namespace raceline {
 
 /// The first element of a tensor of at least one; absent where a double cannot hold it exactly.
 std::optional<double> first_element(const TensorView& tensor);
-/// A tensor whose elements are all `value`, which must be in the type's range.
+/// A tensor whose elements are all `value`, or what of the type is nearest to it; 0 for a NaN in integers.
 Tensor filled(DataType type, const Shape& shape, double value);
 
 }  // namespace raceline
