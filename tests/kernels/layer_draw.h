@@ -78,4 +78,15 @@ class ChosenLayers : public LayerDraw {
   ScatterReduction scatter_reduction();
 };
 
+/// The layer with another type of floats in place of f32.
+inline LayerDesc with_floats(const LayerDesc& layer, DataType type) {
+  if (layer.op == OpKind::reorder) return layer;
+  std::vector<OperandDesc> inputs = layer.inputs;
+  for (OperandDesc& operand : inputs) {
+    if (operand.present && operand.desc.type == DataType::f32) operand.desc.type = type;
+  }
+  return LayerDesc::make(layer.op, layer.params, std::move(inputs), layer.epilogue,
+                         static_cast<int>(layer.outputs.size()));
+}
+
 }  // namespace raceline
