@@ -17,24 +17,6 @@
 namespace raceline {
 namespace {
 
-template <int lanes, int m_h, int r_h, int m_w, int r_w>
-std::optional<WinogradStages> stages_if(const WinogradSize& size) {
-  if (size.m_h != m_h || size.r_h != r_h || size.m_w != m_w || size.r_w != r_w) return std::nullopt;
-  using Tile = WinogradTile<lanes, m_h, r_h, m_w, r_w>;
-  return WinogradStages{run_winograd_input<Tile>, run_winograd_multiply<lanes>, run_winograd_output<Tile>};
-}
-
-template <int lanes>
-WinogradStages stages_of(const WinogradSize& size) {
-  for (const auto& stages : {stages_if<lanes, 2, 3, 2, 3>(size), stages_if<lanes, 4, 3, 4, 3>(size),
-                             stages_if<lanes, 6, 3, 6, 3>(size), stages_if<lanes, 4, 5, 4, 5>(size),
-                             stages_if<lanes, 1, 1, 6, 3>(size), stages_if<lanes, 6, 3, 1, 1>(size),
-                             stages_if<lanes, 1, 1, 4, 7>(size), stages_if<lanes, 4, 7, 1, 1>(size)}) {
-    if (stages) return *stages;
-  }
-  return {};
-}
-
 template <int lanes>
 constexpr WinogradBlocking blocking_with = {lanes, WinogradBlock<lanes>::rows, WinogradBlock<lanes>::vectors};
 
@@ -90,9 +72,9 @@ class WinogradKernel final : public Kernel {
   WinogradKernel(const LayerDesc& layer, WinogradSize size, int lanes, Layout layout, const PrepareArgs& args)
       : threads_(std::max(1, args.threads)),
         plan_(WinogradPlan::of(layer, size, lanes, layout, threads_)),
-        stages_(lanes == 16  ? stages_of<16>(size)
-                : lanes == 8 ? stages_of<8>(size)
-                             : stages_of<4>(size)),
+        stages_(lanes == 16  ? winograd_stages<16>(size)
+                : lanes == 8 ? winograd_stages<8>(size)
+                             : winograd_stages<4>(size)),
         fused_(FusedEpilogue::of(layer.epilogue)),
         epilogue_(layer, layout) {
     const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);

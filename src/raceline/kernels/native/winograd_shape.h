@@ -23,6 +23,10 @@ struct ImageForm {
     return image * image_step + channel / block * block_step + channel % block * channel_step +
            row * row_step + column * pixel_step;
   }
+  /// offset(0, channel, 0, 0) for a channel that begins a vector of one block.
+  int64_t vector_offset(int64_t channel) const {
+    return block_step == 0 ? channel : channel / block * block_step + channel % block;
+  }
 };
 
 /// How the GEMMs of a layer are blocked.

@@ -1,0 +1,8 @@
+// Winograd's stages with vectors of 16: for AVX-512.
+#include "raceline/kernels/native/winograd_stages.h"
+
+namespace raceline {
+
+template WinogradStages winograd_stages<16>(const WinogradSize& size);
+
+}  // namespace raceline

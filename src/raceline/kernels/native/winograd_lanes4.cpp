@@ -1,0 +1,8 @@
+// Winograd's stages with vectors of 4: for the instructions that are always there.
+#include "raceline/kernels/native/winograd_stages.h"
+
+namespace raceline {
+
+template WinogradStages winograd_stages<4>(const WinogradSize& size);
+
+}  // namespace raceline

@@ -1,0 +1,8 @@
+// Winograd's stages with vectors of 8: for AVX2.
+#include "raceline/kernels/native/winograd_stages.h"
+
+namespace raceline {
+
+template WinogradStages winograd_stages<8>(const WinogradSize& size);
+
+}  // namespace raceline
