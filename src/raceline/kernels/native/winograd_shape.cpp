@@ -108,13 +108,13 @@ Slice WinogradChunks::chunk(const WinogradShape& shape, int64_t index) const {
 
 void pack_winograd_filters(const WinogradShape& shape, const float* filters, float* packed) {
   const WinogradSize& size = shape.size;
-  const int rows = size.window_h(), columns = size.window_w();
-  const std::vector<double> vertical = filter_matrix(rows, size.r_h);
-  const std::vector<double> horizontal = filter_matrix(columns, size.r_w);
+  const int64_t rows = size.window_h(), columns = size.window_w();
+  const std::vector<double> vertical = filter_matrix(size.window_h(), size.r_h);
+  const std::vector<double> horizontal = filter_matrix(size.window_w(), size.r_w);
   const int64_t channels = shape.channels();
   const int64_t wide = static_cast<int64_t>(shape.blocking.vectors) * shape.blocking.lanes;
   std::fill_n(packed, shape.conv.groups * shape.packed_elements(), 0.0f);
-  std::vector<double> half(static_cast<size_t>(rows * size.r_w));
+  std::vector<double> half(static_cast<size_t>(rows) * static_cast<size_t>(size.r_w));
   for (int64_t filter = 0; filter < shape.conv.groups * shape.conv.filters; ++filter) {
     const int64_t group = filter / shape.conv.filters, in_group = filter % shape.conv.filters;
     const int64_t block = in_group / wide;
@@ -122,17 +122,17 @@ void pack_winograd_filters(const WinogradShape& shape, const float* filters, flo
     float* first = packed + group * shape.packed_elements() + block * wide * channels + in_group % wide;
     for (int64_t channel = 0; channel < shape.conv.channels; ++channel) {
       const float* taps = filters + (filter * shape.conv.channels + channel) * size.r_h * size.r_w;
-      for (int row = 0; row < rows; ++row) {
-        for (int column = 0; column < size.r_w; ++column) {
+      for (int64_t row = 0; row < rows; ++row) {
+        const double* factors = vertical.data() + row * size.r_h;
+        for (int64_t column = 0; column < size.r_w; ++column) {
           double sum = 0;
-          for (int tap = 0; tap < size.r_h; ++tap)
-            sum += vertical[static_cast<size_t>(row * size.r_h + tap)] * taps[tap * size.r_w + column];
-          half[static_cast<size_t>(row * size.r_w + column)] = sum;
+          for (int64_t tap = 0; tap < size.r_h; ++tap) sum += factors[tap] * taps[tap * size.r_w + column];
+          half.data()[row * size.r_w + column] = sum;
         }
       }
-      for (int position = 0; position < rows * columns; ++position) {
-        const double* from = &half[static_cast<size_t>(position / columns * size.r_w)];
-        const double* entries = &horizontal[static_cast<size_t>(position % columns * size.r_w)];
+      for (int64_t position = 0; position < rows * columns; ++position) {
+        const double* from = half.data() + position / columns * size.r_w;
+        const double* entries = horizontal.data() + position % columns * size.r_w;
         double sum = 0;
         for (int tap = 0; tap < size.r_w; ++tap) sum += from[tap] * entries[tap];
         first[position * channels * shape.filters() + channel * width] = static_cast<float>(sum);
