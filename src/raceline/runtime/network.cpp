@@ -76,7 +76,7 @@ struct Network::State {
   int threads = 0;  ///< of the first stage's plan
 
   Kept& first(Bindings& bindings, std::string& key);
-  Kept& later(StageInputs inputs, std::string& key);
+  Kept& later(const StageInputs& inputs, std::string& key);
   Kept& keep(const std::string& key, std::unique_ptr<Kept> made);
   Kept* find(const std::string& key);
   void make_session(BoundStage& bound);
@@ -136,7 +136,7 @@ Kept& Network::State::first(Bindings& bindings, std::string& key) {
   return keep(key, std::move(made));
 }
 
-Kept& Network::State::later(StageInputs inputs, std::string& key) {
+Kept& Network::State::later(const StageInputs& inputs, std::string& key) {
   key += '|';
   for (const auto& [name, value] : inputs.values)
     add_to_key(key, name, value, inputs.by_value.contains(name));
@@ -220,7 +220,7 @@ std::vector<Tensor> Network::State::run(std::span<const TensorView> inputs, bool
                      .deferred = bound.stage.deferred};
     for (const auto& [name, tensor] : bound.stage.known) values[name] = tensor.view();
     for (const std::string& name : bound.stage.carried) next.values[name] = values.at(name);
-    at = &later(std::move(next), key);
+    at = &later(next, key);
   }
   drop_old();
   std::vector<Tensor> outputs;
