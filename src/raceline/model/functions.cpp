@@ -13,6 +13,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/model/graph_import.h"
+#include "raceline/model/onnx_fields.h"
 #include "raceline/model/wire.h"
 
 namespace raceline {
@@ -30,10 +31,9 @@ constexpr size_t most_nested = 100;
 constexpr int64_t most_nodes = 200'000;
 constexpr size_t most_bytes = size_t{1} << 28;
 
-// Fields that ONNX added after the release of the message classes that we are built with.
-constexpr uint32_t node_overload = 8;
-constexpr uint32_t function_default = 11;
-constexpr uint32_t function_overload = 13;
+// node_overload, function_default and function_overload came to ONNX after the release of the message classes
+// that we are built with.
+using namespace onnx_field;
 
 /// The bodies of a message's fields of that number.
 template <class Message>

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "raceline/base/saturate_cast.h"
 #include "raceline/tensor/half.h"
@@ -103,6 +104,30 @@ Tensor filled(DataType type, const Shape& shape, double value) {
       break;
   }
   return tensor;
+}
+
+std::optional<FloatRange> range_in_float(DataType type) {
+  const auto of = [](auto zero) {
+    using T = decltype(zero);
+    return FloatRange{static_cast<float>(std::numeric_limits<T>::lowest()),
+                      static_cast<float>(std::numeric_limits<T>::max())};
+  };
+  switch (type) {
+    case DataType::f32:
+    case DataType::f16:
+    case DataType::bf16:
+      return of(float{});
+    case DataType::i8:
+      return of(int8_t{});
+    case DataType::u8:
+      return of(uint8_t{});
+    case DataType::i16:
+      return of(int16_t{});
+    case DataType::u16:
+      return of(uint16_t{});
+    default:
+      return std::nullopt;
+  }
 }
 
 }  // namespace raceline

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/model/onnx_fields.h"
 #include "raceline/model/wire.h"
 
 namespace raceline {
@@ -16,13 +17,7 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-// Field numbers of onnx.proto.
-constexpr uint32_t model_graph = 7;
-constexpr uint32_t graph_node = 1;
-constexpr uint32_t graph_initializer = 5;
-constexpr uint32_t node_attribute = 5;
-constexpr uint32_t attribute_tensor = 5;
-constexpr uint32_t tensor_raw_data = 9;
+using namespace onnx_field;
 
 /// Where a tensor stands: (-1, index) for an initializer, (node, attribute) for an attribute's tensor.
 using Place = std::pair<int, int>;

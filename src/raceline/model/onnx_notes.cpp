@@ -14,6 +14,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
 #include "raceline/base/text.h"
+#include "raceline/model/onnx_fields.h"
 #include "raceline/model/onnx_file.h"
 #include "raceline/model/wire.h"
 
@@ -22,15 +23,7 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-// Field numbers of onnx.proto.
-constexpr uint32_t model_graph = 7;
-constexpr uint32_t model_metadata = 14;
-constexpr uint32_t graph_node = 1;
-constexpr uint32_t node_output = 2;
-constexpr uint32_t node_name = 3;
-constexpr uint32_t node_metadata = 9;
-constexpr uint32_t entry_key = 1;
-constexpr uint32_t entry_value = 2;
+using namespace onnx_field;
 constexpr std::string_view our_prefix = "raceline.";
 
 std::string_view text_of(Bytes bytes) {

@@ -12,19 +12,14 @@
 #include <unistd.h>
 
 #include "raceline/base/error.h"
+#include "raceline/model/onnx_fields.h"
 #include "raceline/model/tensor_proto.h"
 #include "raceline/model/wire.h"
 
 namespace raceline {
 namespace {
 
-// Field numbers of onnx.proto.
-constexpr uint32_t model_graph = 7;
-constexpr uint32_t graph_initializer = 5;
-constexpr uint32_t tensor_dims = 1;
-constexpr uint32_t tensor_data_type = 2;
-constexpr uint32_t tensor_name = 8;
-constexpr uint32_t tensor_raw_data = 9;
+using namespace onnx_field;
 
 constexpr size_t alignment = 8;
 

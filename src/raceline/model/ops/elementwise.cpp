@@ -36,35 +36,6 @@ constexpr UnaryAttributes unary_attributes[] = {
 /// Before opset 6 the defaults were given with fewer digits.
 constexpr UnaryAttributes first_selu = {UnaryKind::selu, "alpha", 1.6732f, "gamma", 1.0507f};
 
-/// The range of a type whose numbers float holds exactly; absent for the others.
-struct Range {
-  float lowest, highest;
-};
-
-std::optional<Range> range_in_float(DataType type) {
-  const auto of = [](auto zero) {
-    using T = decltype(zero);
-    return Range{static_cast<float>(std::numeric_limits<T>::lowest()),
-                 static_cast<float>(std::numeric_limits<T>::max())};
-  };
-  switch (type) {
-    case DataType::f32:
-    case DataType::f16:
-    case DataType::bf16:
-      return of(float{});
-    case DataType::i8:
-      return of(int8_t{});
-    case DataType::u8:
-      return of(uint8_t{});
-    case DataType::i16:
-      return of(int16_t{});
-    case DataType::u16:
-      return of(uint16_t{});
-    default:
-      return std::nullopt;
-  }
-}
-
 /// A limit of Clip: an operand, or a number.
 struct Limit {
   ValueId operand = absent;

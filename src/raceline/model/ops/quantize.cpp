@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "raceline/model/number.h"
 #include "raceline/model/ops/import_functions.h"
 #include "raceline/model/ops/reduce.h"
 
@@ -31,27 +32,10 @@ ValueId repeated(NodeImport& node, std::string_view label, ValueId blocks, const
   return node.reshape(label, y, {x.dims().begin(), x.dims().end()});
 }
 
-struct Limits {
-  float low, high;
-};
-
-/// Types to which is quantised; f32 holds their numbers.
-Limits limits_of(DataType type) {
-  const auto of = [](auto zero) {
-    using T = decltype(zero);
-    return Limits{static_cast<float>(std::numeric_limits<T>::min()),
-                  static_cast<float>(std::numeric_limits<T>::max())};
-  };
-  switch (type) {
-    case DataType::i8:
-      return of(int8_t{});
-    case DataType::u8:
-      return of(uint8_t{});
-    case DataType::i16:
-      return of(int16_t{});
-    default:
-      return of(uint16_t{});
-  }
+FloatRange range_of(NodeImport& node, DataType type) {
+  const auto range = range_in_float(type);
+  if (!range) node.fail(fmt::format("results of type {} are not quantised", to_string(type)));
+  return *range;
 }
 
 }  // namespace
@@ -112,8 +96,8 @@ void result_quantised(NodeImport& node, ValueId x, ValueId zero, DataType to) {
   if (zero != absent) {
     y = node.binary("shift", BinaryKind::add, y, cast_to(node, "zero_f32", DataType::f32, zero));
   }
-  const Limits limits = limits_of(to);
-  y = node.unary("saturate", UnaryKind::clip, y, limits.low, limits.high);
+  const FloatRange range = range_of(node, to);
+  y = node.unary("saturate", UnaryKind::clip, y, range.lowest, range.highest);
   node.result(OpKind::cast, CastParams{to}, {y});
 }
 
@@ -204,17 +188,17 @@ void import_dynamic_quantize(NodeImport& node) {
   const ValueId least =
       node.binary("least", BinaryKind::min,
                   node.reshape("smallest", reduce(node, "min", ReduceKind::min, x, axes), {}), none);
-  const Limits limits = limits_of(DataType::u8);
+  const FloatRange range = range_of(node, DataType::u8);
   const ValueId scale =
       node.binary("scale", BinaryKind::div, node.binary("range", BinaryKind::sub, most, least),
-                  number("steps", static_cast<double>(limits.high)));
+                  number("steps", static_cast<double>(range.highest)));
   const ValueId divisor = node.binary("divisor", BinaryKind::max, scale,
                                       number("tiny", static_cast<double>(std::numeric_limits<float>::min())));
   const ValueId offset = node.binary("offset", BinaryKind::div, least, divisor);
   const ValueId zero =
       node.unary("zero_round", UnaryKind::round,
                  node.unary("zero_saturate", UnaryKind::clip, node.unary("zero", UnaryKind::neg, offset),
-                            limits.low, limits.high));
+                            range.lowest, range.highest));
   result_quantised(node, node.binary("quotient", BinaryKind::div, x, divisor), zero, DataType::u8);
   if (node.wants(1)) node.result(OpKind::identity, NoParams{}, {scale}, "scale_out", 1);
   if (node.wants(2)) node.result(OpKind::cast, CastParams{DataType::u8}, {zero}, "zero_out", 2);

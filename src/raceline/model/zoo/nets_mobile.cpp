@@ -36,21 +36,14 @@ struct Stage {
   int64_t expansion, channels, repeats, stride, kernel = 3;
 };
 
-Feature inverted_residual(NetBuilder& net, const Feature& x, const Stage& stage, int64_t stride) {
+/// MobileNet v2's block, and MobileFaceNet's with another activation: expand, filter each channel, project.
+Feature inverted_residual(NetBuilder& net, const Feature& x, const Stage& stage, int64_t stride,
+                          Feature (NetBuilder::*activation)(const Feature&) = &NetBuilder::relu6) {
   const bool same = stride == 1 && x.shape[1] == stage.channels;
   const int64_t wide = x.shape[1] * stage.expansion;
   Feature y = x;
-  if (stage.expansion > 1) y = net.relu6(net.conv_bn(y, wide, {1, 1, 0}));
-  y = net.relu6(net.conv_bn(y, wide, {3, stride, 1}, wide));
-  y = net.conv_bn(y, stage.channels, {1, 1, 0}, 1, same ? branch_gain : 1);
-  return same ? net.add(x, y) : y;
-}
-
-Feature face_bottleneck(NetBuilder& net, const Feature& x, const Stage& stage, int64_t stride) {
-  const bool same = stride == 1 && x.shape[1] == stage.channels;
-  const int64_t wide = x.shape[1] * stage.expansion;
-  Feature y = net.prelu(net.conv_bn(x, wide, {1, 1, 0}));
-  y = net.prelu(net.conv_bn(y, wide, {3, stride, 1}, wide));
+  if (stage.expansion > 1) y = (net.*activation)(net.conv_bn(y, wide, {1, 1, 0}));
+  y = (net.*activation)(net.conv_bn(y, wide, {3, stride, 1}, wide));
   y = net.conv_bn(y, stage.channels, {1, 1, 0}, 1, same ? branch_gain : 1);
   return same ? net.add(x, y) : y;
 }
@@ -135,8 +128,9 @@ void build_mobilefacenet(NetBuilder& net) {
   Feature x = net.prelu(net.conv_bn(net.input(), 64, {3, 2, 1}));
   x = net.prelu(net.conv_bn(x, 64, {3, 1, 1}, 64));
   for (const Stage& stage : stages) {
-    x = face_bottleneck(net, x, stage, stage.stride);
-    for (int64_t block = 1; block < stage.repeats; ++block) x = face_bottleneck(net, x, stage, 1);
+    x = inverted_residual(net, x, stage, stage.stride, &NetBuilder::prelu);
+    for (int64_t block = 1; block < stage.repeats; ++block)
+      x = inverted_residual(net, x, stage, 1, &NetBuilder::prelu);
   }
   x = net.prelu(net.conv_bn(x, 512, {1, 1, 0}));
   // In place of global pooling: a weight for each place of each channel.
