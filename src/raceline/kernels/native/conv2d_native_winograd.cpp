@@ -5,11 +5,11 @@
 // same along one axis. It should win for 3x3 and larger kernels with many channels.
 // Limits: f32, constant filters, stride 1, no dilation, more than one channel a group; rounding errors are
 // larger than those of a direct convolution, the more the larger the window.
-#include <limits>
 #include <optional>
 
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/parallel.h"
+#include "raceline/kernels/native/fused_epilogue.h"
 #include "raceline/kernels/native/native_common.h"
 #include "raceline/kernels/native/winograd.h"
 #include "raceline/kernels/native/winograd_stages.h"
@@ -23,37 +23,6 @@ constexpr WinogradBlocking blocking_with = {lanes, WinogradBlock<lanes>::rows, W
 WinogradBlocking blocking_of(int lanes) {
   return lanes == 16 ? blocking_with<16> : lanes == 8 ? blocking_with<8> : blocking_with<4>;
 }
-
-/// The part of an epilogue that the last stage computes: a residual, then bounds. Absent when the epilogue is
-/// something else.
-struct FusedEpilogue {
-  bool adds = false;
-  float low = -std::numeric_limits<float>::infinity();
-  float high = std::numeric_limits<float>::infinity();
-
-  static std::optional<FusedEpilogue> of(const std::vector<EpilogueStep>& steps) {
-    FusedEpilogue fused;
-    size_t at = 0;
-    if (at < steps.size() && steps[at].kind == EpilogueStep::Kind::add) {
-      fused.adds = true;
-      ++at;
-    }
-    if (at < steps.size() && steps[at].kind == EpilogueStep::Kind::unary) {
-      const UnaryParams& unary = steps[at].unary;
-      if (unary.kind == UnaryKind::relu) {
-        fused.low = 0;
-        ++at;
-      } else if (unary.kind == UnaryKind::clip && unary.alpha <= 0 && unary.beta >= 0) {
-        // Other bounds would change the zeros in padded channels.
-        fused.low = unary.alpha;
-        fused.high = unary.beta;
-        ++at;
-      }
-    }
-    if (at != steps.size()) return std::nullopt;
-    return fused;
-  }
-};
 
 /// What a layer is cut into; the same for prepare() and workspace_bytes().
 struct WinogradPlan {

@@ -39,6 +39,14 @@ RACELINE_INLINE void store(float* to, const Vec<lanes>& from) {
   *reinterpret_cast<typename Lanes<lanes>::Loose*>(to) = from;
 }
 
+/// The vector is in a register here, and not read from memory again where it is used more than once.
+template <int lanes>
+RACELINE_INLINE void keep([[maybe_unused]] Vec<lanes>& vector) {
+#if RACELINE_X86
+  asm("" : "+v"(vector));
+#endif
+}
+
 /// body(integral_constant 0), ..., body(integral_constant count - 1): arrays indexed by them become
 /// registers.
 template <int count, class Body>

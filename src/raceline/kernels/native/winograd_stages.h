@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 
+#include "raceline/kernels/native/fused_epilogue.h"
 #include "raceline/kernels/native/winograd_gemm.h"
 #include "raceline/kernels/native/winograd_shape.h"
 #include "raceline/kernels/native/winograd_transforms.h"
@@ -184,14 +185,6 @@ void run_winograd_multiply(const WinogradTask& task, Slice units) {
       multiply(a, b, shape.channel_vectors, ahead, m + tiles.first * (narrow ? lanes : wide));
     }
   }
-}
-
-/// What is done to outputs before they are stored.
-template <int lanes>
-RACELINE_INLINE void bound(Vec<lanes>& value, float low, float high) {
-  const Vec<lanes> lowest = low - Vec<lanes>{}, highest = high - Vec<lanes>{};
-  value = value < lowest ? lowest : value;  // NaN stays
-  value = value > highest ? highest : value;
 }
 
 template <class Tile>

@@ -1,0 +1,104 @@
+// Raceline's own direct convolutions: the same results with every set of instructions, at every border.
+#include <fmt/format.h>
+
+#include "raceline/kernels/native/depthwise.h"
+#include "raceline/kernels/native/lanes.h"
+#include "tests/kernels/primitive_check.h"
+
+namespace raceline {
+namespace {
+
+constexpr Isa every_isa[] = {Isa::baseline, Isa::avx2, Isa::avx512};
+
+class DirectConv : public ::testing::Test, protected PrimitiveBench {
+ protected:
+  void expect_right_with(const Primitive& primitive, const LayerDesc& layer, Isa most) {
+    SCOPED_TRACE(fmt::format("{} with {} lanes on {}", primitive.name(), lanes_of(most), layer.key()));
+    ASSERT_TRUE(primitive.supports(layer)) << primitive.supports(layer).why();
+    for (const int threads : {1, 3}) {
+      const CheckOptions options{.seed = 5, .threads = threads, .whole_below_flops = 1e12};
+      const CheckResult result = check_primitive(registry, device, primitive, layer, options);
+      EXPECT_EQ(result.why, "") << threads << " threads, seed " << options.seed;
+      EXPECT_LE(result.error, error_bound(primitive, layer)) << threads << " threads, seed " << options.seed;
+    }
+  }
+};
+
+LayerDesc depthwise_layer(int64_t channels, int64_t height, int64_t width, int64_t kernel, int64_t stride,
+                          int64_t pad_begin, int64_t pad_end, int64_t dilation = 1) {
+  ConvParams params;
+  params.stride = {stride, stride};
+  params.dilation = {dilation, dilation};
+  params.pads_begin = {pad_begin, pad_begin};
+  params.pads_end = {pad_end, pad_end};
+  params.group = channels;
+  return LayerDesc::make(OpKind::conv2d, params,
+                         {{.desc = {DataType::f32, {2, channels, height, width}}},
+                          {.desc = {DataType::f32, {channels, 1, kernel, kernel}}, .constant = true},
+                          {.desc = {DataType::f32, {channels}}, .constant = true}});
+}
+
+TEST_F(DirectConv, DepthwiseIsRightWithEverySetOfInstructionsAtEveryWidth) {
+  for (const Layout layout : all_layouts) {
+    for (const Isa most : every_isa) {
+      const auto primitive = make_depthwise(layout, most);
+      for (const int64_t kernel : {3, 5, 7}) {
+        for (const int64_t stride : {1, 2}) {
+          for (const int64_t width : {7, 8, 9, 14, 15, 17, 33}) {
+            expect_right_with(*primitive,
+                              depthwise_layer(19, 7, width, kernel, stride, kernel / 2, kernel / 2), most);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_F(DirectConv, DepthwiseIsRightWhereBordersAreLargerThanTheImage) {
+  for (const Layout layout : all_layouts) {
+    for (const Isa most : every_isa) {
+      const auto primitive = make_depthwise(layout, most);
+      for (const int64_t kernel : {3, 5, 7}) {
+        expect_right_with(*primitive, depthwise_layer(20, 1, 1, kernel, 1, kernel - 1, kernel), most);
+        expect_right_with(*primitive, depthwise_layer(33, 3, 2, kernel, 2, kernel + 2, 2 * kernel + 3), most);
+        expect_right_with(*primitive, depthwise_layer(5, 2, 30, kernel, 1, 0, kernel + 20), most);
+      }
+    }
+  }
+}
+
+TEST_F(DirectConv, DepthwiseTakesAnyKernelStrideAndDilation) {
+  for (const Layout layout : all_layouts) {
+    for (const Isa most : every_isa) {
+      const auto primitive = make_depthwise(layout, most);
+      expect_right_with(*primitive, depthwise_layer(24, 12, 19, 2, 1, 1, 0), most);
+      expect_right_with(*primitive, depthwise_layer(24, 19, 23, 4, 3, 1, 2), most);
+      expect_right_with(*primitive, depthwise_layer(17, 19, 23, 3, 1, 3, 2, 3), most);
+      expect_right_with(*primitive, depthwise_layer(17, 29, 25, 5, 2, 4, 4, 2), most);
+      expect_right_with(*primitive, depthwise_layer(40, 7, 7, 7, 1, 0, 0), most);
+      expect_right_with(*primitive, depthwise_layer(6, 25, 21, 11, 4, 5, 5), most);
+    }
+  }
+}
+
+TEST_F(DirectConv, DepthwiseCutsPlanesThatAreLargerThanItsScratch) {
+  for (const char* layout : {"nchw", "nhwc", "nchw8c", "nchw16c"}) {
+    const std::string name = fmt::format("conv2d.native.depthwise.{}@cpu", layout);
+    expect_right(name, "conv2d 1x4x90x300 4x1x3x3* 4* pads_begin=1x1 pads_end=1x1 group=4 +relu");
+    expect_right(
+        name, "conv2d 1x4x91x301 4x1x5x5* - 1x4x46x151 stride=2x2 pads_begin=2x2 pads_end=2x2 group=4 +add");
+    expect_right(name, "conv2d 1x21x60x64 21x1x3x3* 21* pads_begin=1x1 pads_end=1x1 group=21 +hard_swish");
+  }
+}
+
+TEST_F(DirectConv, DepthwiseSaysWhatItIsNotMadeFor) {
+  expect_refused("conv2d.native.depthwise.nhwc@cpu", "conv2d 1x8x8x8 16x1x3x3* 16* group=8",
+                 "one filter a channel");
+  expect_refused("conv2d.native.depthwise.nchw@cpu", "conv2d 1x8x8x8 8x2x3x3* 8* group=4",
+                 "one filter a channel");
+  expect_refused("conv2d.native.depthwise.nhwc@cpu", "conv2d 1x3x8x8 3x1x3x3* 3* group=3", "four channels");
+  expect_refused("conv2d.native.depthwise.nchw8c@cpu", "conv2d 1x8x8x8 8x1x3x3 8 group=8", "not constant");
+}
+
+}  // namespace
+}  // namespace raceline
