@@ -1,10 +1,11 @@
-// raceline store: look at, export, import and merge measured costs.
+// raceline store: look at, judge, export, import and merge measured costs.
 #include <set>
 
 #include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/store_winners.h"
 #include "cli/workbench.h"
 #include "raceline/base/file.h"
 #include "raceline/base/printable.h"
@@ -76,6 +77,9 @@ std::function<int()> setup_store(CLI::App& app) {
   CLI::App* show = add("info", "What the store holds");
   show->add_flag("--json", options->json, "One JSON document");
   show->final_callback([=] { *run = [=] { return info(*options); }; });
+
+  CLI::App* best = app.add_subcommand("winners", "Which primitives win which layers on this machine");
+  best->final_callback([=, show_winners = setup_store_winners(*best)] { *run = show_winners; });
 
   CLI::App* write = add("export", "Write all rows as CSV");
   write->add_option("-o,--output", options->file, "CSV file; stdout if not given")->type_name("FILE");

@@ -91,6 +91,20 @@ class WholeWay(support.CliTest):
             self.assertGreaterEqual(other["cost_us"], of_file["cost_us"] - 1e-9, strategy)
         self.run_program("verify", model, "--plan", self.folder / "s.plan")
 
+    def test_winners_of_a_store_are_the_cheapest_of_each_layer(self):
+        model = self.zoo()
+        self.tuned(model)
+        found = self.json_of("store", "winners", "--store", self.store, "--threads", 1)
+        costs = self.json_of("profile", model, "--store", self.store, "--threads", 1, "--budget", 0.001)["costs"]
+        least = {}
+        for cost in costs:
+            least[cost["layer"]] = min(cost["us"], least.get(cost["layer"], float("inf")))
+        judged = {layer["layer"]: layer for layer in found["layers"] if layer["layer"] in least}
+        self.assertGreater(len(judged), 5)
+        for key, layer in judged.items():
+            self.assertAlmostEqual(layer["us"], least[key])
+        self.assertEqual(sum(family["wins"] for family in found["families"]), len(found["layers"]))
+
     def test_costs_travel_by_csv_and_by_merge(self):
         model = self.zoo()
         self.tuned(model)
