@@ -1,5 +1,7 @@
 #include "raceline/kernels/reference/reference_primitive.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "raceline/kernels/reference/elementwise_loop.h"
@@ -29,12 +31,18 @@ Status run_epilogue(const LayerDesc& layer, const KernelArgs& args) {
   });
 }
 
+bool is_empty(const TensorDesc& desc) {
+  return desc.shape.elements() == 0;
+}
+
 class ReferenceKernel final : public Kernel {
  public:
   using Run = Status (*)(const LayerDesc&, const KernelArgs&);
   ReferenceKernel(const LayerDesc& layer, Run run) : layer_(layer), run_(run) {}
 
   Status run(const KernelArgs& args) const noexcept override {
+    // Of a tensor without elements the other dimensions may be huge, and nobody should walk along them.
+    if (std::all_of(layer_.outputs.begin(), layer_.outputs.end(), is_empty)) return Status::ok();
     const Status status = run_(layer_, args);
     return status.is_ok() && !layer_.epilogue.empty() ? run_epilogue(layer_, args) : status;
   }
