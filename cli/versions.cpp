@@ -4,13 +4,13 @@
 
 #include <fmt/format.h>
 
-#include "raceline/kernels/builtin.h"
+#include "cli/workbench.h"
 #include "raceline/version.h"
 
 namespace raceline::cli {
 
 std::string version_text() {
-  const PrimitiveRegistry registry = builtin_primitives();
+  const PrimitiveRegistry registry = load_primitives(Machine::detect());
   std::map<std::string, std::string> libraries;
   for (const auto& primitive : registry.all()) {
     if (!primitive->info().library_version.empty()) {

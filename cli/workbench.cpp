@@ -8,14 +8,24 @@
 #include "raceline/base/error.h"
 #include "raceline/base/random.h"
 #include "raceline/base/text.h"
+#include "raceline/kernels/common/blas_library.h"
 #include "raceline/model/npy.h"
 #include "raceline/search/forced_plan.h"
 #include "raceline/tensor/half.h"
 
 namespace raceline::cli {
 
+PrimitiveRegistry load_primitives(const Machine& machine) {
+  for (const LibraryVariable& variable : blas_environment(machine)) {
+    ::setenv(variable.name.c_str(), variable.value.c_str(), 0);
+  }
+  return builtin_primitives();
+}
+
 Workbench::Workbench()
-    : cpu(Machine::detect()), registry(builtin_primitives()), evaluator(reference_evaluator(registry, cpu)) {}
+    : cpu(Machine::detect()),
+      registry(load_primitives(cpu.machine())),
+      evaluator(reference_evaluator(registry, cpu)) {}
 
 void ModelOptions::add_to(CLI::App& app, bool required) {
   auto* model = app.add_option("model", path, "ONNX file")->type_name("MODEL");

@@ -20,6 +20,10 @@
 
 namespace raceline::cli {
 
+/// The primitives of this build. Sets what the environment does not hold yet of blas_environment(): call it
+/// before there are threads.
+PrimitiveRegistry load_primitives(const Machine& machine);
+
 /// Machine, device and primitives of this process.
 struct Workbench {
   Workbench();

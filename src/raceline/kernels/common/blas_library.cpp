@@ -1,28 +1,58 @@
 #include "raceline/kernels/common/blas_library.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <mutex>
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <omp.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "raceline/base/text.h"
 
 namespace raceline {
 namespace {
 
-// The OpenMP build takes part in libgomp's pool, runs on the calling thread inside a parallel region, and
-// guards its buffers. The serial build of 0.3.21 looks for a free buffer without a lock (memory.c has one
-// only for SMP or USE_LOCKING builds): two threads that call it at once may get the same buffer and wrong
-// products, seen for up to a quarter of small ones. The pthread build starts threads of its own when it is
-// loaded, which spin against libgomp's.
+// OpenBLAS. The OpenMP build takes part in libgomp's pool, runs on the calling thread inside a parallel
+// region (and on one, if it is asked to, outside), and guards its buffers. The serial build of 0.3.21 looks
+// for a free buffer without a lock (memory.c has one only for SMP or USE_LOCKING builds): two threads that
+// call it at once may get the same buffer and wrong products, seen for up to a quarter of small ones. The
+// pthread build starts threads of its own when it is loaded, which spin against libgomp's.
 constexpr BlasBuild openblas_builds[] = {
-    {"openblas-openmp", "libopenblas.so.0", "libopenblas0-openmp", true},
-    {"openblas-serial", "libopenblas.so.0", "libopenblas0-serial", false},
+    {"openblas-openmp/libopenblas.so.0", "", "libopenblas0-openmp", true},
+    {"openblas-serial/libopenblas.so.0", "", "libopenblas0-serial", false},
+};
+// BLIS locks its pool of buffers in every build. The OpenMP build opens a parallel region of one thread in
+// each product, which costs 0.3 us.
+constexpr BlasBuild blis_builds[] = {
+    {"blis-serial/libblis.so.4", "", "libblis4-serial", true},
+    {"blis-openmp/libblis.so.4", "", "libblis4-openmp", true},
+};
+// ATLAS has its buffers from malloc. Its atlas/libblas.so.3 would need Fortran's library.
+constexpr BlasBuild atlas_builds[] = {
+    {"libcblas.so.3", "libatlas.so.3", "libatlas3-base", true},
 };
 
+constexpr std::string_view fortran_names[] = {"sgemm_", "sgemv_"};
+constexpr std::string_view atlas_names[] = {"ATL_sgemm", "ATL_sgemv"};
+
+#ifndef RACELINE_WITH_OPENBLAS
+#define RACELINE_WITH_OPENBLAS 0
+#endif
+#ifndef RACELINE_WITH_BLIS
+#define RACELINE_WITH_BLIS 0
+#endif
+#ifndef RACELINE_WITH_ATLAS
+#define RACELINE_WITH_ATLAS 0
+#endif
+
 constexpr BlasFile rows[] = {
-    {"openblas", openblas_builds},
+    {"openblas", openblas_builds, fortran_names, RACELINE_WITH_OPENBLAS != 0},
+    {"blis", blis_builds, fortran_names, RACELINE_WITH_BLIS != 0},
+    {"atlas", atlas_builds, atlas_names, RACELINE_WITH_ATLAS != 0},
 };
 
 // Where Debian keeps the libraries of the architecture this was compiled for.
@@ -58,7 +88,11 @@ bool look_up(void* handle, const char* symbol, Function& function) {
   return function != nullptr;
 }
 
-/// "0.3.21/SkylakeX" from OpenBLAS's own words; other libraries have no such functions.
+std::string path_of(std::string_view file) {
+  return fmt::format("{}/{}", library_folder, file);
+}
+
+/// "0.3.21/SkylakeX" from OpenBLAS's own words.
 std::string describe_openblas(void* handle) {
   using Text = const char* (*)();
   Text config = nullptr, core = nullptr;
@@ -72,32 +106,123 @@ std::string describe_openblas(void* handle) {
   return version;
 }
 
+using ArchitectureName = const char* (*)(int);
+
+/// Starts BLIS on one thread; "0.9.0/zen3" from its own words.
+std::string start_blis(void* handle) {
+  void (*set_threads)(int64_t) = nullptr;
+  const char* (*version)() = nullptr;
+  int (*architecture)() = nullptr;
+  ArchitectureName name = nullptr;
+  // The environment may ask for more threads, and they would be BLIS's own.
+  if (look_up(handle, "bli_thread_set_num_threads", set_threads)) set_threads(1);
+  std::string text = look_up(handle, "bli_info_get_version_str", version) ? version() : "unknown";
+  if (look_up(handle, "bli_arch_query_id", architecture) && look_up(handle, "bli_arch_string", name)) {
+    text += fmt::format("/{}", name(architecture()));
+  }
+  return text;
+}
+
+/// ATLAS says its version nowhere but in the name of the file behind the link: "3.10.3" of
+/// libatlas.so.3.10.3.
+std::string describe_atlas(const std::string& path) {
+  std::error_code error;
+  const std::string file = std::filesystem::canonical(path, error).filename().string();
+  const size_t at = file.find(".so.");
+  return error || at == std::string::npos ? "unknown" : file.substr(at + 4);
+}
+
+/// Keeps OpenBLAS's OpenMP build on the calling thread: outside of parallel regions it would take as many
+/// threads as libgomp gives.
+class OneThread {
+ public:
+  OneThread() : before_(omp_in_parallel() != 0 ? 1 : omp_get_max_threads()) {
+    if (before_ != 1) omp_set_num_threads(1);
+  }
+  ~OneThread() {
+    if (before_ != 1) omp_set_num_threads(before_);
+  }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+#if defined(__x86_64__)
+/// AMD's processors after family 25 (Zen 3 and 4), which BLIS 0.9 takes for ones without vector units.
+bool is_newer_amd() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid(0, &eax, &ebx, &ecx, &edx) == 0 || ebx != signature_AMD_ebx) return false;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0) return false;
+  const unsigned family = (eax >> 8 & 15) + (eax >> 20 & 255);
+  return family > 25;
+}
+#else
+bool is_newer_amd() {
+  return false;
+}
+#endif
+
+/// The number by which a build of BLIS knows an architecture, before it is started; empty if it doesn't.
+std::string blis_architecture(std::string_view wanted) {
+  for (const BlasBuild& build : blis_builds) {
+    void* handle = ::dlopen(path_of(build.file).c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (handle == nullptr) continue;
+    ArchitectureName name = nullptr;
+    if (!look_up(handle, "bli_arch_string", name)) return "";
+    // The generic one ends the list.
+    for (int id = 0;; ++id) {
+      const char* known = name(id);
+      if (known == nullptr || std::string_view(known) == "generic") return "";
+      if (known == wanted) return fmt::format("{}", id);
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::span<const BlasFile> known_blas() {
   return rows;
 }
 
+std::vector<LibraryVariable> blas_environment(const Machine& machine) {
+  std::vector<LibraryVariable> variables;
+  const bool has_avx512 =
+      machine.has("avx512f") && machine.has("avx512bw") && machine.has("avx512dq") && machine.has("avx512vl");
+  if (RACELINE_WITH_BLIS != 0 && is_newer_amd() && (has_avx512 || machine.has("avx2"))) {
+    const std::string id = blis_architecture(has_avx512 ? "skx" : "haswell");
+    if (!id.empty()) variables.push_back({"BLIS_ARCH_TYPE", id});
+  }
+  return variables;
+}
+
 BlasLibrary::Opened BlasLibrary::open(std::string_view name) {
   const auto row =
       std::find_if(std::begin(rows), std::end(rows), [&](const BlasFile& file) { return file.name == name; });
   if (row == std::end(rows)) return {std::nullopt, fmt::format("'{}' is no BLAS that Raceline knows", name)};
+  if (!row->built_in) return {std::nullopt, fmt::format("{} was switched off when this was built", name)};
   std::string why;
   for (const BlasBuild& build : row->builds) {
     BlasLibrary library;
     library.name_ = std::string(row->name);
-    library.path_ = fmt::format("{}/{}/{}", library_folder, build.folder, build.file);
+    library.files_ = {path_of(build.file)};
+    if (!build.second.empty()) library.files_.push_back(path_of(build.second));
+    library.inner_ = row->inner;
     library.concurrent_ = build.concurrent;
-    library.handle_ = ::dlopen(library.path_.c_str(), RTLD_NOW | RTLD_LOCAL);
+    library.handle_ = ::dlopen(library.files_[0].c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library.handle_ == nullptr) {
-      if (why.empty()) why = fmt::format("no {}; Debian's package is {}", library.path_, build.package);
+      if (why.empty()) why = fmt::format("no {}; Debian's package is {}", library.files_[0], build.package);
       continue;
     }
     if (!look_up(library.handle_, "cblas_sgemm", library.sgemm_) ||
         !look_up(library.handle_, "cblas_sgemv", library.sgemv_)) {
-      return {std::nullopt, fmt::format("{} lacks cblas_sgemm or cblas_sgemv", library.path_)};
+      return {std::nullopt, fmt::format("{} lacks cblas_sgemm or cblas_sgemv", library.files_[0])};
     }
-    library.version_ = describe_openblas(library.handle_);
+    if (name == "openblas") library.version_ = describe_openblas(library.handle_);
+    if (name == "blis") library.version_ = start_blis(library.handle_);
+    if (name == "atlas") library.version_ = describe_atlas(library.files_.back());
     if (!build.concurrent) library.version_ += "/serial";
     return {std::move(library), ""};
   }
@@ -117,6 +242,7 @@ void BlasLibrary::multiply(int64_t m, int64_t n, int64_t k, float alpha, const B
     }
     return;
   }
+  const OneThread one_thread;
   std::unique_lock<std::mutex> lock;
   if (!concurrent_) lock = std::unique_lock(serial_call);
   const int lda = leading(a, m, k);
@@ -159,8 +285,9 @@ bool BlasLibrary::fits(const LayerDesc& layer) {
 std::vector<BlasLibrary::Symbol> BlasLibrary::symbols() const {
   std::vector<Symbol> symbols = {{"cblas_sgemm", reinterpret_cast<const void*>(sgemm_)},
                                  {"cblas_sgemv", reinterpret_cast<const void*>(sgemv_)}};
-  // What they call inside.
-  for (const char* inner : {"sgemm_", "sgemv_"}) symbols.push_back({inner, ::dlsym(handle_, inner)});
+  for (const std::string_view inner : inner_) {
+    symbols.push_back({std::string(inner), ::dlsym(handle_, std::string(inner).c_str())});
+  }
   return symbols;
 }
 

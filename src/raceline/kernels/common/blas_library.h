@@ -7,15 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "raceline/device/machine.h"
 #include "raceline/graph/layer_desc.h"
-#include "raceline/primitive/registry.h"
 
 namespace raceline {
 
 /// One build of a BLAS, as Debian installs it.
 struct BlasBuild {
-  std::string_view folder;  ///< below the system's library folder
-  std::string_view file;
+  std::string_view file;    ///< below the system's library folder
+  std::string_view second;  ///< a file that the first one stands on, with the kernels; may be empty
   std::string_view package;
   /// Whether several threads may call it at once. None of the builds makes threads of its own.
   bool concurrent = false;
@@ -25,10 +25,24 @@ struct BlasBuild {
 struct BlasFile {
   std::string_view name;  ///< "openblas"
   std::span<const BlasBuild> builds;
+  /// The functions that cblas_sgemm and cblas_sgemv end in, as they could be taken from another BLAS.
+  std::span<const std::string_view> inner;
+  bool built_in = true;  ///< not switched off when this was built
 };
 
-/// Every BLAS that Raceline knows; a new one is a row here and a folder that uses it.
+/// Every BLAS that Raceline knows, switched off or not; a new one is a row here.
 std::span<const BlasFile> known_blas();
+
+/// A variable that a library reads from the environment when it is loaded.
+struct LibraryVariable {
+  std::string name, value;
+};
+
+/// What the environment should hold, unless its owner has set it otherwise, before a BLAS is opened for the
+/// first time: processors that are younger than a library get its kernels for older ones, where the
+/// instruction sets they have would allow for twice the speed. For programs to set: the environment is
+/// theirs.
+std::vector<LibraryVariable> blas_environment(const Machine& machine);
 
 /// A matrix in row-major order, or one that is to be read transposed.
 struct BlasMatrix {
@@ -46,10 +60,11 @@ class BlasLibrary {
   static Opened open(std::string_view name);
 
   const std::string& name() const { return name_; }
-  /// Version and the core whose kernels it chose: "0.3.21/SkylakeX"; "/serial"
+  /// Version and, where the library says so, whose kernels it chose: "0.3.21/SkylakeX", "3.10.3"; "/serial"
   /// after it for a build that one thread at a time may call.
   const std::string& version() const { return version_; }
-  const std::string& path() const { return path_; }
+  /// The files that it is made of, by their full paths.
+  const std::vector<std::string>& files() const { return files_; }
   /// How many of `wanted` threads it serves at once: all, or one.
   int threads(int wanted) const { return concurrent_ ? wanted : 1; }
 
@@ -77,7 +92,9 @@ class BlasLibrary {
   using Sgemv = void (*)(int order, int trans, int m, int n, float alpha, const float* a, int lda,
                          const float* x, int incx, float beta, float* y, int incy);
 
-  std::string name_, version_, path_;
+  std::string name_, version_;
+  std::vector<std::string> files_;
+  std::span<const std::string_view> inner_;
   void* handle_ = nullptr;
   Sgemm sgemm_ = nullptr;
   Sgemv sgemv_ = nullptr;

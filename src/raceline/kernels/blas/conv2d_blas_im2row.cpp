@@ -1,11 +1,8 @@
 // conv2d in nhwc as a matrix product: the lowered image [pixels, R*S*C] times filters packed as [R*S*C, K],
 // group by group. The image is lowered in tiles of pixels; a pointwise convolution is not lowered at all.
 // Limits: f32, constant filters, extents below 2^31.
-#include "raceline/kernels/common/checks.h"
-#include "raceline/kernels/common/epilogue.h"
-#include "raceline/kernels/common/im2col.h"
+#include "raceline/kernels/blas/blas_common.h"
 #include "raceline/kernels/common/parallel.h"
-#include "raceline/kernels/openblas/openblas_common.h"
 
 namespace raceline {
 namespace {
@@ -35,8 +32,7 @@ class Im2rowKernel final : public Kernel {
     filters_ = args.pack(1, elements * sizeof(float), [&](Memory to) {
       pack_filters(shape_, args.constants[1].data<const float>(), reinterpret_cast<float*>(to.host()));
     });
-    const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);
-    has_bias_ = operands > 2 && layer.inputs[2].present;
+    has_bias_ = has_bias(layer);
   }
 
   bool reads_constant(size_t operand) const override { return operand != 1; }
@@ -132,16 +128,10 @@ class Im2rowKernel final : public Kernel {
 class Im2rowPrimitive final : public Primitive {
  public:
   explicit Im2rowPrimitive(const BlasLibrary& blas)
-      : Primitive(openblas_info(blas, OpKind::conv2d, "gemm", "im2row", Layout::nhwc)), blas_(blas) {}
+      : Primitive(blas_info(blas, OpKind::conv2d, "gemm", "im2row", Layout::nhwc)), blas_(blas) {}
 
   Support supports(const LayerDesc& layer) const override {
-    if (const Support typed = needs_f32(layer); !typed) return typed;
-    if (!layer.inputs[1].constant) return Support::no("filters that are not constant can't be packed");
-    if (layer.inputs[0].constant) return Support::no("a constant image comes in nchw");
-    if (!BlasLibrary::fits(layer)) return Support::no("an extent beyond 2^31 - 1");
-    if (!BlasLibrary::fits(Conv2dShape::of(layer).depth()))
-      return Support::no("a lowered row beyond 2^31 - 1");
-    return Epilogue::supports(layer, Layout::nhwc);
+    return supports_blas_conv2d(layer, Layout::nhwc, true);
   }
 
   LayerLayouts layouts(const LayerDesc& layer) const override {
@@ -166,9 +156,9 @@ class Im2rowPrimitive final : public Primitive {
 
 }  // namespace
 
-void register_conv2d_openblas_im2row(PrimitiveRegistry& registry) {
-  with_openblas(registry,
-                [&](const BlasLibrary& blas) { registry.add(std::make_unique<Im2rowPrimitive>(blas)); });
+void register_conv2d_blas_im2row(PrimitiveRegistry& registry) {
+  with_each_blas(registry,
+                 [&](const BlasLibrary& blas) { registry.add(std::make_unique<Im2rowPrimitive>(blas)); });
 }
 
 }  // namespace raceline

@@ -1,11 +1,9 @@
-// matmul, batched and broadcast by NumPy's rules, on OpenBLAS: one sgemm (or sgemv, where a side is a vector)
+// matmul, batched and broadcast by NumPy's rules, on a BLAS: one sgemm (or sgemv, where a side is a vector)
 // for each matrix of the batch. Limits: f32, extents below 2^31.
 #include <array>
 
-#include "raceline/kernels/common/checks.h"
-#include "raceline/kernels/common/epilogue.h"
+#include "raceline/kernels/blas/blas_common.h"
 #include "raceline/kernels/common/parallel.h"
-#include "raceline/kernels/openblas/openblas_common.h"
 
 namespace raceline {
 namespace {
@@ -118,7 +116,7 @@ class MatmulKernel final : public Kernel {
 class MatmulPrimitive final : public Primitive {
  public:
   explicit MatmulPrimitive(const BlasLibrary& blas)
-      : Primitive(openblas_info(blas, OpKind::matmul, "gemm", "", Layout::nchw)), blas_(blas) {}
+      : Primitive(blas_info(blas, OpKind::matmul, "gemm", "", Layout::nchw)), blas_(blas) {}
 
   Support supports(const LayerDesc& layer) const override {
     if (const Support typed = needs_f32(layer); !typed) return typed;
@@ -139,9 +137,9 @@ class MatmulPrimitive final : public Primitive {
 
 }  // namespace
 
-void register_matmul_openblas(PrimitiveRegistry& registry) {
-  with_openblas(registry,
-                [&](const BlasLibrary& blas) { registry.add(std::make_unique<MatmulPrimitive>(blas)); });
+void register_matmul_blas(PrimitiveRegistry& registry) {
+  with_each_blas(registry,
+                 [&](const BlasLibrary& blas) { registry.add(std::make_unique<MatmulPrimitive>(blas)); });
 }
 
 }  // namespace raceline

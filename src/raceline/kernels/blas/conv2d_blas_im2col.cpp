@@ -2,11 +2,8 @@
 // Source: Chellapilla, Puri, Simard: High Performance Convolutional Neural Networks for Document Processing,
 // 2006. The image is lowered in tiles of pixels; a pointwise convolution is not lowered at all. Filters are
 // read in place, constant or not. Limits: f32, extents below 2^31.
-#include "raceline/kernels/common/checks.h"
-#include "raceline/kernels/common/epilogue.h"
-#include "raceline/kernels/common/im2col.h"
+#include "raceline/kernels/blas/blas_common.h"
 #include "raceline/kernels/common/parallel.h"
-#include "raceline/kernels/openblas/openblas_common.h"
 
 namespace raceline {
 namespace {
@@ -19,8 +16,7 @@ class Im2colKernel final : public Kernel {
         tiling_(ConvTiling::choose(shape_, shape_.images * shape_.groups, threads)),
         epilogue_(layer, Layout::nchw),
         threads_(threads) {
-    const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);
-    has_bias_ = operands > 2 && layer.inputs[2].present;
+    has_bias_ = has_bias(layer);
   }
 
   Status run(const KernelArgs& args) const noexcept override {
@@ -115,14 +111,10 @@ class Im2colKernel final : public Kernel {
 class Im2colPrimitive final : public Primitive {
  public:
   explicit Im2colPrimitive(const BlasLibrary& blas)
-      : Primitive(openblas_info(blas, OpKind::conv2d, "gemm", "im2col", Layout::nchw)), blas_(blas) {}
+      : Primitive(blas_info(blas, OpKind::conv2d, "gemm", "im2col", Layout::nchw)), blas_(blas) {}
 
   Support supports(const LayerDesc& layer) const override {
-    if (const Support typed = needs_f32(layer); !typed) return typed;
-    if (!BlasLibrary::fits(layer)) return Support::no("an extent beyond 2^31 - 1");
-    if (!BlasLibrary::fits(Conv2dShape::of(layer).depth()))
-      return Support::no("a lowered row beyond 2^31 - 1");
-    return Epilogue::supports(layer, Layout::nchw);
+    return supports_blas_conv2d(layer, Layout::nchw, false);
   }
 
   size_t workspace_bytes(const LayerDesc& layer, int threads) const override {
@@ -143,9 +135,9 @@ class Im2colPrimitive final : public Primitive {
 
 }  // namespace
 
-void register_conv2d_openblas_im2col(PrimitiveRegistry& registry) {
-  with_openblas(registry,
-                [&](const BlasLibrary& blas) { registry.add(std::make_unique<Im2colPrimitive>(blas)); });
+void register_conv2d_blas_im2col(PrimitiveRegistry& registry) {
+  with_each_blas(registry,
+                 [&](const BlasLibrary& blas) { registry.add(std::make_unique<Im2colPrimitive>(blas)); });
 }
 
 }  // namespace raceline

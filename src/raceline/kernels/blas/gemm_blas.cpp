@@ -1,11 +1,9 @@
-// gemm (fully-connected layers included) on OpenBLAS: sgemm for matrices, and sgemv where A is one row or B
+// gemm (fully-connected layers included) on a BLAS: sgemm for matrices, and sgemv where A is one row or B
 // one column, with constant weights stored as N x K or as K x N: which one is faster depends on the size
 // (measured: 1.3 to 1.4 times apart on large layers), so each competes under its own name. Limits: f32,
 // extents below 2^31.
-#include "raceline/kernels/common/checks.h"
-#include "raceline/kernels/common/epilogue.h"
+#include "raceline/kernels/blas/blas_common.h"
 #include "raceline/kernels/common/parallel.h"
-#include "raceline/kernels/openblas/openblas_common.h"
 
 namespace raceline {
 namespace {
@@ -134,8 +132,8 @@ constexpr std::string_view implementation_of(Variant variant) {
 class GemmPrimitive final : public Primitive {
  public:
   GemmPrimitive(const BlasLibrary& blas, Variant variant)
-      : Primitive(openblas_info(blas, OpKind::gemm, variant == Variant::gemm ? "gemm" : "gemv",
-                                std::string(implementation_of(variant)), Layout::nchw)),
+      : Primitive(blas_info(blas, OpKind::gemm, variant == Variant::gemm ? "gemm" : "gemv",
+                            std::string(implementation_of(variant)), Layout::nchw)),
         blas_(blas),
         variant_(variant) {}
 
@@ -181,8 +179,8 @@ class GemmPrimitive final : public Primitive {
 
 }  // namespace
 
-void register_gemm_openblas(PrimitiveRegistry& registry) {
-  with_openblas(registry, [&](const BlasLibrary& blas) {
+void register_gemm_blas(PrimitiveRegistry& registry) {
+  with_each_blas(registry, [&](const BlasLibrary& blas) {
     for (const Variant variant : {Variant::gemm, Variant::gemv_nk, Variant::gemv_kn, Variant::gemv_mk}) {
       registry.add(std::make_unique<GemmPrimitive>(blas, variant));
     }

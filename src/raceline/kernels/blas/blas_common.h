@@ -1,0 +1,53 @@
+// What the primitives on a BLAS share.
+#pragma once
+#include "raceline/kernels/common/blas_library.h"
+#include "raceline/kernels/common/checks.h"
+#include "raceline/kernels/common/epilogue.h"
+#include "raceline/kernels/common/im2col.h"
+#include "raceline/primitive/registry.h"
+
+namespace raceline {
+
+/// Registers what `add` makes of each BLAS; says what is missing where there is none on this machine.
+template <class Add>
+void with_each_blas(PrimitiveRegistry& registry, const Add& add) {
+  for (const BlasFile& file : known_blas()) {
+    if (!file.built_in) continue;  // the table of missing libraries says so
+    BlasLibrary::Opened opened = BlasLibrary::open(file.name);
+    if (opened.library) {
+      add(*opened.library);
+      continue;
+    }
+    const auto said = [&](const Missing& missing) { return missing.what == file.name; };
+    if (std::none_of(registry.missing().begin(), registry.missing().end(), said)) {
+      registry.add_missing(std::string(file.name), opened.why);
+    }
+  }
+}
+
+inline PrimitiveInfo blas_info(const BlasLibrary& blas, OpKind op, std::string algorithm,
+                               std::string implementation, Layout layout) {
+  return {op,     blas.name(), std::move(algorithm), std::move(implementation), blas.name(), {},
+          layout, layout,      blas.version()};
+}
+
+/// What every convolution on a BLAS needs of a layer, filters read in place or packed.
+inline Support supports_blas_conv2d(const LayerDesc& layer, Layout layout, bool packs_filters) {
+  if (const Support typed = needs_f32(layer); !typed) return typed;
+  if (packs_filters && !layer.inputs[1].constant) {
+    return Support::no("filters that are not constant can't be packed");
+  }
+  if (layout != Layout::nchw && layer.inputs[0].constant) {
+    return Support::no("a constant image comes in nchw");
+  }
+  if (!BlasLibrary::fits(layer)) return Support::no("an extent beyond 2^31 - 1");
+  if (!BlasLibrary::fits(Conv2dShape::of(layer).depth())) return Support::no("a lowered row beyond 2^31 - 1");
+  return Epilogue::supports(layer, layout);
+}
+
+inline bool has_bias(const LayerDesc& conv2d) {
+  const size_t operands = conv2d.inputs.size() - (conv2d.has_residual() ? 1 : 0);
+  return operands > 2 && conv2d.inputs[2].present;
+}
+
+}  // namespace raceline

@@ -1,5 +1,0 @@
-if(RACELINE_OPENBLAS)
-  add_kernel_folder(openblas)
-else()
-  add_missing_folder(openblas "switched off (RACELINE_OPENBLAS=OFF)")
-endif()
