@@ -55,6 +55,24 @@ TEST(ImportReduce, RunningSumsAndNorms) {
             "n: y 2x3 = binary(x, n.divisor:0) kind=div\n");
 }
 
+TEST(ImportIndexing, SequencesAreReversedUpToTheirLengths) {
+  EXPECT_EQ(OneNode(10, "ReverseSequence").input("x", {4, 2, 3}).input("n", {2}, DataType::i64).nodes(),
+            "n.length: n.length:0 1x2:i64 = reshape(n) dims=1x2\n"
+            "n.last: n.last:0 1x2:i64 = binary(n.length:0, n.one) kind=sub\n"
+            "n.mirrored: n.mirrored:0 4x2:i64 = binary(n.last:0, n.step) kind=sub\n"
+            "n.within: n.within:0 4x2:bool = binary(n.step, n.length:0) kind=less\n"
+            "n.from: n.from:0 4x2:i64 = where(n.within:0, n.mirrored:0, n.step)\n"
+            "n.from_all: n.from_all:0 4x2x1:i64 = reshape(n.from:0) dims=4x2x1\n"
+            "n.index: n.index:0 4x2x3:i64 = expand(n.from_all:0) dims=4x2x3\n"
+            "n: y 4x2x3 = gather_elements(x, n.index:0)\n");
+  OneNode same_axes(10, "ReverseSequence");
+  same_axes.input("x", {4, 2}).input("n", {2}, DataType::i64).attributes({{"batch_axis", int64_t{0}}});
+  EXPECT_THROW(same_axes.build(), GraphError);
+  OneNode too_few(10, "ReverseSequence");
+  too_few.input("x", {4, 2}).input("n", {3}, DataType::i64);
+  EXPECT_THROW(too_few.build(), GraphError);
+}
+
 TEST(ImportIndexing, TopKOfAllVersions) {
   EXPECT_EQ(OneNode(9, "TopK").input("x", {2, 9}).attributes({{"k", int64_t{3}}}).outputs({"v", "i"}).nodes(),
             "n: v 2x3, i 2x3:i64 = top_k(x) k=3 axis=1 outputs=2\n");

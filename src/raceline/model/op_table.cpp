@@ -191,6 +191,7 @@ constexpr OnnxOp table[] = {
     // Chosen elements.
     {"Where", 9, newest, "", import_where},
     {"GatherElements", 11, newest, "axis", import_gather_elements},
+    {"ReverseSequence", 10, newest, "batch_axis time_axis", import_reverse_sequence},
     {"GatherND", 11, 11, "", import_gather_nd},
     {"GatherND", 12, newest, "batch_dims", import_gather_nd},
     {"Scatter", 9, 10, "axis", import_scatter_elements},

@@ -97,6 +97,7 @@ void import_coerced_hardmax(NodeImport& node);  ///< before opset 13: over all a
 // indexing.cpp
 void import_where(NodeImport& node);
 void import_gather_elements(NodeImport& node);
+void import_reverse_sequence(NodeImport& node);
 void import_gather_nd(NodeImport& node);
 void import_scatter_elements(NodeImport& node);
 void import_scatter_nd(NodeImport& node);

@@ -1,5 +1,8 @@
 // Ops whose operands say where elements come from or go to.
+#include <algorithm>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -30,6 +33,45 @@ void import_gather_elements(NodeImport& node) {
   const ValueId data = node.operand(0);
   const int64_t axis = node.axis(stated, node.shape(data).rank());
   node.result(OpKind::gather_elements, GatherParams{axis}, {data, node.operand(1)});
+}
+
+void import_reverse_sequence(NodeImport& node) {
+  const int64_t batch = node.attribute("batch_axis", int64_t{1});
+  const int64_t time = node.attribute("time_axis", int64_t{0});
+  const ValueId x = node.operand(0);
+  const ValueId given = node.operand(1);
+  const Shape shape = node.shape(x);
+  if (std::min(batch, time) != 0 || std::max(batch, time) != 1 || shape.rank() < 2) {
+    node.fail(fmt::format("batch_axis is {}, time_axis {} of {} axes; 0 and 1 wanted, or 1 and 0", batch,
+                          time, shape.rank()));
+  }
+  const int64_t steps = shape[static_cast<int>(time)];
+  const int64_t sequences = shape[static_cast<int>(batch)];
+  if (node.desc(given).type != DataType::i64 || node.shape(given) != Shape{sequences}) {
+    node.fail(
+        fmt::format("the lengths are {}; {} numbers of i64 wanted", node.desc(given).to_string(), sequences));
+  }
+  // Step t of a sequence of n comes from step n - 1 - t as long as there is one, the rest stay.
+  node.spend(static_cast<size_t>(steps) * sizeof(int64_t));
+  std::vector<int64_t> numbers(static_cast<size_t>(steps));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  std::vector<int64_t> along_time{1, 1}, along_batch{1, 1};
+  along_time[static_cast<size_t>(time)] = steps;
+  along_batch[static_cast<size_t>(batch)] = sequences;
+  const ValueId step =
+      node.constant("step", Tensor::of<int64_t>(Shape(along_time), std::span<const int64_t>(numbers)));
+  const ValueId length = node.reshape("length", given, along_batch);
+  const ValueId last =
+      node.binary("last", BinaryKind::sub, length, node.scalar_constant("one", DataType::i64, 1));
+  const ValueId mirrored = node.binary("mirrored", BinaryKind::sub, last, step);
+  const ValueId within = node.binary("within", BinaryKind::less, step, length);
+  ValueId from = node.add("from", OpKind::where, NoParams{}, {within, mirrored, step});
+  std::vector<int64_t> dims{shape.dims().begin(), shape.dims().end()};
+  std::vector<int64_t> spread(dims.size(), 1);
+  std::copy_n(dims.begin(), 2, spread.begin());
+  from = node.reshape("from_all", from, spread);
+  from = node.add("index", OpKind::expand, ExpandParams{std::move(dims)}, {from});
+  node.result(OpKind::gather_elements, GatherParams{time}, {x, from});
 }
 
 void import_gather_nd(NodeImport& node) {
