@@ -34,12 +34,35 @@ TEST_P(OnBlas, ConvolutionsAreRightForEveryGeometry) {
         "conv2d 1x16x60x60 24x16x3x3* 24* pads_begin=1x1 pads_end=1x1 +clip(0,6)",
         "conv2d 1x16x14x14 24x16x1x1* 24* 1x24x14x14 +add +relu",
         "conv2d 1x16x14x14 24x16x1x1* 1x24x14x14 +relu +add",
-        "conv2d 1x3x4x4 4x3x7x7* pads_begin=6x6 pads_end=5x5", "conv2d 0x3x4x4 4x3x3x3*"}) {
+        "conv2d 1x3x4x4 4x3x7x7* pads_begin=6x6 pads_end=5x5",
+        "conv2d 1x8x40x90 37x8x3x5* 37* pads_begin=1x2 pads_end=1x2",
+        "conv2d 1x6x31x29 40x6x4x4* stride=3x2 pads_begin=2x5 pads_end=4x1 dilation=2x3",
+        "conv2d 2x4x50x3 6x4x5x2* 6* stride=4x1 pads_begin=9x0 pads_end=7x0", "conv2d 0x3x4x4 4x3x3x3*"}) {
     expect_right(named("conv2d", "gemm.im2col.nchw"), key);
     expect_right(named("conv2d", "gemm.im2row.nhwc"), key);
+    const LayerDesc layer = LayerDesc::parse(key);
+    const auto& params = layer.as<ConvParams>();
+    const Shape& filters = layer.inputs[1].desc.shape;
+    if (filters[2] * filters[3] == 1) continue;
+    expect_right(named("conv2d", "gemm.kn2row_accumulating.nchw"), key);
+    expect_right(named("conv2d", "gemm.kn2col_accumulating.nhwc"), key);
+    if (params.stride[0] * params.stride[1] != 1) continue;
+    expect_right(named("conv2d", "gemm.kn2row.nchw"), key);
+    expect_right(named("conv2d", "gemm.kn2col.nhwc"), key);
   }
   expect_right(named("conv2d", "gemm.im2col.nchw"), "conv2d 1x3x8x8 4x3x3x3 4");
   expect_refused(named("conv2d", "gemm.im2row.nhwc"), "conv2d 1x3x8x8 4x3x3x3", "not constant");
+  for (const char* lowering :
+       {"kn2row.nchw", "kn2col.nhwc", "kn2row_accumulating.nchw", "kn2col_accumulating.nhwc"}) {
+    const std::string name = named("conv2d", std::string("gemm.") + lowering);
+    expect_refused(name, "conv2d 1x3x8x8 4x3x3x3", "not constant");
+    expect_refused(name, "conv2d 1x3x8x8 4x3x1x1*", "im2col's product");
+    expect_refused(name, "conv2d 1x3x8x8 4x3x1x1* stride=2x2", "im2col's product");
+  }
+  for (const char* lowering : {"kn2row.nchw", "kn2col.nhwc"}) {
+    expect_refused(named("conv2d", std::string("gemm.") + lowering), "conv2d 1x3x8x8 4x3x3x3* stride=1x2",
+                   "stride 1x2");
+  }
   expect_refused(named("conv2d", "gemm.im2col.nchw"), "conv2d 1x3x8x8:f64 4x3x3x3:f64*", "f32 only");
 }
 
@@ -49,6 +72,10 @@ TEST_P(OnBlas, GemmIsRightForEveryTransposeAndBias) {
                           "gemm 33x5 33x40 scalar trans_a=1 alpha=2", "gemm 64x33 33x40 64x40 +relu",
                           "gemm 5x33 33x40* 1x40* 5x40 +add", "gemm 5x0 0x4 4*", "gemm 3x7 7x2 beta=0"}) {
     expect_right(named("gemm", "gemm.nchw"), key);
+  }
+  for (const char* key : {"gemm 5x33 33x40* 40*", "gemm 33x5 40x33* trans_a=1 trans_b=1",
+                          "gemm 5x33 33x40* 1x40* 5x40 +add", "gemm 64x33 130x33* trans_b=1 alpha=2 +relu"}) {
+    expect_right(named("gemm", "gemm.transposed.nchw"), key);
   }
   for (const char* key : {"gemm 1x333 333x1000* 1000*", "gemm 1x333 1000x333* 1000* trans_b=1 +relu",
                           "gemm 333x1 333x40* trans_a=1 alpha=0.5", "gemm 1x33 1x33* trans_b=1",
@@ -68,6 +95,10 @@ TEST_P(OnBlas, VectorsAreNeverGivenToGemm) {
   expect_refused(named("gemm", "gemm.nchw"), "gemm 5x33 33x1*", "gemv");
   expect_refused(named("gemm", "gemv.nk.nchw"), "gemm 5x33 33x4*", "no single row");
   expect_refused(named("gemm", "gemv.nk.nchw"), "gemm 1x33 33x40", "stored the other way");
+  expect_refused(named("gemm", "gemm.transposed.nchw"), "gemm 1x33 33x40*", "gemv");
+  expect_refused(named("gemm", "gemm.transposed.nchw"), "gemm 5x33 33x40", "isn't constant");
+  expect_refused(named("matmul", "gemm.transposed.nchw"), "matmul 5x33 33x40", "isn't constant");
+  expect_refused(named("matmul", "gemm.transposed.nchw"), "matmul 5x33 33*", "both storages");
 }
 
 TEST_P(OnBlas, MatmulBroadcastsItsBatches) {
@@ -76,6 +107,11 @@ TEST_P(OnBlas, MatmulBroadcastsItsBatches) {
         "matmul 2x1x5x9 1x3x9x7", "matmul 33 33x7", "matmul 5x33 33", "matmul 33 33", "matmul 4x5x33 33",
         "matmul 33 4x33x7", "matmul 200x40 40x3 200x3 +add +relu", "matmul 0x3 3x4"}) {
     expect_right(named("matmul", "gemm.nchw"), key);
+  }
+  for (const char* key :
+       {"matmul 5x33 33x40*", "matmul 1x33 33x40*", "matmul 33 33x7*", "matmul 4x5x33 4x33x20* +relu",
+        "matmul 2x3x5x33 1x1x33x7*", "matmul 3x5x33 33x7* 3x5x7 +add", "matmul 2x1x5x9 1x3x9x7*"}) {
+    expect_right(named("matmul", "gemm.transposed.nchw"), key);
   }
 }
 

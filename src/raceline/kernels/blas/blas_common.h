@@ -45,6 +45,20 @@ inline Support supports_blas_conv2d(const LayerDesc& layer, Layout layout, bool 
   return Epilogue::supports(layer, layout);
 }
 
+/// `to` [columns, rows] of `from` [rows, columns].
+inline void transpose(const float* from, int64_t rows, int64_t columns, float* to) {
+  constexpr int64_t tile = 32;
+  for (int64_t top = 0; top < rows; top += tile) {
+    for (int64_t left = 0; left < columns; left += tile) {
+      for (int64_t r = top; r < std::min(top + tile, rows); ++r) {
+        for (int64_t c = left; c < std::min(left + tile, columns); ++c) {
+          to[c * rows + r] = from[r * columns + c];
+        }
+      }
+    }
+  }
+}
+
 inline bool has_bias(const LayerDesc& conv2d) {
   const size_t operands = conv2d.inputs.size() - (conv2d.has_residual() ? 1 : 0);
   return operands > 2 && conv2d.inputs[2].present;

@@ -1,7 +1,7 @@
 // gemm (fully-connected layers included) on a BLAS: sgemm for matrices, and sgemv where A is one row or B
-// one column, with constant weights stored as N x K or as K x N: which one is faster depends on the size
-// (measured: 1.3 to 1.4 times apart on large layers), so each competes under its own name. Limits: f32,
-// extents below 2^31.
+// one column, with constant weights stored as N x K or as K x N: which one is faster depends on the size and
+// the library (measured: 1.3 to 1.4 times apart on large layers), so each competes under its own name.
+// Limits: f32, extents below 2^31.
 #include "raceline/kernels/blas/blas_common.h"
 #include "raceline/kernels/common/parallel.h"
 
@@ -37,19 +37,6 @@ struct GemmShape {
 
 /// Where the work is cut over threads.
 enum class Cut : uint8_t { rows, columns };
-
-void transpose(const float* from, int64_t rows, int64_t columns, float* to) {
-  constexpr int64_t tile = 32;
-  for (int64_t top = 0; top < rows; top += tile) {
-    for (int64_t left = 0; left < columns; left += tile) {
-      for (int64_t r = top; r < std::min(top + tile, rows); ++r) {
-        for (int64_t c = left; c < std::min(left + tile, columns); ++c) {
-          to[c * rows + r] = from[r * columns + c];
-        }
-      }
-    }
-  }
-}
 
 class GemmKernel final : public Kernel {
  public:
@@ -109,14 +96,21 @@ class GemmKernel final : public Kernel {
 
 /// Which layers, and how their weights are stored.
 enum class Variant : uint8_t {
-  gemm,     ///< matrices; B as it comes
-  gemv_nk,  ///< A is one row, B stored as N x K
-  gemv_kn,  ///< A is one row, B stored as K x N
-  gemv_mk,  ///< B is one column: A, as it comes, is the matrix
+  gemm,        ///< matrices; B as it comes
+  transposed,  ///< matrices; B, a constant, stored the other way
+  gemv_nk,     ///< A is one row, B stored as N x K
+  gemv_kn,     ///< A is one row, B stored as K x N
+  gemv_mk,     ///< B is one column: A, as it comes, is the matrix
 };
+
+constexpr bool is_gemm(Variant variant) {
+  return variant == Variant::gemm || variant == Variant::transposed;
+}
 
 constexpr std::string_view implementation_of(Variant variant) {
   switch (variant) {
+    case Variant::transposed:
+      return "transposed";
     case Variant::gemv_nk:
       return "nk";
     case Variant::gemv_kn:
@@ -132,7 +126,7 @@ constexpr std::string_view implementation_of(Variant variant) {
 class GemmPrimitive final : public Primitive {
  public:
   GemmPrimitive(const BlasLibrary& blas, Variant variant)
-      : Primitive(blas_info(blas, OpKind::gemm, variant == Variant::gemm ? "gemm" : "gemv",
+      : Primitive(blas_info(blas, OpKind::gemm, is_gemm(variant) ? "gemm" : "gemv",
                             std::string(implementation_of(variant)), Layout::nchw)),
         blas_(blas),
         variant_(variant) {}
@@ -143,7 +137,11 @@ class GemmPrimitive final : public Primitive {
     const GemmShape shape = GemmShape::of(layer);
     switch (variant_) {
       case Variant::gemm:
+      case Variant::transposed:
         if (shape.m == 1 || shape.n == 1) return Support::no("a vector: that is gemv's");
+        if (variant_ == Variant::gemm) break;
+        if (!layer.inputs[1].constant) return Support::no("B isn't constant");
+        if (shape.k <= 1) return Support::no("B is a single row: both storages are the same");
         break;
       case Variant::gemv_nk:
       case Variant::gemv_kn:
@@ -160,16 +158,19 @@ class GemmPrimitive final : public Primitive {
   }
 
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
-    const bool wants_transposed = variant_ == Variant::gemv_nk;
+    const bool given = layer.as<GemmParams>().trans_b;
+    const bool wanted = variant_ == Variant::transposed ? !given
+                        : variant_ == Variant::gemv_nk  ? true
+                        : variant_ == Variant::gemv_kn  ? false
+                                                        : given;
     PackedBytes packed;
-    if ((variant_ == Variant::gemv_nk || variant_ == Variant::gemv_kn) &&
-        layer.as<GemmParams>().trans_b != wants_transposed) {
+    if (wanted != given) {
       const Shape& b = layer.inputs[1].desc.shape;
       packed = args.pack(1, layer.inputs[1].desc.bytes(), [&](Memory to) {
         transpose(args.constants[1].data<const float>(), b[0], b[1], reinterpret_cast<float*>(to.host()));
       });
     }
-    return std::make_unique<GemmKernel>(blas_, layer, std::move(packed), wants_transposed);
+    return std::make_unique<GemmKernel>(blas_, layer, std::move(packed), wanted);
   }
 
  private:
@@ -181,7 +182,8 @@ class GemmPrimitive final : public Primitive {
 
 void register_gemm_blas(PrimitiveRegistry& registry) {
   with_each_blas(registry, [&](const BlasLibrary& blas) {
-    for (const Variant variant : {Variant::gemm, Variant::gemv_nk, Variant::gemv_kn, Variant::gemv_mk}) {
+    for (const Variant variant :
+         {Variant::gemm, Variant::transposed, Variant::gemv_nk, Variant::gemv_kn, Variant::gemv_mk}) {
       registry.add(std::make_unique<GemmPrimitive>(blas, variant));
     }
   });

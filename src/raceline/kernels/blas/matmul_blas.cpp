@@ -1,5 +1,7 @@
 // matmul, batched and broadcast by NumPy's rules, on a BLAS: one sgemm (or sgemv, where a side is a vector)
-// for each matrix of the batch. Limits: f32, extents below 2^31.
+// for each matrix of the batch; a batch that shares one B is one product of more rows. A constant B may be
+// stored as it comes (K x N) or transposed once (N x K): each competes under its own name. Limits: f32,
+// extents below 2^31.
 #include <array>
 
 #include "raceline/kernels/blas/blas_common.h"
@@ -36,6 +38,10 @@ struct MatmulShape {
       stride_a *= dim_a;
       stride_b *= dim_b;
     }
+    if (stride_b == 1) {
+      shape.m *= stride_a;
+      shape.rank = 0;
+    }
     return shape;
   }
 
@@ -60,12 +66,19 @@ struct MatmulShape {
 
 class MatmulKernel final : public Kernel {
  public:
-  MatmulKernel(const BlasLibrary& blas, const LayerDesc& layer)
-      : blas_(blas), shape_(MatmulShape::of(layer)), epilogue_(layer, Layout::nchw) {}
+  /// With a packed B, which then is stored as N x K, or with B as it comes.
+  MatmulKernel(const BlasLibrary& blas, const LayerDesc& layer, PackedBytes packed_b)
+      : blas_(blas),
+        shape_(MatmulShape::of(layer)),
+        epilogue_(layer, Layout::nchw),
+        packed_b_(std::move(packed_b)) {}
+
+  bool reads_constant(size_t operand) const override { return operand != 1 || !packed_b_; }
+  size_t packed_bytes() const override { return packed_b_.bytes(); }
 
   Status run(const KernelArgs& args) const noexcept override {
     const float* a = args.inputs[0].data<const float>();
-    const float* b = args.inputs[1].data<const float>();
+    const float* b = packed_b_ ? packed_b_.data<float>() : args.inputs[1].data<const float>();
     const float* residual = epilogue_.residual(args);
     float* y = args.outputs[0].data<float>();
     const int threads = blas_.threads(args.queue.threads());
@@ -98,7 +111,9 @@ class MatmulKernel final : public Kernel {
     const auto [at_a, at_b] = shape_.sources(index);
     const int64_t offset = index * shape_.m * shape_.n;
     const BlasMatrix left{a + (at_a * shape_.m + rows.first) * shape_.k, shape_.k};
-    const BlasMatrix right{b + at_b * shape_.k * shape_.n + columns.first, shape_.n};
+    const float* matrix = b + at_b * shape_.k * shape_.n;
+    const BlasMatrix right = packed_b_ ? BlasMatrix{matrix + columns.first * shape_.k, shape_.k, true}
+                                       : BlasMatrix{matrix + columns.first, shape_.n};
     blas_.multiply(rows.size(), columns.size(), shape_.k, 1, left, right, 0,
                    y + offset + rows.first * shape_.n + columns.first, shape_.n);
     if (epilogue_.empty()) return;
@@ -111,12 +126,15 @@ class MatmulKernel final : public Kernel {
   BlasLibrary blas_;
   MatmulShape shape_;
   Epilogue epilogue_;
+  PackedBytes packed_b_;
 };
 
 class MatmulPrimitive final : public Primitive {
  public:
-  explicit MatmulPrimitive(const BlasLibrary& blas)
-      : Primitive(blas_info(blas, OpKind::matmul, "gemm", "", Layout::nchw)), blas_(blas) {}
+  MatmulPrimitive(const BlasLibrary& blas, bool transposed)
+      : Primitive(blas_info(blas, OpKind::matmul, "gemm", transposed ? "transposed" : "", Layout::nchw)),
+        blas_(blas),
+        transposed_(transposed) {}
 
   Support supports(const LayerDesc& layer) const override {
     if (const Support typed = needs_f32(layer); !typed) return typed;
@@ -124,22 +142,42 @@ class MatmulPrimitive final : public Primitive {
     if (!BlasLibrary::fits(shape.m) || !BlasLibrary::fits(shape.n) || !BlasLibrary::fits(shape.k)) {
       return Support::no("an extent beyond 2^31 - 1");
     }
+    if (transposed_ && !layer.inputs[1].constant) return Support::no("B isn't constant");
+    if (transposed_ && (shape.n == 1 || shape.k <= 1)) {
+      return Support::no("B is a single row or column: both storages are the same");
+    }
     return Epilogue::supports(layer, Layout::nchw);
   }
 
-  std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs&) const override {
-    return std::make_unique<MatmulKernel>(blas_, layer);
+  std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
+    PackedBytes packed;
+    if (transposed_) {
+      const TensorDesc& b = layer.inputs[1].desc;
+      const MatmulShape shape = MatmulShape::of(layer);
+      packed = args.pack(1, b.bytes(), [&](Memory memory) {
+        const float* from = args.constants[1].data<const float>();
+        float* to = reinterpret_cast<float*>(memory.host());
+        for (int64_t at = 0; at < b.shape.elements(); at += shape.k * shape.n) {
+          transpose(from + at, shape.k, shape.n, to + at);
+        }
+      });
+    }
+    return std::make_unique<MatmulKernel>(blas_, layer, std::move(packed));
   }
 
  private:
   BlasLibrary blas_;
+  bool transposed_;
 };
 
 }  // namespace
 
 void register_matmul_blas(PrimitiveRegistry& registry) {
-  with_each_blas(registry,
-                 [&](const BlasLibrary& blas) { registry.add(std::make_unique<MatmulPrimitive>(blas)); });
+  with_each_blas(registry, [&](const BlasLibrary& blas) {
+    for (const bool transposed : {false, true}) {
+      registry.add(std::make_unique<MatmulPrimitive>(blas, transposed));
+    }
+  });
 }
 
 }  // namespace raceline
