@@ -2,31 +2,12 @@
 // loops run over rows of the output and gather what falls on them. Summed in the layer's type.
 #include <algorithm>
 
+#include "raceline/kernels/common/transposed_axis.h"
 #include "raceline/kernels/reference/element_types.h"
 #include "raceline/kernels/reference/reference_primitive.h"
 
 namespace raceline {
 namespace {
-
-struct Axis {
-  int64_t in = 1, out = 1, kernel = 1, stride = 1, dilation = 1, pad = 0;
-
-  /// The input position that kernel element k puts on output position o, or -1.
-  int64_t source(int64_t o, int64_t k) const {
-    const int64_t scaled = o + pad - k * dilation;
-    if (scaled < 0 || scaled % stride != 0 || scaled / stride >= in) return -1;
-    return scaled / stride;
-  }
-  /// The input positions [first, last) that kernel element k puts inside of the output.
-  int64_t first(int64_t k) const {
-    const int64_t missing = pad - k * dilation;
-    return missing <= 0 ? 0 : std::min(in, (missing + stride - 1) / stride);
-  }
-  int64_t last(int64_t k) const {
-    const int64_t room = out - 1 + pad - k * dilation;
-    return room < 0 ? 0 : std::min(in, room / stride + 1);
-  }
-};
 
 template <class T>
 void run_type(const LayerDesc& layer, const KernelArgs& args) {
@@ -34,7 +15,7 @@ void run_type(const LayerDesc& layer, const KernelArgs& args) {
   const Shape& x_shape = layer.inputs[0].desc.shape;
   const Shape& w_shape = layer.inputs[1].desc.shape;
   const Shape& y_shape = layer.outputs[0].shape;
-  Axis axes[3];
+  TransposedAxis axes[3];
   const int spatial = x_shape.rank() - 2;
   for (int i = 0; i < spatial; ++i) {
     const auto at = static_cast<size_t>(i);
@@ -70,7 +51,7 @@ void run_type(const LayerDesc& layer, const KernelArgs& args) {
                 if (count <= 0) continue;
                 const T* x = image + (id * height.in + ih) * width.in + first;
                 const T* w = weights + (kd * height.kernel + kh) * width.kernel + kw;
-                T* y = row + first * width.stride - width.pad + kw * width.dilation;
+                T* y = row + width.target(first, kw);
                 for (int64_t c = 0; c < group_inputs; ++c) {
                   const T weight = w[c * group_outputs * kernel_volume];
                   for (int64_t i = 0; i < count; ++i) y[i * width.stride] += weight * x[c * in_plane + i];
