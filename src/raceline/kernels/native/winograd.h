@@ -5,10 +5,18 @@
 #include <vector>
 
 #include "raceline/kernels/common/target.h"
-#include "raceline/kernels/native/winograd_shape.h"
+#include "raceline/kernels/native/tile_shape.h"
 #include "raceline/primitive/primitive.h"
 
 namespace raceline {
+
+/// F(m_h x m_w, r_h x r_w); 1 and 1 along an axis that is not transformed.
+struct WinogradSize {
+  int m_h, r_h, m_w, r_w;
+  int window_h() const { return m_h + r_h - 1; }
+  int window_w() const { return m_w + r_w - 1; }
+  TileSize tile() const { return {m_h, m_w, window_h(), window_w(), int64_t{window_h()} * window_w()}; }
+};
 
 /// One algorithm: a tile size, in both directions where it works along one axis.
 struct WinogradFamily {
@@ -22,5 +30,9 @@ std::vector<WinogradFamily> winograd_families();
 
 /// A primitive that uses the best instructions of this machine up to `most`; nchw8c has vectors of 8.
 std::unique_ptr<Primitive> make_winograd(const WinogradFamily& family, Layout layout, Isa most);
+
+/// U = G g G^T of all filters of all groups, from [filter][channel][row][column].
+void pack_winograd_filters(const TileShape& shape, const WinogradSize& size, const float* filters,
+                           float* packed);
 
 }  // namespace raceline

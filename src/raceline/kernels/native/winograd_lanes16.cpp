@@ -3,6 +3,6 @@
 
 namespace raceline {
 
-template WinogradStages winograd_stages<16>(const WinogradSize& size);
+template TileStages winograd_stages<16>(const WinogradSize& size);
 
 }  // namespace raceline

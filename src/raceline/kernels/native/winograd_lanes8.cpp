@@ -3,6 +3,6 @@
 
 namespace raceline {
 
-template WinogradStages winograd_stages<8>(const WinogradSize& size);
+template TileStages winograd_stages<8>(const WinogradSize& size);
 
 }  // namespace raceline

@@ -1,7 +1,7 @@
 // Winograd's transforms of one tile for a vector of channels: along columns, then along rows. The even and
 // odd parts of each pair of points are computed once.
 #pragma once
-#include "raceline/kernels/native/lanes.h"
+#include "raceline/kernels/native/tile_stages.h"
 #include "raceline/kernels/native/winograd_matrices.h"
 
 namespace raceline {
@@ -68,24 +68,17 @@ RACELINE_INLINE void transform_output(const Vec<lanes> (&v)[alpha], Vec<lanes> (
   }
 }
 
-/// A window of a_h x a_w pixels; those outside of [first, last) in a direction count as zeros.
-struct WinogradWindow {
-  const float* x;  ///< its first pixel, inside of the image or not
-  int64_t row_step, pixel_step;
-  int first_row, last_row, first_column, last_column;
-};
-
 /// Writes the a_h * a_w positions of a tile, `position_step` floats apart.
 template <class Tile, bool whole>
-RACELINE_INLINE void input_tile(const WinogradWindow& window, float* v, int64_t position_step) {
+RACELINE_INLINE void input_tile(const TileWindow& window, float* v, int64_t position_step) {
   constexpr int lanes = Tile::lanes, a_h = Tile::a_h, a_w = Tile::a_w;
   Vec<lanes> half[a_h][a_w];
   for (int column = 0; column < a_w; ++column) {
     const float* x = window.x + column * window.pixel_step;
-    const bool inside = column >= window.first_column && column < window.last_column;
+    const bool inside = column >= window.columns.first && column < window.columns.last;
     Vec<lanes> d[a_h], t[a_h];
     unrolled<a_h>([&](auto row) RACELINE_LAMBDA {
-      if (whole || (inside && row >= window.first_row && row < window.last_row)) {
+      if (whole || (inside && row >= window.rows.first && row < window.rows.last)) {
         load<lanes>(d[row], x + row * window.row_step);
       } else {
         d[row] = Vec<lanes>{};
@@ -103,9 +96,10 @@ RACELINE_INLINE void input_tile(const WinogradWindow& window, float* v, int64_t 
   }
 }
 
-/// Reads the positions of a tile and gives each row of m_w outputs to write(row, y).
-template <class Tile, class Write>
-RACELINE_INLINE void output_tile(const float* v, int64_t position_step, const Write& write) {
+/// Reads the positions of a tile and puts its m_h x m_w outputs.
+template <class Tile>
+RACELINE_INLINE void output_tile(const float* v, int64_t position_step,
+                                 const TileTarget<Tile::lanes>& target) {
   constexpr int lanes = Tile::lanes, a_h = Tile::a_h, a_w = Tile::a_w, m_h = Tile::m_h, m_w = Tile::m_w;
   Vec<lanes> half[m_h][a_w];
   for (int column = 0; column < a_w; ++column) {
@@ -115,11 +109,13 @@ RACELINE_INLINE void output_tile(const float* v, int64_t position_step, const Wr
     transform_output<lanes, a_h, m_h>(d, t);
     unrolled<m_h>([&](auto row) RACELINE_LAMBDA { half[row][column] = t[row]; });
   }
-  for (int row = 0; row < m_h; ++row) {
+  for (int row = 0; row < m_h && row < target.rows; ++row) {
     Vec<lanes> d[a_w], y[m_w];
     unrolled<a_w>([&](auto column) RACELINE_LAMBDA { d[column] = half[row][column]; });
     transform_output<lanes, a_w, m_w>(d, y);
-    write(row, y);
+    unrolled<m_w>([&](auto column) RACELINE_LAMBDA {
+      if (column < target.columns) target.put(row, column, y[column]);
+    });
   }
 }
 
