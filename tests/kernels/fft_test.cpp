@@ -62,9 +62,9 @@ TEST_F(Fft, TakesStridesDilationGroupsAndKernelsNearlyAsLargeAsATile) {
 TEST_F(Fft, CutsLargeLayersIntoChunksThatSeveralThreadsCompute) {
   for (const char* name : {"conv2d.native.fft_8x8.nhwc@cpu", "conv2d.native.fft_16x16.nchw16c@cpu",
                            "conv2d.native.fft_32x32.nchw8c@cpu", "conv2d.native.fft_16x16.nchw@cpu"}) {
-    expect_right(name, "conv2d 1x24x75x80 40x24x5x5* 40* pads_begin=2x2 pads_end=2x2 +relu");
+    expect_right(name, "conv2d 1x24x52x61 40x24x5x5* 40* pads_begin=2x2 pads_end=2x2 +relu");
     expect_right(name,
-                 "conv2d 2x64x41x40 64x32x5x5* 64* 2x64x41x40 pads_begin=2x2 pads_end=2x2 group=2 +add");
+                 "conv2d 2x64x26x25 64x32x5x5* 64* 2x64x26x25 pads_begin=2x2 pads_end=2x2 group=2 +add");
   }
 }
 
@@ -74,13 +74,13 @@ TEST_F(Fft, ErrorsAgainstDoublePrecisionStayBelowTheStatedBound) {
   for (const int tile : fft_tiles) {
     double largest = 0;
     std::string where;
-    for (uint64_t seed = 1; seed <= 100; ++seed) {
+    for (uint64_t seed = 1; seed <= 40; ++seed) {
       Random random(seed);
       const auto draw = [&](int64_t low, int64_t high) { return low + random.below(high - low + 1); };
       const int64_t most = tile == 8 ? 5 : tile == 16 ? 9 : 13;
       const LayerDesc layer = LayerDesc::parse(
-          fmt::format("conv2d 1x{0}x{1}x{2} {3}x{0}x{4}x{5}* {3}* pads_begin=1x2 pads_end=2x0", draw(1, 200),
-                      draw(11, 24), draw(11, 24), draw(1, 40), draw(3, most), draw(3, most)));
+          fmt::format("conv2d 1x{0}x{1}x{2} {3}x{0}x{4}x{5}* {3}* pads_begin=1x2 pads_end=2x0", draw(1, 150),
+                      draw(11, 20), draw(11, 20), draw(1, 24), draw(3, most), draw(3, most)));
       for (const Isa most_isa : {Isa::baseline, Isa::avx512}) {
         const double found = error(*make_fft(tile, Layout::nhwc, most_isa), layer, seed);
         if (found > largest) {
