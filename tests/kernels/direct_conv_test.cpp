@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "raceline/kernels/native/depthwise.h"
+#include "raceline/kernels/native/direct.h"
 #include "raceline/kernels/native/lanes.h"
 #include "tests/kernels/primitive_check.h"
 
@@ -98,6 +99,67 @@ TEST_F(DirectConv, DepthwiseSaysWhatItIsNotMadeFor) {
                  "one filter a channel");
   expect_refused("conv2d.native.depthwise.nhwc@cpu", "conv2d 1x3x8x8 3x1x3x3* 3* group=3", "four channels");
   expect_refused("conv2d.native.depthwise.nchw8c@cpu", "conv2d 1x8x8x8 8x1x3x3 8 group=8", "not constant");
+}
+
+/// The layouts that a direct primitive exists for.
+std::vector<std::pair<Layout, Layout>> direct_layouts() {
+  std::vector<std::pair<Layout, Layout>> pairs;
+  for (const Layout layout : all_layouts) pairs.emplace_back(layout, layout);
+  for (const Layout input : {Layout::nchw, Layout::nhwc}) {
+    for (const Layout output : all_layouts) {
+      if (input != output) pairs.emplace_back(input, output);
+    }
+  }
+  return pairs;
+}
+
+TEST_F(DirectConv, FirstLayersAreRightFromAndToEveryLayoutWithEverySetOfInstructions) {
+  for (const auto& [input, output] : direct_layouts()) {
+    for (const Isa most : every_isa) {
+      const auto primitive = make_direct(input, output, most);
+      for (const char* key :
+           {"conv2d 1x3x31x37 24x3x3x3* 24* stride=2x2 pads_begin=1x1 pads_end=1x1 +relu",
+            "conv2d 2x1x13x29 6x1x5x5* 6* pads_begin=2x2 pads_end=2x2",
+            "conv2d 1x3x45x47 33x3x7x7* - 1x33x23x24 stride=2x2 pads_begin=3x3 pads_end=3x3 +add +clip(0,6)",
+            "conv2d 1x4x47x51 17x4x11x11* 17* stride=4x4 +hard_swish",
+            "conv2d 3x2x3x2 9x2x4x5* 9* pads_begin=6x7 pads_end=5x9 dilation=2x1 stride=1x3"}) {
+        expect_right_with(*primitive, LayerDesc::parse(key), most);
+      }
+    }
+  }
+}
+
+TEST_F(DirectConv, DirectIsRightAtEveryTailOfPixelsChannelsAndFilters) {
+  for (const Layout layout : all_layouts) {
+    for (const Isa most : every_isa) {
+      const auto primitive = make_direct(layout, layout, most);
+      for (const char* key :
+           {"conv2d 2x17x5x15 37x17x3x3* 37* 2x37x5x15 pads_begin=1x1 pads_end=1x1 +add +relu",
+            "conv2d 1x40x7x7 50x40x1x1* 50*", "conv2d 1x5x1x1 3x5x1x1* 3* +relu",
+            "conv2d 1x33x11x12 31x33x1x1* 31* stride=2x2",
+            "conv2d 1x32x9x29 64x16x3x3* 64* group=2 stride=2x1 pads_begin=1x0 pads_end=0x2",
+            "conv2d 1x64x6x8 64x4x3x3* 64* group=16 pads_begin=1x1 pads_end=1x1 +tanh"}) {
+        expect_right_with(*primitive, LayerDesc::parse(key), most);
+      }
+    }
+  }
+}
+
+TEST_F(DirectConv, DirectCutsLargeImagesIntoBandsThatSeveralThreadsCompute) {
+  for (const char* layout : {"nchw", "nhwc", "nchw8c", "nchw16c"}) {
+    const std::string name = fmt::format("conv2d.native.direct.{}@cpu", layout);
+    expect_right(name, "conv2d 1x48x61x60 40x48x3x3* 40* pads_begin=1x1 pads_end=1x1 +relu");
+    expect_right(name, "conv2d 1x130x50x43 34x130x1x1* 34* 1x34x50x43 +add");
+    expect_right(name, "conv2d 1x256x7x7 300x256x1x1* 300* +sigmoid");
+  }
+}
+
+TEST_F(DirectConv, DirectSaysWhatItIsNotMadeFor) {
+  expect_refused("conv2d.native.direct.nhwc@cpu", "conv2d 1x8x8x8 8x1x3x3* 8* group=8", "depthwise");
+  expect_refused("conv2d.native.direct.nchw-nhwc@cpu", "conv2d 1x5x8x8 8x5x3x3* 8*", "up to four channels");
+  expect_refused("conv2d.native.direct.nchw16c@cpu", "conv2d 1x48x8x8 32x24x3x3* 32* group=2",
+                 "blocks of 16");
+  expect_refused("conv2d.native.direct.nchw@cpu", "conv2d 1x5x8x8 8x5x3x3 8", "not constant");
 }
 
 }  // namespace

@@ -9,24 +9,6 @@
 
 namespace raceline {
 
-/// Copies without a loop over single floats where it can.
-template <int lanes>
-RACELINE_INLINE void copy_floats(const float* from, float* to, int64_t count) {
-  if (count >= lanes) {
-    Vec<lanes> part;
-    for (int64_t at = 0; at + lanes < count; at += lanes) {
-      load<lanes>(part, from + at);
-      store<lanes>(to + at, part);
-    }
-    load<lanes>(part, from + count - lanes);
-    store<lanes>(to + count - lanes, part);
-  } else if constexpr (lanes > 4) {
-    copy_floats<lanes / 2>(from, to, count);
-  } else {
-    for (int64_t at = 0; at < count; ++at) to[at] = from[at];
-  }
-}
-
 /// Fills the scratch with the input rows that the output rows [first, first + scratch.out_rows) read.
 template <int lanes>
 RACELINE_INLINE void fill_depthwise_scratch(const DepthwisePlane& task, const DepthwiseScratch& scratch,

@@ -1,0 +1,266 @@
+// Direct conv2d: out[pixel][filter] is summed up in registers over all channels and taps, 14 pixels times 32
+// filters with AVX-512. Nothing is lowered: each tap of the kernel is a shift of where the image is read.
+// Bands of a padded image are copied with zeros around them; filters are packed once. It reads and writes the
+// same layout, and for first layers of few channels also reads nchw or nhwc and writes any other. It should
+// win for first layers, for small images and where groups don't fill the blocks of other libraries.
+// Limits: f32, constant filters, more than one channel or filter a group; in blocked layouts groups that fill
+// blocks or divide them.
+#include <algorithm>
+#include <optional>
+
+#include "raceline/kernels/common/epilogue.h"
+#include "raceline/kernels/common/parallel.h"
+#include "raceline/kernels/native/direct.h"
+#include "raceline/kernels/native/fused_epilogue.h"
+#include "raceline/kernels/native/lanes.h"
+#include "raceline/kernels/native/native_common.h"
+
+namespace raceline {
+namespace {
+
+/// Vectors that a group's filters fill.
+int lanes_for(const LayerDesc& layer, Layout output, int lanes) {
+  const int64_t filters = layer.inputs[1].desc.shape[0] / layer.as<ConvParams>().group;
+  const int64_t stored =
+      layer.as<ConvParams>().group > 1 ? filters : std::max<int64_t>(filters, block_of(output));
+  while (lanes > 4 && stored <= lanes / 2) lanes /= 2;
+  return lanes;
+}
+
+DirectLoops loops_of(int lanes) {
+  return lanes == 16 ? direct_loops<16>() : lanes == 8 ? direct_loops<8>() : direct_loops<4>();
+}
+
+class DirectKernel final : public Kernel {
+ public:
+  DirectKernel(const LayerDesc& layer, Layout input, Layout output, int lanes, const PrepareArgs& args)
+      : threads_(std::max(1, args.threads)),
+        plan_(DirectPlan::of(layer, input, output, lanes, threads_)),
+        loops_(loops_of(lanes)),
+        fused_(FusedEpilogue::of(layer.epilogue)),
+        epilogue_(layer, output) {
+    const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);
+    has_bias_ = operands > 2 && layer.inputs[2].present;
+    const auto elements = static_cast<size_t>(plan_.conv.groups * plan_.packed_elements());
+    filters_ = args.pack(1, elements * sizeof(float), [&](Memory to) {
+      pack_direct_filters(plan_, args.constants[1].data<const float>(), reinterpret_cast<float*>(to.host()));
+    });
+  }
+
+  bool reads_constant(size_t operand) const override { return operand != 1; }
+  size_t packed_bytes() const override { return filters_.bytes(); }
+
+  Status run(const KernelArgs& args) const noexcept override {
+    const int threads = std::min(threads_, args.queue.threads());
+    const int64_t units = plan_.conv.images * plan_.bands * plan_.parts;
+    parallel_slices(threads, units, 1, 1, [&](Slice some, int thread) {
+      float* scratch = reinterpret_cast<float*>(args.workspace.host()) + thread * plan_.band_elements;
+      for (int64_t unit = some.first; unit < some.last; ++unit) {
+        const int64_t part = unit % plan_.parts, band = unit / plan_.parts % plan_.bands;
+        compute(args, unit / plan_.parts / plan_.bands, band, part, scratch);
+      }
+    });
+    if (!fused_) epilogue_.apply_all(args.outputs[0].data<float>(), epilogue_.residual(args), threads);
+    return Status::ok();
+  }
+
+ private:
+  /// One block of filters at work.
+  struct Filters {
+    int64_t group, first, used, vectors;  ///< `first` counts those of all groups
+    DirectBlock block;
+    bool whole;  ///< vectors are stored as they are
+  };
+
+  Filters filters_of(const KernelArgs& args, int64_t item, float* bias) const {
+    const Conv2dShape& conv = plan_.conv;
+    const int64_t wide = 2 * plan_.lanes, block = item % plan_.filter_blocks();
+    Filters filters{};
+    filters.group = item / plan_.filter_blocks();
+    filters.first = filters.group * conv.filters + block * wide;
+    filters.vectors = std::min<int64_t>(2, plan_.filter_vectors - 2 * block);
+    filters.used = std::clamp<int64_t>(conv.filters - block * wide, 0, filters.vectors * plan_.lanes);
+    std::fill_n(bias, wide, 0.0f);
+    if (has_bias_) std::copy_n(args.inputs[2].data<const float>() + filters.first, filters.used, bias);
+    const FusedEpilogue last = fused_.value_or(FusedEpilogue{});
+    DirectBlock& work = filters.block;
+    work.segments = plan_.segments.data();
+    work.segment_count = static_cast<int64_t>(plan_.segments.size());
+    work.length = plan_.length;
+    work.channel_step = 4 * (plan_.source.channel_step == 0 ? plan_.source.block_step : 1);
+    work.pixel_step = 4 * conv.stride_w * plan_.source.pixel_step;
+    work.filters =
+        filters_.data<float>() + filters.group * plan_.packed_elements() + block * wide * plan_.depth();
+    work.bias = bias;
+    work.y_step = 4 * plan_.y.pixel_step;
+    work.low = last.low;
+    work.high = last.high;
+    filters.whole = fill_runs(filters);
+    return filters;
+  }
+
+  /// Where whole vectors go, or halves of them; false when filters go one by one.
+  bool fill_runs(Filters& filters) const {
+    const ImageForm& y = plan_.y;
+    if (y.channel_step == 0) return false;
+    const bool padded = y.block_step != 0 && plan_.conv.groups == 1;  // to whole blocks, with zeros
+    if (!padded && filters.used < filters.vectors * plan_.lanes) return false;
+    filters.block.halves = y.block_step != 0 && plan_.lanes > y.block;
+    const int64_t step = filters.block.halves ? y.block : plan_.lanes;
+    const int64_t runs = filters.vectors * plan_.lanes / step;
+    const int64_t begin = y.offset(0, filters.first, 0, 0);
+    for (int64_t run = 0; run < runs; ++run) {
+      const int64_t filter = filters.first + run * step;
+      if (y.block_step != 0) {
+        const bool exists =
+            filter < (plan_.conv.groups * plan_.conv.filters + y.block - 1) / y.block * y.block;
+        if (!exists || filter % y.block + step > y.block) return false;
+      }
+      filters.block.runs[static_cast<size_t>(run)] = 4 * (y.offset(0, filter, 0, 0) - begin);
+    }
+    return true;
+  }
+
+  void compute(const KernelArgs& args, int64_t image, int64_t band, int64_t part, float* scratch) const {
+    const Conv2dShape& conv = plan_.conv;
+    const Slice rows = plan_.rows_of(band), columns = plan_.columns_of(band);
+    const float* x = args.inputs[0].data<const float>() + image * plan_.x.image_step;
+    if (plan_.in_place) {
+      x += rows.first * conv.stride_h * plan_.source.row_step;
+    } else {
+      copy_direct_band(plan_, x, rows, scratch);
+      x = scratch;
+    }
+    const int64_t most = direct_pixels(plan_.lanes), cuts = (columns.size() + most - 1) / most;
+    float* const y = args.outputs[0].data<float>() + image * plan_.y.image_step;
+    const float* residual =
+        fused_ && fused_->adds ? epilogue_.residual(args) + image * plan_.y.image_step : nullptr;
+    alignas(64) float bias[2 * 16];
+    alignas(64) float sums[DirectLoops::most_pixels * 2 * 16];
+    const Slice items = slice_of(conv.groups * plan_.filter_blocks(), part, plan_.parts);
+    for (int64_t item = items.first; item < items.last; ++item) {
+      Filters filters = filters_of(args, item, bias);
+      DirectBlock& work = filters.block;
+      if (!filters.whole) work.tile = sums;
+      const float* first = x + plan_.group_offset(filters.group);
+      for (int64_t row = rows.first; row < rows.last; ++row) {
+        const float* line = first + (row - rows.first) * conv.stride_h * plan_.source.row_step;
+        for (int64_t cut = 0; cut < cuts; ++cut) {
+          const Slice some = slice_of(columns.size(), cut, cuts);
+          const int64_t column = columns.first + some.first;
+          const int64_t offset = plan_.y.offset(0, filters.first, row, column);
+          work.x = line + column * conv.stride_w * plan_.source.pixel_step;
+          work.y = y + offset;
+          work.residual = residual == nullptr ? nullptr : residual + offset;
+          loops_.blocks[static_cast<size_t>(filters.vectors - 1)][static_cast<size_t>(some.size() - 1)](work);
+          if (!filters.whole) finish(filters, some.size(), y, residual, row, column);
+        }
+      }
+    }
+  }
+
+  /// Sums of filters that fill no vector, or of nchw.
+  void finish(const Filters& filters, int64_t pixels, float* y, const float* residual, int64_t row,
+              int64_t column) const {
+    const ImageForm& form = plan_.y;
+    DirectTile tile{};
+    tile.pixels = pixels;
+    tile.width = filters.vectors * plan_.lanes;
+    tile.pixel_step = form.pixel_step;
+    tile.filter_step = form.channel_step == 0 ? form.block_step : 1;
+    tile.low = filters.block.low;
+    tile.high = filters.block.high;
+    const bool padded = form.channel_step != 0 && form.block_step != 0 && plan_.conv.groups == 1;
+    int64_t stored = filters.used;
+    if (padded) {
+      const int64_t all = (plan_.conv.filters + form.block - 1) / form.block * form.block;
+      stored = std::min(tile.width, all - filters.first);
+    }
+    for (int64_t at = 0; at < stored;) {
+      const int64_t filter = filters.first + at;
+      tile.filters = stored - at;
+      if (form.channel_step != 0 && form.block_step != 0)
+        tile.filters = std::min(tile.filters, form.block - filter % form.block);
+      const int64_t offset = form.offset(0, filter, row, column);
+      tile.sums = filters.block.tile + at;
+      tile.y = y + offset;
+      tile.residual = residual == nullptr ? nullptr : residual + offset;
+      loops_.finish(tile);
+      at += tile.filters;
+    }
+  }
+
+  int threads_;
+  DirectPlan plan_;
+  DirectLoops loops_;
+  std::optional<FusedEpilogue> fused_;
+  Epilogue epilogue_;
+  PackedBytes filters_;
+  bool has_bias_ = false;
+};
+
+class DirectPrimitive final : public Primitive {
+ public:
+  DirectPrimitive(Layout input, Layout output, Isa most)
+      : Primitive(native_info(OpKind::conv2d, "direct", input, output)),
+        lanes_(lanes_of(std::min(most, best_isa()))) {}
+
+  Support supports(const LayerDesc& layer) const override {
+    if (const Support typed = needs_f32(layer); !typed) return typed;
+    if (!layer.inputs[1].constant) return Support::no("filters that are not constant can't be packed");
+    if (layer.inputs[0].constant && info().input != Layout::nchw)
+      return Support::no("a constant image comes in nchw");
+    const Conv2dShape shape = Conv2dShape::of(layer);
+    if (shape.groups > 1 && shape.channels == 1 && shape.filters == 1)
+      return Support::no("not for depthwise convolution");
+    if (info().input != info().output && shape.channels * shape.groups > 4)
+      return Support::no("changes the layout of first layers only, of up to four channels");
+    const auto fits = [&](Layout layout, int64_t extent) {
+      const int block = block_of(layout);
+      return shape.groups == 1 || extent % block == 0 ||
+             (block % extent == 0 && shape.groups * extent % block == 0);
+    };
+    if (!fits(info().input, shape.channels) || !fits(info().output, shape.filters))
+      return Support::no(fmt::format("groups that neither fill nor divide blocks of {}",
+                                     std::max(block_of(info().input), block_of(info().output))));
+    return Epilogue::supports(layer, info().output);
+  }
+
+  LayerLayouts layouts(const LayerDesc& layer) const override {
+    LayerLayouts layouts = layouts_of_rank_4(layer, info().input, info().output);
+    if (layer.has_residual()) layouts.inputs[layer.residual()] = info().output;
+    return layouts;
+  }
+
+  size_t workspace_bytes(const LayerDesc& layer, int threads) const override {
+    const int team = std::max(1, threads);
+    const DirectPlan plan =
+        DirectPlan::of(layer, info().input, info().output, lanes_for(layer, info().output, lanes_), team);
+    return static_cast<size_t>(plan.band_elements * team) * sizeof(float);
+  }
+
+  std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
+    const int lanes = lanes_for(layer, info().output, lanes_);
+    return std::make_unique<DirectKernel>(layer, info().input, info().output, lanes, args);
+  }
+
+ private:
+  int lanes_;
+};
+
+}  // namespace
+
+std::unique_ptr<Primitive> make_direct(Layout input, Layout output, Isa most) {
+  return std::make_unique<DirectPrimitive>(input, output, most);
+}
+
+void register_conv2d_native_direct(PrimitiveRegistry& registry) {
+  for (const Layout layout : all_layouts) registry.add(make_direct(layout, layout, Isa::avx512));
+  for (const Layout input : {Layout::nchw, Layout::nhwc}) {
+    for (const Layout output : all_layouts) {
+      if (input != output) registry.add(make_direct(input, output, Isa::avx512));
+    }
+  }
+}
+
+}  // namespace raceline

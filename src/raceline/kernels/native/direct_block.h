@@ -1,0 +1,213 @@
+// The innermost loops of the direct convolution. For each channel one or two vectors of filters are loaded
+// and multiplied by one number of each pixel: with AVX-512 28 multiply-adds for 16 loads.
+#pragma once
+#include <utility>
+
+#include "raceline/kernels/native/direct.h"
+#include "raceline/kernels/native/fused_epilogue.h"
+#include "raceline/kernels/native/lanes.h"
+
+namespace raceline {
+
+/// Multiples of a step. Odd ones are in registers, and the addressing modes of the processor double those:
+/// with 14 pointers, or 13 products, there would be no registers left for the addresses.
+struct DirectSteps {
+  int64_t odd[7];
+
+  explicit RACELINE_INLINE DirectSteps(int64_t step)
+      : odd{step, 3 * step, 5 * step, 7 * step, 9 * step, 11 * step, 13 * step} {}
+  /// Keeps the compiler from computing multiples before the loop.
+  template <int count>
+  RACELINE_INLINE void hold() {
+#if RACELINE_X86
+    unrolled<count / 2>([&](auto at) RACELINE_LAMBDA { asm("" : "+r"(odd[at])); });
+#endif
+  }
+  template <int multiple>
+  RACELINE_INLINE int64_t of() const {
+    if constexpr (multiple == 0) {
+      return 0;
+    } else if constexpr (multiple % 2 == 0) {
+      return 2 * of<multiple / 2>();
+    } else {
+      return odd[multiple / 2];
+    }
+  }
+};
+
+RACELINE_INLINE const float* bytes_on(const float* from, int64_t bytes) {
+  return reinterpret_cast<const float*>(reinterpret_cast<const char*>(from) + bytes);
+}
+RACELINE_INLINE float* bytes_on(float* from, int64_t bytes) {
+  return reinterpret_cast<float*>(reinterpret_cast<char*>(from) + bytes);
+}
+
+template <int lanes>
+RACELINE_INLINE void store_direct(const DirectBlock& block, int64_t offset, Vec<lanes>& value) {
+  if (block.residual != nullptr) {
+    Vec<lanes> other;
+    load<lanes>(other, bytes_on(block.residual, offset));
+    value += other;
+  }
+  bound<lanes>(value, block.low, block.high);
+  store<lanes>(bytes_on(block.y, offset), value);
+}
+
+template <int lanes, int half>
+RACELINE_INLINE void take_half(const Vec<lanes>& from, Vec<lanes / 2>& to) {
+  [&]<int... at>(std::integer_sequence<int, at...>) RACELINE_LAMBDA {
+    to = __builtin_shufflevector(from, from, (half * lanes / 2 + at)...);
+  }
+  (std::make_integer_sequence<int, lanes / 2>{});
+}
+
+template <int lanes, int pixels, int vectors>
+RACELINE_INLINE void direct_block(const DirectBlock& block) {
+  Vec<lanes> sums[pixels][vectors] = {};
+  unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+    Vec<lanes> bias;
+    load<lanes>(bias, block.bias + vector * lanes);
+    unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA { sums[pixel][vector] = bias; });
+  });
+  DirectSteps steps(block.pixel_step);
+  const int64_t channel_step = block.channel_step;
+  const float* filters = block.filters;
+  for (int64_t segment = 0; segment < block.segment_count; ++segment) {
+    const float* x = bytes_on(block.x, block.segments[segment]);
+    for (int64_t channel = block.length; channel > 0; --channel) {
+      steps.hold<pixels>();
+      Vec<lanes> factors[vectors];
+      unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+        load<lanes>(factors[vector], filters + vector * lanes);
+        keep<lanes>(factors[vector]);
+      });
+      unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+        const float input = *bytes_on(x, steps.of<pixel>());
+        unrolled<vectors>([&](auto vector)
+                              RACELINE_LAMBDA { sums[pixel][vector] += input * factors[vector]; });
+      });
+      x = bytes_on(x, channel_step);
+      filters += vectors * lanes;
+    }
+  }
+  if (block.tile != nullptr) {
+    unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+      unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+        store<lanes>(block.tile + (pixel * vectors + vector) * lanes, sums[pixel][vector]);
+      });
+    });
+    return;
+  }
+  int64_t offset = 0;
+  unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+    unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+      if constexpr (lanes == 16) {
+        if (block.halves) {
+          unrolled<2>([&](auto half) RACELINE_LAMBDA {
+            Vec<8> part;
+            take_half<16, half>(sums[pixel][vector], part);
+            store_direct<8>(block, offset + block.runs[vector * 2 + half], part);
+          });
+          return;
+        }
+      }
+      store_direct<lanes>(block, offset + block.runs[vector], sums[pixel][vector]);
+    });
+    offset += block.y_step;
+  });
+}
+
+template <int lanes, int pixels, int vectors>
+void run_direct_block(const DirectBlock& block) {
+  run_with_lanes<lanes>([&]() RACELINE_LAMBDA { direct_block<lanes, pixels, vectors>(block); });
+}
+
+/// Exchanges rows and columns of a square of vectors, pairs of squares of 1, 2, 4, ... at a time.
+template <int lanes, int size = 1>
+RACELINE_INLINE void transpose_vectors(Vec<lanes> (&rows)[lanes]) {
+  if constexpr (size < lanes) {
+    unrolled<lanes>([&](auto at) RACELINE_LAMBDA {
+      if constexpr (at % (2 * size) < size) {
+        [&]<int... lane>(std::integer_sequence<int, lane...>) RACELINE_LAMBDA {
+          const Vec<lanes> a = rows[at], b = rows[at + size];
+          rows[at] = __builtin_shufflevector(a, b, ((lane & size) != 0 ? lanes + lane - size : lane)...);
+          rows[at + size] =
+              __builtin_shufflevector(a, b, ((lane & size) != 0 ? lanes + lane : lane + size)...);
+        }
+        (std::make_integer_sequence<int, lanes>{});
+      }
+    });
+    transpose_vectors<lanes, 2 * size>(rows);
+  }
+}
+
+/// Writes up to `lanes` pixels of up to `lanes` filters whose pixels lie side by side (nchw).
+template <int lanes>
+RACELINE_INLINE void finish_planes(const DirectTile& tile, int64_t filter, int64_t pixel) {
+  Vec<lanes> rows[lanes] = {};
+  const int64_t pixels = tile.pixels - pixel < lanes ? tile.pixels - pixel : lanes;
+  unrolled<lanes>([&](auto at) RACELINE_LAMBDA {
+    if (at < pixels) load<lanes>(rows[at], tile.sums + (pixel + at) * tile.width + filter);
+  });
+  transpose_vectors<lanes>(rows);
+  unrolled<lanes>([&](auto at) RACELINE_LAMBDA {
+    if (filter + at >= tile.filters) return;
+    const int64_t offset = (filter + at) * tile.filter_step + pixel;
+    alignas(64) float some[lanes];
+    if (tile.residual != nullptr) {
+      Vec<lanes> other = {};
+      for (int64_t i = 0; i < pixels; ++i) some[i] = tile.residual[offset + i];
+      for (int64_t i = pixels; i < lanes; ++i) some[i] = 0;
+      load<lanes>(other, some);
+      rows[at] += other;
+    }
+    bound<lanes>(rows[at], tile.low, tile.high);
+    if (pixels == lanes) {
+      store<lanes>(tile.y + offset, rows[at]);
+    } else {
+      store<lanes>(some, rows[at]);
+      copy_floats<lanes>(some, tile.y + offset, pixels);
+    }
+  });
+}
+
+template <int lanes>
+RACELINE_INLINE void direct_finish(const DirectTile& tile) {
+  if (tile.filter_step != 1) {
+    for (int64_t filter = 0; filter < tile.filters; filter += lanes) {
+      for (int64_t pixel = 0; pixel < tile.pixels; pixel += lanes) finish_planes<lanes>(tile, filter, pixel);
+    }
+    return;
+  }
+  for (int64_t pixel = 0; pixel < tile.pixels; ++pixel) {
+    const float* sums = tile.sums + pixel * tile.width;
+    for (int64_t filter = 0; filter < tile.filters; ++filter) {
+      const int64_t offset = pixel * tile.pixel_step + filter;
+      float value = sums[filter];
+      if (tile.residual != nullptr) value += tile.residual[offset];
+      value = value < tile.low ? tile.low : value;
+      tile.y[offset] = value > tile.high ? tile.high : value;
+    }
+  }
+}
+
+template <int lanes>
+void run_direct_finish(const DirectTile& tile) {
+  run_with_lanes<lanes>([&]() RACELINE_LAMBDA { direct_finish<lanes>(tile); });
+}
+
+template <int lanes>
+DirectLoops direct_loops() {
+  DirectLoops loops{};
+  const auto fill = [&]<int vectors, int... pixel>(std::integral_constant<int, vectors>,
+                                                   std::integer_sequence<int, pixel...>) {
+    ((loops.blocks[vectors - 1][pixel] = run_direct_block<lanes, pixel + 1, vectors>), ...);
+  };
+  constexpr auto pixels = std::make_integer_sequence<int, direct_pixels(lanes)>{};
+  fill(std::integral_constant<int, 1>{}, pixels);
+  fill(std::integral_constant<int, 2>{}, pixels);
+  loops.finish = run_direct_finish<lanes>;
+  return loops;
+}
+
+}  // namespace raceline

@@ -1,0 +1,146 @@
+#include "raceline/kernels/native/direct_plan.h"
+
+#include <algorithm>
+
+#include "raceline/kernels/native/direct.h"
+
+namespace raceline {
+namespace {
+
+/// Bytes of a band: what the second-level cache holds beside the filters.
+constexpr int64_t band_bytes = 320 * 1024;
+
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/// Whether no tap of any output lies outside of the image.
+bool is_inside(const Conv2dShape& conv) {
+  return conv.pad_top == 0 && conv.pad_left == 0 &&
+         (conv.out_h - 1) * conv.stride_h + (conv.kernel_h - 1) * conv.dilation_h < conv.height &&
+         (conv.out_w - 1) * conv.stride_w + (conv.kernel_w - 1) * conv.dilation_w < conv.width;
+}
+
+/// Cuts images so that a band stays in the second-level cache and that all threads have work.
+void cut(DirectPlan& plan, int threads) {
+  const Conv2dShape& conv = plan.conv;
+  const int64_t stored = plan.planes * plan.source.pixel_step;
+  if (plan.flat) {
+    const int64_t pixels = std::max<int64_t>(direct_pixels(plan.lanes), band_bytes / 4 / stored);
+    plan.bands = ceil_div(conv.out_w, pixels);
+  } else {
+    const int64_t row = plan.padded_width * stored;
+    const int64_t fitting = (band_bytes / 4 / row - plan.input_rows(1)) / conv.stride_h + 1;
+    plan.bands = ceil_div(conv.out_h, std::clamp<int64_t>(fitting, 1, conv.out_h));
+  }
+  plan.parts = 1;
+  if (threads <= 1) return;
+  const int64_t most = plan.flat ? ceil_div(conv.out_w, direct_pixels(plan.lanes)) : conv.out_h;
+  const int64_t units = conv.images * plan.bands;
+  if (units >= 4 * threads) return;
+  // Filters of more than the second-level cache are rather read by one thread each.
+  const int64_t filter_blocks = conv.groups * plan.filter_blocks();
+  const bool shares_filters = filter_blocks >= threads && plan.packed_elements() * conv.groups > 64 * 1024;
+  if (shares_filters && conv.images % threads != 0) {
+    plan.parts = threads;
+  } else {
+    plan.bands = std::min(most, ceil_div(plan.bands, threads) * threads);
+  }
+}
+
+}  // namespace
+
+DirectPlan DirectPlan::of(const LayerDesc& layer, Layout input, Layout output, int lanes, int threads) {
+  DirectPlan plan{};
+  plan.conv = Conv2dShape::of(layer);
+  plan.x = ImageForm::of(layer.inputs[0].desc.with(input));
+  plan.y = ImageForm::of(layer.outputs[0].with(output));
+  plan.lanes = lanes;
+  Conv2dShape& conv = plan.conv;
+  plan.in_place = is_inside(conv);
+  plan.flat = conv.is_pointwise;
+  if (plan.flat) {
+    conv.width = conv.out_w = conv.height * conv.width;
+    conv.height = conv.out_h = 1;
+    plan.x.row_step = plan.x.row_step / std::max<int64_t>(1, layer.inputs[0].desc.shape[3]) * conv.width;
+    plan.y.row_step = plan.y.row_step / std::max<int64_t>(1, layer.outputs[0].shape[3]) * conv.out_w;
+  }
+  plan.source = plan.x;
+  plan.padded_width = conv.width;
+  const int64_t all = conv.groups * conv.channels;
+  plan.planes = input == Layout::nhwc ? 1 : ceil_div(all, plan.x.block);
+  if (!plan.in_place)
+    plan.padded_width = (conv.out_w - 1) * conv.stride_w + (conv.kernel_w - 1) * conv.dilation_w + 1;
+  // All stored channels of the output are written, the padded ones too.
+  const int64_t block = conv.groups == 1 ? block_of(output) : 1;
+  plan.filter_vectors = ceil_div(ceil_div(conv.filters, block) * block, lanes);
+  plan.length = input == Layout::nchw ? conv.channels : std::min(conv.channels, plan.x.block);
+  const int64_t runs = input == Layout::nchw ? 1 : ceil_div(conv.channels, plan.length);
+  plan.segments.resize(static_cast<size_t>(runs * conv.kernel_h * conv.kernel_w));
+  cut(plan, threads);
+  if (!plan.in_place) {
+    const int64_t rows = plan.input_rows(plan.rows_of(0).size());
+    plan.source.row_step = plan.padded_width * plan.source.pixel_step;
+    if (plan.source.block_step != 0) plan.source.block_step = rows * plan.source.row_step;
+    plan.band_elements = plan.planes * rows * plan.padded_width * plan.source.pixel_step;
+  }
+  size_t at = 0;
+  for (int64_t run = 0; run < runs; ++run) {
+    for (int64_t row = 0; row < conv.kernel_h; ++row) {
+      for (int64_t column = 0; column < conv.kernel_w; ++column) {
+        plan.segments[at++] =
+            4 * (run * plan.source.block_step + row * conv.dilation_h * plan.source.row_step +
+                 column * conv.dilation_w * plan.source.pixel_step);
+      }
+    }
+  }
+  return plan;
+}
+
+void pack_direct_filters(const DirectPlan& plan, const float* filters, float* packed) {
+  const Conv2dShape& conv = plan.conv;
+  const int64_t taps = conv.kernel_h * conv.kernel_w;
+  const int64_t runs = static_cast<int64_t>(plan.segments.size()) / taps;
+  for (int64_t group = 0; group < conv.groups; ++group) {
+    for (int64_t block = 0; block < plan.filter_blocks(); ++block) {
+      const int64_t first = 2 * block * plan.lanes;
+      const int64_t width = std::min<int64_t>(2, plan.filter_vectors - 2 * block) * plan.lanes;
+      for (int64_t segment = 0; segment < runs * taps; ++segment) {
+        for (int64_t at = 0; at < plan.length; ++at) {
+          const int64_t channel = segment / taps * plan.length + at;
+          for (int64_t filter = first; filter < first + width; ++filter) {
+            const bool exists = filter < conv.filters && channel < conv.channels;
+            const int64_t from =
+                ((group * conv.filters + filter) * conv.channels + channel) * taps + segment % taps;
+            *packed++ = exists ? filters[from] : 0.0f;
+          }
+        }
+      }
+    }
+  }
+}
+
+void copy_direct_band(const DirectPlan& plan, const float* image, Slice out_rows, float* band) {
+  const Conv2dShape& conv = plan.conv;
+  const int64_t pixel = plan.source.pixel_step, row_floats = plan.padded_width * pixel;
+  const int64_t top = out_rows.first * conv.stride_h - conv.pad_top;
+  const int64_t rows = plan.input_rows(out_rows.size());
+  // Columns of the image that are in the band.
+  const int64_t first = std::min(conv.pad_left, plan.padded_width);
+  const int64_t last = std::clamp(conv.pad_left + conv.width, first, plan.padded_width);
+  for (int64_t plane = 0; plane < plan.planes; ++plane) {
+    const float* from = image + plane * plan.x.block_step;
+    float* to = band + plane * plan.source.block_step;
+    for (int64_t y = top; y < top + rows; ++y, to += row_floats) {
+      if (y < 0 || y >= conv.height) {
+        std::fill_n(to, row_floats, 0.0f);
+        continue;
+      }
+      std::fill_n(to, first * pixel, 0.0f);
+      std::copy_n(from + y * plan.x.row_step, (last - first) * pixel, to + first * pixel);
+      std::fill(to + last * pixel, to + row_floats, 0.0f);
+    }
+  }
+}
+
+}  // namespace raceline
