@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "raceline/kernels/common/im2col.h"
-#include "raceline/kernels/native/winograd_shape.h"
+#include "raceline/kernels/native/tile_shape.h"
 
 namespace raceline {
 
