@@ -102,6 +102,22 @@ TEST_F(Xnnpack, NothingBehindAnOperandIsRead) {
       run_fenced(
           fmt::format("conv2d {0} {1}x1x3x3* {1}* group={1} pads_begin=1x1 pads_end=1x1", image, channels));
     }
+    const std::string image = fmt::format("2x{}x7x5", channels);
+    for (const char* pool : {"max_pool", "average_pool"}) {
+      run_fenced(fmt::format("{} {} kernel=3x3 stride=2x2 pads_begin=1x1 pads_end=1x1", pool, image));
+      run_fenced(fmt::format("{} {} kernel=2x3", pool, image));
+    }
+    run_fenced(fmt::format("average_pool {} kernel=7x5", image));
+    run_fenced(fmt::format("conv_transpose {} {}x9x3x3* 9* stride=2x2 pads_begin=1x1", image, channels));
+    run_fenced(fmt::format("resize {} mode=linear sizes=2x{}x14x9", image, channels));
+    run_fenced(fmt::format("binary {} {}x1x1* kind=prelu", image, channels));
+    run_fenced(fmt::format("binary {0} {0} kind=add", image));
+    run_fenced(fmt::format("binary 3x5x{0} 5x1 kind=mul", 4 * channels));
+    run_fenced(fmt::format("softmax 3x{} first_axis=1 end_axis=2", channels));
+    for (const char* kind : {"relu", "clip alpha=-1 beta=1", "leaky_relu alpha=0.1", "elu alpha=1", "sigmoid",
+                             "hard_swish", "abs", "neg", "sqrt", "floor", "ceil", "round"}) {
+      run_fenced(fmt::format("unary 3x{} kind={}", channels, kind));
+    }
     run_fenced(fmt::format("gemm 3x{0} {0}x17* 17*", channels));
     run_fenced(fmt::format("matmul 2x3x{0} {0}x33*", channels));
   }
@@ -127,6 +143,25 @@ TEST_F(Xnnpack, ClampsAreFusedOnlyWhereTheirBoundsAreInOrder) {
   expect_all_right("conv2d 1x16x5x5 24x16x1x1* 24* +clip(-1,1) +relu");
   expect_all_right("gemm 4x24 24x40* 40* +relu");
   expect_all_right("gemm 4x24 24x40* 1x40* 4x40 alpha=0.5 beta=2 +clip(0,1) +add");
+}
+
+// XNNPACK makes tables for each position between two strides, and goes wrong where one has no output.
+TEST_F(Xnnpack, TransposedConvolutionsWithFewerOutputsThanTheStrideAreRefused) {
+  expect_refused("conv_transpose.xnnpack.igemm.nhwc@cpu",
+                 "conv_transpose 1x10x1x1 10x20x6x6* stride=3x4 pads_begin=2x2 pads_end=2x2",
+                 "fewer outputs");
+  expect_all_right("conv_transpose 2x10x5x4 10x40x4x4* 40* stride=2x2 pads_begin=1x1 pads_end=1x1 +relu");
+  expect_all_right("conv_transpose 3x12x5x4 12x4x3x3* group=3 stride=2x1 pads_end=1x1 output_padding=1x0");
+}
+
+TEST_F(Xnnpack, PoolsWhoseWindowsLeaveTheImageAreRefusedWhereTheLibraryWouldReadTheEdge) {
+  expect_refused("max_pool.xnnpack.indirect.nhwc@cpu",
+                 "max_pool 1x8x9x9 kernel=2x2 dilation=2x2 pads_begin=1x1", "in place of the padding");
+  expect_refused("average_pool.xnnpack.indirect.nhwc@cpu",
+                 "average_pool 1x8x9x9 kernel=3x3 pads_begin=1x1 pads_end=1x1 include_pad=1",
+                 "count padding");
+  expect_all_right("max_pool 1x6x9x9 kernel=3x2 dilation=2x3");
+  expect_all_right("max_pool 2x17x9x9 kernel=3x3 stride=2x2 ceil=1");
 }
 
 TEST_F(Xnnpack, WeightsThatChangeAreRefused) {

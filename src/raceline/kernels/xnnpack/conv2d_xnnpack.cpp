@@ -59,7 +59,7 @@ class ConvKernel final : public Kernel {
   };
 
   ConvKernel(const LayerDesc& layer, const Clamp& clamp, const PrepareArgs& args, bool depthwise)
-      : plan_(layer, args.threads, depthwise),
+      : plan_(Windows::of_conv(layer, depthwise), args.threads),
         epilogue_(clamp.rest, Layout::nhwc),
         by_lane_(epilogue_.empty() || plan_.lanes_are_contiguous()) {
     const float* weights = args.constants[1].data<const float>();
@@ -70,7 +70,7 @@ class ConvKernel final : public Kernel {
       std::vector<Part>& parts = lanes_.emplace_back();
       for (const ConvPart& where : lane) {
         parts.push_back({where, make(where, clamp, weights, bias, depthwise)});
-        const xnn_status status = set_up(parts.back(), 0, anywhere.data<float>(), nullptr);
+        const xnn_status status = set_up(parts.back(), anywhere.data<float>(), nullptr);
         if (status != xnn_status_success) refuse(status);
         const Conv2dShape& shape = plan_.shape();
         packed_bytes_ += static_cast<size_t>(where.filters.size() * (shape.depth() + 1)) * sizeof(float);
@@ -94,40 +94,25 @@ class ConvKernel final : public Kernel {
         depthwise ? XNN_FLAG_DEPTHWISE_CONVOLUTION : 0);
   }
 
-  /// Points the operator at the part's images from the `image`-th on: all of them if rows of neighbouring
-  /// images follow each other, else one. `x` is the first input pixel of the first of them.
-  xnn_status set_up(const Part& part, int64_t image, const float* x, float* y) const {
-    const ConvPart& where = part.where;
-    const int64_t images = where.whole_images ? where.images.size() - image : 1;
+  xnn_status set_up(const Part& part, const float* x, float* y) const {
+    const int64_t images = part.where.whole_images ? part.where.images.size() : 1;
     return xnn_setup_convolution2d_nhwc_f32(part.op.get(), static_cast<size_t>(images),
-                                            static_cast<size_t>(where.in_rows.size()),
+                                            static_cast<size_t>(part.where.in_rows.size()),
                                             static_cast<size_t>(plan_.shape().width), x, y, nullptr);
   }
 
   xnn_status run_lane(int64_t lane, const float* x, float* y, const float* residual, float* copies) const {
-    const Conv2dShape& shape = plan_.shape();
-    const int64_t in_row = shape.width * plan_.in_channels();
-    const int64_t out_row = shape.out_w * plan_.out_channels();
     for (const Part& part : lanes_[static_cast<size_t>(lane)]) {
       const ConvPart& where = part.where;
-      const int64_t step = where.whole_images ? where.images.size() : 1;
-      for (int64_t image = 0; image < where.images.size(); image += step) {
-        const int64_t index = where.images.first + image;
-        const float* from = x + (index * shape.height + where.in_rows.first) * in_row;
-        const int64_t first = (index * shape.out_h + where.rows.first) * out_row;
-        if (where.copies) {
-          float* copy = copies + lane * plan_.copy_floats();
-          const int64_t floats = ((step - 1) * shape.height + where.in_rows.size()) * in_row;
-          std::copy_n(from, floats, copy);
-          std::fill_n(copy + floats, slack, 0.0f);
-          from = copy;
-        }
-        const xnn_status status = run_after(
-            set_up(part, image, from + where.first_channel, y + first + where.filters.first), part.op);
-        if (status != xnn_status_success) return status;
-        const int64_t rows = (step - 1) * shape.out_h + where.rows.size();
-        if (by_lane_) epilogue_.apply(y, residual, first, first + rows * out_row);
-      }
+      const int64_t rows = where.whole_images ? where.images.size() * plan_.shape().out_h : where.rows.size();
+      const int64_t floats = rows * plan_.shape().out_w * plan_.out_channels();
+      const xnn_status status = plan_.for_each_piece(
+          where, x, y, copies + lane * plan_.copy_floats(), [&](const float* from, float* to) {
+            const xnn_status done = run_after(set_up(part, from, to), part.op);
+            if (by_lane_) epilogue_.apply(y, residual, to - y, to - y + floats);
+            return done;
+          });
+      if (status != xnn_status_success) return status;
     }
     return xnn_status_success;
   }
@@ -169,7 +154,7 @@ class ConvPrimitive final : public Primitive {
   }
 
   size_t workspace_bytes(const LayerDesc& layer, int threads) const override {
-    const ConvPlan plan(layer, threads, depthwise_);
+    const ConvPlan plan(Windows::of_conv(layer, depthwise_), threads);
     return static_cast<size_t>(plan.copy_floats() * std::ssize(plan.lanes())) * sizeof(float);
   }
 
