@@ -8,8 +8,8 @@ namespace {
 /// Elements of a tile's lowered matrix: 1 MB, which leaves a second-level cache room for nothing else but is
 /// read from the third level without stalling the product.
 constexpr int64_t tile_elements = int64_t{1} << 18;
-/// Fewer pixels than this make the product's panels too narrow.
-constexpr int64_t least_tile = 192;
+/// Fewer pixels than this make packing the filters, once a tile, expensive.
+constexpr int64_t least_tile = 384;
 
 int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
