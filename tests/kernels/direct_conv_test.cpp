@@ -105,15 +105,12 @@ TEST_F(DirectConv, DepthwiseSaysWhatItIsNotMadeFor) {
 std::vector<std::pair<Layout, Layout>> direct_layouts() {
   std::vector<std::pair<Layout, Layout>> pairs;
   for (const Layout layout : all_layouts) pairs.emplace_back(layout, layout);
-  for (const Layout input : {Layout::nchw, Layout::nhwc}) {
-    for (const Layout output : all_layouts) {
-      if (input != output) pairs.emplace_back(input, output);
-    }
-  }
+  for (const Layout output : {Layout::nhwc, Layout::nchw8c, Layout::nchw16c})
+    pairs.emplace_back(Layout::nchw, output);
   return pairs;
 }
 
-TEST_F(DirectConv, FirstLayersAreRightFromAndToEveryLayoutWithEverySetOfInstructions) {
+TEST_F(DirectConv, FirstLayersAreRightIntoEveryLayoutWithEverySetOfInstructions) {
   for (const auto& [input, output] : direct_layouts()) {
     for (const Isa most : every_isa) {
       const auto primitive = make_direct(input, output, most);

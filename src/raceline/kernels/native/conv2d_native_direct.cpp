@@ -1,7 +1,7 @@
 // Direct conv2d: out[pixel][filter] is summed up in registers over all channels and taps, 14 pixels times 32
 // filters with AVX-512. Nothing is lowered: each tap of the kernel is a shift of where the image is read.
 // Bands of a padded image are copied with zeros around them; filters are packed once. It reads and writes the
-// same layout, and for first layers of few channels also reads nchw or nhwc and writes any other. It should
+// same layout, and for first layers of few channels also reads nchw and writes any other. It should
 // win for first layers, for small images and where groups don't fill the blocks of other libraries.
 // Limits: f32, constant filters, more than one channel or filter a group; in blocked layouts groups that fill
 // blocks or divide them.
@@ -72,25 +72,30 @@ class DirectKernel final : public Kernel {
     bool whole;  ///< vectors are stored as they are
   };
 
+  const float* packed(int64_t group, Slice some) const {
+    return filters_.data<float>() + group * plan_.packed_elements() + some.first * plan_.depth();
+  }
+  int64_t channel_step() const { return 4 * (plan_.source.channel_step == 0 ? plan_.source.block_step : 1); }
+
   Filters filters_of(const KernelArgs& args, int64_t item, float* bias) const {
     const Conv2dShape& conv = plan_.conv;
-    const int64_t wide = 2 * plan_.lanes, block = item % plan_.filter_blocks();
+    const Slice some = plan_.filters_of(item % plan_.filter_blocks());
     Filters filters{};
     filters.group = item / plan_.filter_blocks();
-    filters.first = filters.group * conv.filters + block * wide;
-    filters.vectors = std::min<int64_t>(2, plan_.filter_vectors - 2 * block);
-    filters.used = std::clamp<int64_t>(conv.filters - block * wide, 0, filters.vectors * plan_.lanes);
-    std::fill_n(bias, wide, 0.0f);
-    if (has_bias_) std::copy_n(args.inputs[2].data<const float>() + filters.first, filters.used, bias);
+    filters.first = filters.group * conv.filters + some.first;
+    filters.vectors = some.size() / plan_.lanes;
+    filters.used = std::clamp<int64_t>(conv.filters - some.first, 0, some.size());
+    std::fill_n(bias, some.size(), 0.0f);
+    if (has_bias_ && filters.used > 0)
+      std::copy_n(args.inputs[2].data<const float>() + filters.first, filters.used, bias);
     const FusedEpilogue last = fused_.value_or(FusedEpilogue{});
     DirectBlock& work = filters.block;
     work.segments = plan_.segments.data();
     work.segment_count = static_cast<int64_t>(plan_.segments.size());
     work.length = plan_.length;
-    work.channel_step = 4 * (plan_.source.channel_step == 0 ? plan_.source.block_step : 1);
-    work.pixel_step = 4 * conv.stride_w * plan_.source.pixel_step;
-    work.filters =
-        filters_.data<float>() + filters.group * plan_.packed_elements() + block * wide * plan_.depth();
+    work.channel_step = channel_step();
+    work.pixel_step = 4 * plan_.reading_step();
+    work.filters = packed(filters.group, some);
     work.bias = bias;
     work.y_step = 4 * plan_.y.pixel_step;
     work.low = last.low;
@@ -122,40 +127,92 @@ class DirectKernel final : public Kernel {
   }
 
   void compute(const KernelArgs& args, int64_t image, int64_t band, int64_t part, float* scratch) const {
-    const Conv2dShape& conv = plan_.conv;
-    const Slice rows = plan_.rows_of(band), columns = plan_.columns_of(band);
-    const float* x = args.inputs[0].data<const float>() + image * plan_.x.image_step;
+    const Slice rows = plan_.rows_of(band);
+    Place place{};
+    place.rows = rows;
+    place.columns = plan_.columns_of(band);
+    place.x = args.inputs[0].data<const float>() + image * plan_.x.image_step;
     if (plan_.in_place) {
-      x += rows.first * conv.stride_h * plan_.source.row_step;
+      place.x += rows.first * plan_.conv.stride_h * plan_.source.row_step;
     } else {
-      copy_direct_band(plan_, x, rows, scratch);
-      x = scratch;
+      copy_direct_band(plan_, place.x, rows, scratch);
+      place.x = scratch;
     }
-    const int64_t most = direct_pixels(plan_.lanes), cuts = (columns.size() + most - 1) / most;
-    float* const y = args.outputs[0].data<float>() + image * plan_.y.image_step;
-    const float* residual =
-        fused_ && fused_->adds ? epilogue_.residual(args) + image * plan_.y.image_step : nullptr;
+    place.y = args.outputs[0].data<float>() + image * plan_.y.image_step;
+    if (fused_ && fused_->adds) place.residual = epilogue_.residual(args) + image * plan_.y.image_step;
+    const Slice items = slice_of(plan_.conv.groups * plan_.filter_blocks(), part, plan_.parts);
+    for (int64_t item = items.first; item < items.last; ++item) {
+      if (plan_.by_planes) {
+        compute_planes(args, place, item);
+      } else {
+        compute_blocks(args, place, item);
+      }
+    }
+  }
+
+  /// A band of an image: rows and columns of the output, and the first row that it reads.
+  struct Place {
+    Slice rows, columns;
+    const float* x;
+    float* y;
+    const float* residual;
+  };
+
+  void compute_blocks(const KernelArgs& args, const Place& place, int64_t item) const {
     alignas(64) float bias[2 * 16];
     alignas(64) float sums[DirectLoops::most_pixels * 2 * 16];
-    const Slice items = slice_of(conv.groups * plan_.filter_blocks(), part, plan_.parts);
-    for (int64_t item = items.first; item < items.last; ++item) {
-      Filters filters = filters_of(args, item, bias);
-      DirectBlock& work = filters.block;
-      if (!filters.whole) work.tile = sums;
-      const float* first = x + plan_.group_offset(filters.group);
-      for (int64_t row = rows.first; row < rows.last; ++row) {
-        const float* line = first + (row - rows.first) * conv.stride_h * plan_.source.row_step;
-        for (int64_t cut = 0; cut < cuts; ++cut) {
-          const Slice some = slice_of(columns.size(), cut, cuts);
-          const int64_t column = columns.first + some.first;
-          const int64_t offset = plan_.y.offset(0, filters.first, row, column);
-          work.x = line + column * conv.stride_w * plan_.source.pixel_step;
-          work.y = y + offset;
-          work.residual = residual == nullptr ? nullptr : residual + offset;
-          loops_.blocks[static_cast<size_t>(filters.vectors - 1)][static_cast<size_t>(some.size() - 1)](work);
-          if (!filters.whole) finish(filters, some.size(), y, residual, row, column);
+    Filters filters = filters_of(args, item, bias);
+    DirectBlock& work = filters.block;
+    if (!filters.whole) work.tile = sums;
+    const int64_t most = direct_pixels(plan_.lanes), cuts = (place.columns.size() + most - 1) / most;
+    const auto& blocks = loops_.blocks[static_cast<size_t>(filters.vectors - 1)];
+    const float* line = place.x + plan_.group_offset(filters.group);
+    const int64_t begin = plan_.y.offset(0, filters.first, 0, 0);
+    for (int64_t row = place.rows.first; row < place.rows.last; ++row) {
+      for (int64_t cut = 0; cut < cuts; cut += work.count) {
+        const Slice some = slice_of(place.columns.size(), cut, cuts);
+        const int64_t column = place.columns.first + some.first;
+        const int64_t offset = begin + row * plan_.y.row_step + column * plan_.y.pixel_step;
+        work.x = line + column * plan_.reading_step();
+        work.y = place.y + offset;
+        work.residual = place.residual == nullptr ? nullptr : place.residual + offset;
+        // Neighbours of equal size together.
+        work.count = 1;
+        while (filters.whole && cut + work.count < cuts &&
+               slice_of(place.columns.size(), cut + work.count, cuts).size() == some.size()) {
+          ++work.count;
         }
+        blocks[static_cast<size_t>(some.size() - 1)](work);
+        if (!filters.whole) finish(filters, some.size(), place.y, place.residual, row, column);
       }
+      line += plan_.conv.stride_h * plan_.source.row_step;
+    }
+  }
+
+  void compute_planes(const KernelArgs& args, const Place& place, int64_t item) const {
+    const int64_t group = item / plan_.filter_blocks();
+    const Slice some = plan_.filters_of(item % plan_.filter_blocks());
+    const int64_t first = group * plan_.conv.filters + some.first;
+    const FusedEpilogue last = fused_.value_or(FusedEpilogue{});
+    DirectPlaneRow work{};
+    work.segments = plan_.segments.data();
+    work.segment_count = static_cast<int64_t>(plan_.segments.size());
+    work.length = plan_.length;
+    work.channel_step = channel_step();
+    work.filters = packed(group, some);
+    work.bias = has_bias_ ? args.inputs[2].data<const float>() + first : nullptr;
+    work.filter_step = 4 * plan_.y.block_step;
+    work.pixels = place.columns.size();
+    work.low = last.low;
+    work.high = last.high;
+    const float* line = place.x + plan_.group_offset(group) + place.columns.first * plan_.reading_step();
+    for (int64_t row = place.rows.first; row < place.rows.last; ++row) {
+      const int64_t offset = plan_.y.offset(0, first, row, place.columns.first);
+      work.x = line;
+      work.y = place.y + offset;
+      work.residual = place.residual == nullptr ? nullptr : place.residual + offset;
+      loops_.planes[static_cast<size_t>(some.size() - 1)](work);
+      line += plan_.conv.stride_h * plan_.source.row_step;
     }
   }
 
@@ -256,11 +313,8 @@ std::unique_ptr<Primitive> make_direct(Layout input, Layout output, Isa most) {
 
 void register_conv2d_native_direct(PrimitiveRegistry& registry) {
   for (const Layout layout : all_layouts) registry.add(make_direct(layout, layout, Isa::avx512));
-  for (const Layout input : {Layout::nchw, Layout::nhwc}) {
-    for (const Layout output : all_layouts) {
-      if (input != output) registry.add(make_direct(input, output, Isa::avx512));
-    }
-  }
+  for (const Layout output : {Layout::nhwc, Layout::nchw8c, Layout::nchw16c})
+    registry.add(make_direct(Layout::nchw, output, Isa::avx512));
 }
 
 }  // namespace raceline

@@ -19,6 +19,7 @@ struct DirectBlock {
   int64_t pixel_step;     ///< from what one output reads to what the next one does
   const float* filters;   ///< [segment][channel][filter]
   const float* bias;      ///< of all filters of the block
+  int64_t count;          ///< blocks side by side; 1 where there is a tile
   float* tile;            ///< sums go to [pixel][filter] of this and are not finished; nullptr: to y
   float* y;               ///< the first pixel's
   const float* residual;  ///< as y; nullptr: none
@@ -39,12 +40,28 @@ struct DirectTile {
   float low, high;
 };
 
-/// The loops for one vector width: blocks[vectors - 1][pixels - 1].
+/// A row of output pixels of some filters, where pixels lie side by side on both ends (nchw). Steps and
+/// segments are in bytes.
+struct DirectPlaneRow {
+  const float* x;  ///< what the first pixel reads under the first tap, of the first channel
+  const int64_t* segments;
+  int64_t segment_count, length, channel_step;
+  const float* filters;  ///< [segment][channel][filter]
+  const float* bias;     ///< nullptr: none
+  float* y;              ///< the first pixel's first filter
+  const float* residual;
+  int64_t filter_step;  ///< from one filter's output to the next's
+  int64_t pixels;       ///< at least a vector
+  float low, high;
+};
+
+/// The loops for one vector width: blocks[vectors - 1][pixels - 1], planes[filters - 1].
 struct DirectLoops {
   static constexpr int most_pixels = 14;
   using Block = void (*)(const DirectBlock& block);
   std::array<std::array<Block, most_pixels>, 2> blocks;
   void (*finish)(const DirectTile& tile);
+  std::array<void (*)(const DirectPlaneRow& row), most_pixels> planes;
 };
 
 /// Output pixels of the largest block: with two vectors of filters all registers but three.

@@ -42,79 +42,116 @@ RACELINE_INLINE float* bytes_on(float* from, int64_t bytes) {
   return reinterpret_cast<float*>(reinterpret_cast<char*>(from) + bytes);
 }
 
-template <int lanes>
-RACELINE_INLINE void store_direct(const DirectBlock& block, int64_t offset, Vec<lanes>& value) {
-  if (block.residual != nullptr) {
-    Vec<lanes> other;
-    load<lanes>(other, bytes_on(block.residual, offset));
-    value += other;
-  }
-  bound<lanes>(value, block.low, block.high);
-  store<lanes>(bytes_on(block.y, offset), value);
-}
-
-template <int lanes, int half>
-RACELINE_INLINE void take_half(const Vec<lanes>& from, Vec<lanes / 2>& to) {
+/// Lanes [first, first + part) of a vector.
+template <int lanes, int part, int first>
+RACELINE_INLINE void take_part(const Vec<lanes>& from, Vec<part>& to) {
   [&]<int... at>(std::integer_sequence<int, at...>) RACELINE_LAMBDA {
-    to = __builtin_shufflevector(from, from, (half * lanes / 2 + at)...);
+    to = __builtin_shufflevector(from, from, (first + at)...);
   }
-  (std::make_integer_sequence<int, lanes / 2>{});
+  (std::make_integer_sequence<int, part>{});
 }
 
+template <int lanes>
+RACELINE_INLINE void add_from(const float* from, Vec<lanes>& sum) {
+  Vec<lanes> other;
+  load<lanes>(other, from);
+  sum += other;
+}
+
+/// Sums of finished pixels into the output.
 template <int lanes, int pixels, int vectors>
-RACELINE_INLINE void direct_block(const DirectBlock& block) {
-  Vec<lanes> sums[pixels][vectors] = {};
-  unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
-    Vec<lanes> bias;
-    load<lanes>(bias, block.bias + vector * lanes);
-    unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA { sums[pixel][vector] = bias; });
-  });
-  DirectSteps steps(block.pixel_step);
-  const int64_t channel_step = block.channel_step;
-  const float* filters = block.filters;
-  for (int64_t segment = 0; segment < block.segment_count; ++segment) {
-    const float* x = bytes_on(block.x, block.segments[segment]);
-    for (int64_t channel = block.length; channel > 0; --channel) {
-      steps.hold<pixels>();
-      Vec<lanes> factors[vectors];
-      unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
-        load<lanes>(factors[vector], filters + vector * lanes);
-        keep<lanes>(factors[vector]);
-      });
-      unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
-        const float input = *bytes_on(x, steps.of<pixel>());
-        unrolled<vectors>([&](auto vector)
-                              RACELINE_LAMBDA { sums[pixel][vector] += input * factors[vector]; });
-      });
-      x = bytes_on(x, channel_step);
-      filters += vectors * lanes;
-    }
-  }
-  if (block.tile != nullptr) {
+RACELINE_INLINE void store_block(const DirectBlock& block, float* y, const float* residual,
+                                 Vec<lanes> (&sums)[pixels][vectors]) {
+  constexpr int half = lanes == 16 ? 8 : lanes;
+  if (residual != nullptr) {
+    alignas(64) float others[lanes];
     unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
       unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
-        store<lanes>(block.tile + (pixel * vectors + vector) * lanes, sums[pixel][vector]);
+        if (lanes == 16 && block.halves) {
+          unrolled<lanes / half>([&](auto part) RACELINE_LAMBDA {
+            Vec<half> other;
+            load<half>(other, bytes_on(residual, block.runs[vector * 2 + part]));
+            store<half>(others + part * half, other);
+          });
+          add_from<lanes>(others, sums[pixel][vector]);
+        } else {
+          add_from<lanes>(bytes_on(residual, block.runs[vector]), sums[pixel][vector]);
+        }
       });
+      residual = bytes_on(residual, block.y_step);
+    });
+  }
+  unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+    unrolled<vectors>([&](auto vector)
+                          RACELINE_LAMBDA { bound<lanes>(sums[pixel][vector], block.low, block.high); });
+  });
+  if (lanes == 16 && block.halves) {
+    unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+      unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+        unrolled<lanes / half>([&](auto part) RACELINE_LAMBDA {
+          Vec<half> some;
+          take_part<lanes, half, part * half>(sums[pixel][vector], some);
+          store<half>(bytes_on(y, block.runs[vector * 2 + part]), some);
+        });
+      });
+      y = bytes_on(y, block.y_step);
     });
     return;
   }
-  int64_t offset = 0;
   unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
     unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
-      if constexpr (lanes == 16) {
-        if (block.halves) {
-          unrolled<2>([&](auto half) RACELINE_LAMBDA {
-            Vec<8> part;
-            take_half<16, half>(sums[pixel][vector], part);
-            store_direct<8>(block, offset + block.runs[vector * 2 + half], part);
-          });
-          return;
-        }
-      }
-      store_direct<lanes>(block, offset + block.runs[vector], sums[pixel][vector]);
+      store<lanes>(bytes_on(y, block.runs[vector]), sums[pixel][vector]);
     });
-    offset += block.y_step;
+    y = bytes_on(y, block.y_step);
   });
+}
+
+template <int lanes, int pixels, int vectors>
+RACELINE_INLINE void direct_block(const DirectBlock& task) {
+  const DirectBlock block = task;  // a copy, which no output can alias
+  DirectSteps steps(block.pixel_step);
+  const float* first = block.x;
+  float* y = block.y;
+  const float* residual = block.residual;
+  for (int64_t at = 0; at < block.count; ++at) {
+    Vec<lanes> sums[pixels][vectors] = {};
+    unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+      Vec<lanes> bias;
+      load<lanes>(bias, block.bias + vector * lanes);
+      unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA { sums[pixel][vector] = bias; });
+    });
+    const float* filters = block.filters;
+    for (int64_t segment = 0; segment < block.segment_count; ++segment) {
+      const float* x = bytes_on(first, block.segments[segment]);
+      for (int64_t channel = block.length; channel > 0; --channel) {
+        steps.hold<pixels>();
+        Vec<lanes> factors[vectors];
+        unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+          load<lanes>(factors[vector], filters + vector * lanes);
+          keep<lanes>(factors[vector]);
+        });
+        unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+          const float input = *bytes_on(x, steps.of<pixel>());
+          unrolled<vectors>([&](auto vector)
+                                RACELINE_LAMBDA { sums[pixel][vector] += input * factors[vector]; });
+        });
+        x = bytes_on(x, block.channel_step);
+        filters += vectors * lanes;
+      }
+    }
+    if (block.tile != nullptr) {
+      unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+        unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+          store<lanes>(block.tile + (pixel * vectors + vector) * lanes, sums[pixel][vector]);
+        });
+      });
+    } else {
+      store_block<lanes, pixels, vectors>(block, y, residual, sums);
+    }
+    first = bytes_on(first, pixels * block.pixel_step);
+    y = bytes_on(y, pixels * block.y_step);
+    if (residual != nullptr) residual = bytes_on(residual, pixels * block.y_step);
+  }
 }
 
 template <int lanes, int pixels, int vectors>
@@ -194,20 +231,6 @@ RACELINE_INLINE void direct_finish(const DirectTile& tile) {
 template <int lanes>
 void run_direct_finish(const DirectTile& tile) {
   run_with_lanes<lanes>([&]() RACELINE_LAMBDA { direct_finish<lanes>(tile); });
-}
-
-template <int lanes>
-DirectLoops direct_loops() {
-  DirectLoops loops{};
-  const auto fill = [&]<int vectors, int... pixel>(std::integral_constant<int, vectors>,
-                                                   std::integer_sequence<int, pixel...>) {
-    ((loops.blocks[vectors - 1][pixel] = run_direct_block<lanes, pixel + 1, vectors>), ...);
-  };
-  constexpr auto pixels = std::make_integer_sequence<int, direct_pixels(lanes)>{};
-  fill(std::integral_constant<int, 1>{}, pixels);
-  fill(std::integral_constant<int, 2>{}, pixels);
-  loops.finish = run_direct_finish<lanes>;
-  return loops;
 }
 
 }  // namespace raceline

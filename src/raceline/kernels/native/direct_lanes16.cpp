@@ -1,5 +1,5 @@
 // The direct convolution's loops with vectors of 16: for AVX-512.
-#include "raceline/kernels/native/direct_block.h"
+#include "raceline/kernels/native/direct_loops.h"
 
 namespace raceline {
 

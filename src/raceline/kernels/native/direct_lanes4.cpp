@@ -1,5 +1,5 @@
 // The direct convolution's loops with vectors of 4: for the instructions that are always there.
-#include "raceline/kernels/native/direct_block.h"
+#include "raceline/kernels/native/direct_loops.h"
 
 namespace raceline {
 

@@ -1,5 +1,5 @@
 // The direct convolution's loops with vectors of 8: for AVX2.
-#include "raceline/kernels/native/direct_block.h"
+#include "raceline/kernels/native/direct_loops.h"
 
 namespace raceline {
 

@@ -21,12 +21,25 @@ bool is_inside(const Conv2dShape& conv) {
          (conv.out_w - 1) * conv.stride_w + (conv.kernel_w - 1) * conv.dilation_w < conv.width;
 }
 
+/// Which way round a plane is computed. Blocks of pixels times vectors of filters fit any row, but their sums
+/// must be transposed; vectors of pixels leave a part of the last one of a row unused. In cycles of a block
+/// of 14 x 2 vectors, as measured.
+bool prefers_planes(const DirectPlan& plan) {
+  const Conv2dShape& conv = plan.conv;
+  if (conv.out_w < plan.lanes || (conv.stride_w > 1 && conv.kernel_w < conv.stride_w)) return false;
+  const double loop = 14.0 * static_cast<double>(conv.channels * conv.kernel_h * conv.kernel_w);
+  const double computed = static_cast<double>(ceil_div(conv.out_w, plan.lanes) * plan.lanes);
+  const double vectors = static_cast<double>(plan.filter_vectors * plan.lanes);
+  return (loop + 60) * computed / static_cast<double>(conv.out_w) <
+         (loop + 260) * vectors / static_cast<double>(conv.filters);
+}
+
 /// Cuts images so that a band stays in the second-level cache and that all threads have work.
 void cut(DirectPlan& plan, int threads) {
   const Conv2dShape& conv = plan.conv;
   const int64_t stored = plan.planes * plan.source.pixel_step;
   if (plan.flat) {
-    const int64_t pixels = std::max<int64_t>(direct_pixels(plan.lanes), band_bytes / 4 / stored);
+    const int64_t pixels = std::max<int64_t>(2 * plan.lanes, band_bytes / 4 / stored);
     plan.bands = ceil_div(conv.out_w, pixels);
   } else {
     const int64_t row = plan.padded_width * stored;
@@ -35,7 +48,7 @@ void cut(DirectPlan& plan, int threads) {
   }
   plan.parts = 1;
   if (threads <= 1) return;
-  const int64_t most = plan.flat ? ceil_div(conv.out_w, direct_pixels(plan.lanes)) : conv.out_h;
+  const int64_t most = plan.flat ? std::max<int64_t>(1, conv.out_w / (2 * plan.lanes)) : conv.out_h;
   const int64_t units = conv.images * plan.bands;
   if (units >= 4 * threads) return;
   // Filters of more than the second-level cache are rather read by one thread each.
@@ -50,6 +63,15 @@ void cut(DirectPlan& plan, int threads) {
 
 }  // namespace
 
+int64_t DirectPlan::filter_blocks() const {
+  return by_planes ? ceil_div(conv.filters, direct_pixels(lanes)) : ceil_div(filter_vectors, 2);
+}
+
+Slice DirectPlan::filters_of(int64_t block) const {
+  if (by_planes) return slice_of(conv.filters, block, filter_blocks());
+  return {2 * block * lanes, std::min(2 * (block + 1), filter_vectors) * lanes};
+}
+
 DirectPlan DirectPlan::of(const LayerDesc& layer, Layout input, Layout output, int lanes, int threads) {
   DirectPlan plan{};
   plan.conv = Conv2dShape::of(layer);
@@ -57,7 +79,6 @@ DirectPlan DirectPlan::of(const LayerDesc& layer, Layout input, Layout output, i
   plan.y = ImageForm::of(layer.outputs[0].with(output));
   plan.lanes = lanes;
   Conv2dShape& conv = plan.conv;
-  plan.in_place = is_inside(conv);
   plan.flat = conv.is_pointwise;
   if (plan.flat) {
     conv.width = conv.out_w = conv.height * conv.width;
@@ -66,14 +87,18 @@ DirectPlan DirectPlan::of(const LayerDesc& layer, Layout input, Layout output, i
     plan.y.row_step = plan.y.row_step / std::max<int64_t>(1, layer.outputs[0].shape[3]) * conv.out_w;
   }
   plan.source = plan.x;
-  plan.padded_width = conv.width;
-  const int64_t all = conv.groups * conv.channels;
-  plan.planes = input == Layout::nhwc ? 1 : ceil_div(all, plan.x.block);
-  if (!plan.in_place)
-    plan.padded_width = (conv.out_w - 1) * conv.stride_w + (conv.kernel_w - 1) * conv.dilation_w + 1;
+  plan.planes = input == Layout::nhwc ? 1 : ceil_div(conv.groups * conv.channels, plan.x.block);
   // All stored channels of the output are written, the padded ones too.
   const int64_t block = conv.groups == 1 ? block_of(output) : 1;
   plan.filter_vectors = ceil_div(ceil_div(conv.filters, block) * block, lanes);
+  plan.by_planes = input == Layout::nchw && output == Layout::nchw && prefers_planes(plan);
+  plan.phases = plan.by_planes ? conv.stride_w : 1;
+  plan.in_place = is_inside(conv) && plan.phases == 1;
+  plan.padded_width = conv.width;
+  if (!plan.in_place) {
+    const int64_t reach = (conv.out_w - 1) * conv.stride_w + (conv.kernel_w - 1) * conv.dilation_w + 1;
+    plan.padded_width = ceil_div(reach, plan.phases) * plan.phases;
+  }
   plan.length = input == Layout::nchw ? conv.channels : std::min(conv.channels, plan.x.block);
   const int64_t runs = input == Layout::nchw ? 1 : ceil_div(conv.channels, plan.length);
   plan.segments.resize(static_cast<size_t>(runs * conv.kernel_h * conv.kernel_w));
@@ -88,9 +113,11 @@ DirectPlan DirectPlan::of(const LayerDesc& layer, Layout input, Layout output, i
   for (int64_t run = 0; run < runs; ++run) {
     for (int64_t row = 0; row < conv.kernel_h; ++row) {
       for (int64_t column = 0; column < conv.kernel_w; ++column) {
+        const int64_t shift = column * conv.dilation_w;
+        const int64_t phase = shift % plan.phases * (plan.padded_width / plan.phases);
         plan.segments[at++] =
-            4 * (run * plan.source.block_step + row * conv.dilation_h * plan.source.row_step +
-                 column * conv.dilation_w * plan.source.pixel_step);
+            4 * (run * plan.source.block_step + row * conv.dilation_h * plan.source.row_step + phase +
+                 shift / plan.phases * plan.source.pixel_step);
       }
     }
   }
@@ -103,12 +130,11 @@ void pack_direct_filters(const DirectPlan& plan, const float* filters, float* pa
   const int64_t runs = static_cast<int64_t>(plan.segments.size()) / taps;
   for (int64_t group = 0; group < conv.groups; ++group) {
     for (int64_t block = 0; block < plan.filter_blocks(); ++block) {
-      const int64_t first = 2 * block * plan.lanes;
-      const int64_t width = std::min<int64_t>(2, plan.filter_vectors - 2 * block) * plan.lanes;
+      const Slice some = plan.filters_of(block);
       for (int64_t segment = 0; segment < runs * taps; ++segment) {
         for (int64_t at = 0; at < plan.length; ++at) {
           const int64_t channel = segment / taps * plan.length + at;
-          for (int64_t filter = first; filter < first + width; ++filter) {
+          for (int64_t filter = some.first; filter < some.last; ++filter) {
             const bool exists = filter < conv.filters && channel < conv.channels;
             const int64_t from =
                 ((group * conv.filters + filter) * conv.channels + channel) * taps + segment % taps;
@@ -119,6 +145,28 @@ void pack_direct_filters(const DirectPlan& plan, const float* filters, float* pa
     }
   }
 }
+
+namespace {
+
+/// Columns `inside` of a padded row, which come from `row`, sorted by their remainder by `phases`.
+void part_row(const float* row, Slice inside, int64_t phase_width, int64_t phases, float* to) {
+  for (int64_t phase = 0; phase < phases; ++phase, to += phase_width) {
+    const int64_t first = std::min(phase_width, ceil_div(std::max<int64_t>(0, inside.first - phase), phases));
+    const int64_t last = std::clamp(ceil_div(inside.last - phase, phases), first, phase_width);
+    const float* from = row + first * phases + phase - inside.first;
+    std::fill_n(to, first, 0.0f);
+    vectorised([=]() RACELINE_LAMBDA {
+      if (phases == 2) {
+        for (int64_t at = first; at < last; ++at) to[at] = from[(at - first) * 2];
+      } else {
+        for (int64_t at = first; at < last; ++at) to[at] = from[(at - first) * phases];
+      }
+    });
+    std::fill(to + last, to + phase_width, 0.0f);
+  }
+}
+
+}  // namespace
 
 void copy_direct_band(const DirectPlan& plan, const float* image, Slice out_rows, float* band) {
   const Conv2dShape& conv = plan.conv;
@@ -136,8 +184,13 @@ void copy_direct_band(const DirectPlan& plan, const float* image, Slice out_rows
         std::fill_n(to, row_floats, 0.0f);
         continue;
       }
+      const float* row = from + y * plan.x.row_step;
+      if (plan.phases > 1) {
+        part_row(row, {first, last}, plan.padded_width / plan.phases, plan.phases, to);
+        continue;
+      }
       std::fill_n(to, first * pixel, 0.0f);
-      std::copy_n(from + y * plan.x.row_step, (last - first) * pixel, to + first * pixel);
+      std::copy_n(row, (last - first) * pixel, to + first * pixel);
       std::fill(to + last * pixel, to + row_floats, 0.0f);
     }
   }

@@ -14,6 +14,8 @@ struct DirectPlan {
   int lanes;
   /// The image is read where it is; otherwise a band at a time is copied with zeros around it.
   bool in_place;
+  /// Vectors run over pixels, not filters: in nchw, where a row of outputs has a vector.
+  bool by_planes;
   /// All pixels of an image are one row: for 1x1 kernels without stride and padding.
   bool flat;
   int64_t length;                 ///< channels that lie side by side, of a group
@@ -21,16 +23,21 @@ struct DirectPlan {
   int64_t filter_vectors;         ///< of a group
   ImageForm source;               ///< of what the loops read
   int64_t padded_width;           ///< columns of a copied band
-  int64_t planes;                 ///< of an image: channels, blocks of them, or 1
-  int64_t bands, parts;           ///< of an image; of its groups' blocks of filters
-  int64_t band_elements;          ///< floats of a copied band
+  int64_t phases;         ///< parts of a copied row: columns of equal remainder by the stride lie together
+  int64_t planes;         ///< of an image: channels, blocks of them, or 1
+  int64_t bands, parts;   ///< of an image; of its groups' blocks of filters
+  int64_t band_elements;  ///< floats of a copied band
 
   static DirectPlan of(const LayerDesc& layer, Layout input, Layout output, int lanes, int threads);
 
-  int64_t filter_blocks() const { return (filter_vectors + 1) / 2; }
+  int64_t filter_blocks() const;
+  /// Filters of a block, of one group.
+  Slice filters_of(int64_t block) const;
   int64_t depth() const { return static_cast<int64_t>(segments.size()) * length; }
-  /// Floats of one group's packed filters: [block of two vectors][segment][channel][filter].
-  int64_t packed_elements() const { return filter_vectors * lanes * depth(); }
+  /// Floats of one group's packed filters: [block][segment][channel][filter]; blocks by_planes aren't padded.
+  int64_t packed_elements() const { return (by_planes ? conv.filters : filter_vectors * lanes) * depth(); }
+  /// Floats from the pixel that one output reads to what its neighbour does.
+  int64_t reading_step() const { return phases > 1 ? 1 : conv.stride_w * source.pixel_step; }
   /// Floats from a band's first pixel to a group's first channel.
   int64_t group_offset(int64_t group) const {
     return group * conv.channels / source.block * source.block_step +
