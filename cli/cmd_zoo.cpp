@@ -55,6 +55,13 @@ std::function<int()> setup_zoo(CLI::App& app) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   write->add_option("--seed", options->zoo.seed, "Of the weights")->capture_default_str();
+  write
+      ->add_option("--sparsity", options->zoo.sparsity,
+                   "Share of the weights of convolutions and dense layers that is zero, the smallest")
+      ->check(CLI::Range(0.0, 0.9999))
+      ->type_name("SHARE");
+  write->add_flag("--sparse-blocks", options->zoo.sparse_blocks,
+                  "With --sparsity: whole blocks of 16 output channels x 1 element are zero");
   write->final_callback([=] {
     *run = [=] {
       write_zoo(options->name, options->output, options->zoo);

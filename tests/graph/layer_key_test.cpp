@@ -90,6 +90,8 @@ TEST(LayerKey, RefusesWhatIsNoKey) {
       {"conv2d 1x3x8x8 4x3x-3x3", "negative"},
       {"conv2d 1x3x8x8 4x3x3x3**", "density"},
       {"conv2d 1x3x8x8 4x3x3x3*256", "0 to 255 wanted"},
+      {"conv2d 1x3x8x8 4x3x3x3*3/256", "block density"},
+      {"conv2d 1x3x8x8 4x3x3x3*3/", "block density"},
       {"conv2d 1x3x8x8@inf 4x3x3x3", "not finite"},
       {"conv2d 1x3x8x8@1@2@3 4x3x3x3", "more than scale and zero"},
       {"conv2d 1x3x8x8@1@99999999999 4x3x3x3", "zero point"},

@@ -45,7 +45,10 @@ class LayerMaker {
   OperandDesc operand(const Shape& shape, DataType type = DataType::f32) {
     OperandDesc operand{.desc = {type, shape}};
     operand.constant = random_.below(3) == 0;
-    if (operand.constant && random_.below(4) == 0) operand.density = static_cast<uint8_t>(random_.below(256));
+    if (operand.constant && random_.below(4) == 0) {
+      operand.density = static_cast<uint8_t>(random_.below(256));
+      if (random_.below(2) == 0) operand.block_density = static_cast<uint8_t>(random_.below(256));
+    }
     if (random_.below(8) == 0) operand.scale = real();
     if (random_.below(8) == 0) operand.zero_point = static_cast<int32_t>(random_.next());
     return operand;

@@ -191,6 +191,7 @@ LayerDesc Graph::layer(NodeId id) const {
       operand.desc = desc(input);
       operand.constant = is_constant(input);
       operand.density = value(input).density;
+      operand.block_density = value(input).block_density;
     }
     layer.inputs.push_back(operand);
   }
@@ -247,6 +248,12 @@ std::vector<ValueId> Graph::operands(const Fusion& fusion) const {
     current = node.outputs[0];
   }
   return operands;
+}
+
+void Graph::set_density(ValueId id, uint8_t density, uint8_t block_density) {
+  Value& value = values_[static_cast<size_t>(id)];
+  value.density = density;
+  value.block_density = block_density;
 }
 
 void Graph::release_constant(ValueId id) {

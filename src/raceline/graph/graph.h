@@ -36,6 +36,7 @@ struct Value {
   int slot = 0;               ///< which output of the producer
   int32_t constant = absent;  ///< index of its data, for a constant
   uint8_t density = 0;        ///< of a constant: see OperandDesc
+  uint8_t block_density = 0;  ///< the same
   ValueId extents = absent;   ///< of a value whose size depends on data: see OpInfo::sized
 };
 
@@ -103,6 +104,8 @@ class Graph {
   /// The values behind the operands of layer(fusion).
   std::vector<ValueId> operands(const Fusion& fusion) const;
 
+  /// Says how sparse a constant is (OperandDesc).
+  void set_density(ValueId id, uint8_t density, uint8_t block_density);
   /// Gives back the data of a constant that nobody needs any more (its weights have been packed).
   void release_constant(ValueId id);
   /// Bytes of all constants that are held.

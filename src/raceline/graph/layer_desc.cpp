@@ -22,6 +22,8 @@ OperandDesc clean(OperandDesc operand) {
   if (!std::isfinite(operand.scale)) throw GraphError(fmt::format("an operand of scale {}", operand.scale));
   operand.desc.layout = Layout::nchw;
   if (!operand.constant) operand.density = 0;
+  // A block that holds an element which is not zero is one.
+  operand.block_density = std::min(operand.block_density, operand.density);
   return operand;
 }
 

@@ -13,10 +13,11 @@ namespace raceline {
 /// An operand of a layer.
 struct OperandDesc {
   TensorDesc desc;
-  bool present = true;    ///< an optional operand may be absent
-  bool constant = false;  ///< known before the first run: weights, bias, tables
-  uint8_t density = 0;    ///< of a constant: 0 dense, k: at most 2^-k of the elements are not zero
-  float scale = 0;        ///< of a quantised type: real value = scale * (element - zero_point)
+  bool present = true;        ///< an optional operand may be absent
+  bool constant = false;      ///< known before the first run: weights, bias, tables
+  uint8_t density = 0;        ///< of a constant: 0 dense, k: at most 2^-k of the elements are not zero
+  uint8_t block_density = 0;  ///< the same of the elements in blocks (graph/density.h) that hold one not zero
+  float scale = 0;            ///< of a quantised type: real value = scale * (element - zero_point)
   int32_t zero_point = 0;
   friend bool operator==(const OperandDesc&, const OperandDesc&) = default;
 };
@@ -59,8 +60,8 @@ struct LayerDesc {
   double bytes_moved() const;
   /// One line that stands for the layer in tables, stores and on the command line:
   /// "conv2d 1x64x56x56 64x64x3x3* 64* pads_begin=1x1 pads_end=1x1 +relu". A star marks a constant operand
-  /// (*k one of density k), "-" an absent one, "@scale@zero" a quantised one; parameters at their default are
-  /// left out, "outputs=2" stands for more outputs than one.
+  /// (*k one of density k, *k/b one of block density b too), "-" an absent one, "@scale@zero" a quantised
+  /// one; parameters at their default are left out, "outputs=2" stands for more outputs than one.
   std::string key() const;
   /// The inverse of key(), for layers as make() gives them. Throws ParseError naming the part that is wrong.
   static LayerDesc parse(std::string_view key);

@@ -25,6 +25,7 @@ std::string operand_text(const OperandDesc& operand) {
   if (operand.zero_point != 0) text += fmt::format("@{}", operand.zero_point);
   if (operand.constant) text += '*';
   if (operand.constant && operand.density != 0) text += fmt::format("{}", operand.density);
+  if (operand.constant && operand.block_density != 0) text += fmt::format("/{}", operand.block_density);
   return text;
 }
 
@@ -41,7 +42,12 @@ OperandDesc parse_operand(std::string_view text) {
   OperandDesc operand;
   if (const size_t star = text.find('*'); star != std::string_view::npos) {
     operand.constant = true;
-    const std::string_view density = text.substr(star + 1);
+    std::string_view density = text.substr(star + 1);
+    if (const size_t slash = density.find('/'); slash != std::string_view::npos) {
+      operand.block_density =
+          static_cast<uint8_t>(parse_within(density.substr(slash + 1), "block density", 0, UINT8_MAX));
+      density = density.substr(0, slash);
+    }
     if (!density.empty())
       operand.density = static_cast<uint8_t>(parse_within(density, "density", 0, UINT8_MAX));
     text = text.substr(0, star);

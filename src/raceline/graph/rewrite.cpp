@@ -20,8 +20,11 @@ ValueId Rewriter::map(ValueId value) {
     assert(old.constant != absent && "a value is used before its node was copied or replaced");
     Graph::Constant& data = source_.constants_[static_cast<size_t>(old.constant)];
     const auto index = static_cast<int32_t>(target_.constants_.size());
-    mapped = target_.add_value(
-        {.name = target_.free_name(old.name), .desc = old.desc, .constant = index, .density = old.density});
+    mapped = target_.add_value({.name = target_.free_name(old.name),
+                                .desc = old.desc,
+                                .constant = index,
+                                .density = old.density,
+                                .block_density = old.block_density});
     // The source keeps a look at the bytes, so that a pass may still read what it has mapped already.
     const std::span<const std::byte> view = data.owned ? data.owned.bytes() : data.view;
     Graph::Constant moved{.released = data.released};

@@ -7,6 +7,7 @@
 
 #include "raceline/base/hash.h"
 #include "raceline/base/random.h"
+#include "raceline/graph/density.h"
 #include "raceline/tensor/half.h"
 
 namespace raceline {
@@ -226,18 +227,76 @@ Draw draw_for(const LayerDesc& layer, size_t operand) {
   }
 }
 
-/// Zeroes random elements until at most 2^-density of them are left.
-void thin_out(Tensor& tensor, uint8_t density, Random& random) {
-  const int64_t count = tensor.desc().stored_elements();
-  int64_t left = count >> std::min<int>(density, 40);
+void clear_element(Tensor& tensor, int64_t index) {
   const size_t size = size_of(tensor.desc().type);
-  // Knuth's selection sampling: each element stays with the chance that is left for it.
+  std::fill_n(tensor.data<std::byte>() + static_cast<size_t>(index) * size, size, std::byte{0});
+}
+
+/// Calls take(i) for random members of [0, count), and leave(i) for the others, such that `left` are taken:
+/// Knuth's selection sampling, each stays with the chance that is left for it.
+template <class Take, class Leave>
+void select(int64_t count, int64_t left, Random& random, const Take& take, const Leave& leave) {
   for (int64_t i = 0; i < count; ++i) {
     if (random.below(count - i) < left) {
       --left;
+      take(i);
     } else {
-      std::fill_n(tensor.data<std::byte>() + static_cast<size_t>(i) * size, size, std::byte{0});
+      leave(i);
     }
+  }
+}
+
+/// Zeroes random elements until at most 2^-density of them are left.
+void thin_out(Tensor& tensor, uint8_t density, Random& random) {
+  const int64_t count = tensor.desc().stored_elements();
+  select(
+      count, count >> std::min<int>(density, no_density), random, [](int64_t) {},
+      [&](int64_t i) { clear_element(tensor, i); });
+}
+
+/// Zeroes random blocks until at most 2^-block_density of the elements lie in those that are left, and then
+/// random elements of these until at most 2^-density are left.
+void thin_out_blocks(Tensor& tensor, const WeightGrid& grid, Density density, Random& random) {
+  const int64_t in_group = (grid.outputs + density_block - 1) / density_block;
+  const int64_t blocks = grid.groups * in_group * grid.inputs;
+  const auto for_each = [&](int64_t block, const auto& body) {
+    const int64_t row = block / grid.inputs, output = row % in_group * density_block;
+    const int64_t first =
+        row / in_group * grid.group_step + output * grid.output_step + block % grid.inputs * grid.input_step;
+    for (int64_t o = 0; o < std::min(density_block, grid.outputs - output); ++o)
+      body(first + o * grid.output_step);
+  };
+  int64_t room = grid.elements() >> std::min<int>(density.blocks, no_density);
+  std::vector<int64_t> kept;
+  select(
+      blocks, blocks >> std::min<int>(density.blocks, no_density), random,
+      [&](int64_t block) {
+        // Blocks at the end of a group may be smaller: as many stay as there is room for.
+        const size_t before = kept.size();
+        for_each(block, [&](int64_t element) { kept.push_back(element); });
+        room -= static_cast<int64_t>(kept.size() - before);
+        if (room >= 0) return;
+        while (kept.size() > before) {
+          clear_element(tensor, kept.back());
+          kept.pop_back();
+          ++room;
+        }
+      },
+      [&](int64_t block) { for_each(block, [&](int64_t element) { clear_element(tensor, element); }); });
+  const auto elements = static_cast<int64_t>(kept.size());
+  const int64_t left = std::min(elements, grid.elements() >> std::min<int>(density.elements, no_density));
+  select(
+      elements, left, random, [](int64_t) {},
+      [&](int64_t i) { clear_element(tensor, kept[static_cast<size_t>(i)]); });
+}
+
+void thin_out(Tensor& tensor, const LayerDesc& layer, size_t operand, Random& random) {
+  const OperandDesc& desc = layer.inputs[operand];
+  const auto grid = operand == 1 ? WeightGrid::of(layer.op, layer.params, desc.desc.shape) : std::nullopt;
+  if (grid && desc.block_density > 0) {
+    thin_out_blocks(tensor, *grid, {desc.density, desc.block_density}, random);
+  } else {
+    thin_out(tensor, desc.density, random);
   }
 }
 
@@ -252,7 +311,7 @@ std::vector<Tensor> random_operands(const LayerDesc& layer, uint64_t seed) {
     operands[i] = Tensor(operand.desc.with(Layout::nchw));
     const bool is_residual = layer.has_residual() && i == layer.residual();
     fill(operands[i], is_residual ? Draw{} : draw_for(layer, i), random);
-    if (operand.constant && operand.density > 0) thin_out(operands[i], operand.density, random);
+    if (operand.constant && operand.density > 0) thin_out(operands[i], layer, i, random);
   }
   return operands;
 }

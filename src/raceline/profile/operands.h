@@ -9,7 +9,7 @@ namespace raceline {
 
 /// One nchw tensor an operand, empty where the operand is absent: activations of mean 0 and variance 1,
 /// weights He-scaled so that outputs stay of that size, variances and operands of log, sqrt and division away
-/// from 0, indices in range, integers small; constants as sparse as their density class says. The same layer
+/// from 0, indices in range, integers small; constants as sparse as their density classes say. The same layer
 /// and seed give the same bytes on every machine.
 std::vector<Tensor> random_operands(const LayerDesc& layer, uint64_t seed);
 

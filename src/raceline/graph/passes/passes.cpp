@@ -6,6 +6,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
+#include "raceline/graph/density.h"
 
 namespace raceline {
 namespace {
@@ -45,6 +46,7 @@ Graph run_passes(Graph graph, const Evaluator& evaluate, const PassOptions& opti
     graph = pass.run(std::move(graph), evaluate);
     graph.verify();
   }
+  measure_densities(graph);
   return graph;
 }
 

@@ -43,8 +43,8 @@ struct PassOptions {
   std::vector<std::string> without;  ///< names of passes to leave out
 };
 
-/// Runs the passes; verifies the graph after each. Throws UnsupportedError for a name in `without` that no
-/// pass has, naming the nearest.
+/// Runs the passes; verifies the graph after each, and measures at last how sparse its weights are. Throws
+/// UnsupportedError for a name in `without` that no pass has, naming the nearest.
 Graph run_passes(Graph graph, const Evaluator& evaluate, const PassOptions& options = {});
 
 }  // namespace raceline

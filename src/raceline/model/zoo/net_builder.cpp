@@ -9,6 +9,7 @@
 
 #include "raceline/base/hash.h"
 #include "raceline/base/random.h"
+#include "raceline/model/zoo/prune.h"
 
 namespace raceline {
 namespace {
@@ -41,10 +42,22 @@ Shape windowed(const Shape& x, int64_t channels, Window window, bool ceil = fals
           extent(x[3], kernel.width, stride.width, pad.width)};
 }
 
+void fill_uniform(Tensor& tensor, double low, double high, uint64_t seed) {
+  Random random(seed);
+  for (int64_t index = 0; index < tensor.desc().shape.elements(); ++index) {
+    tensor.data<float>()[index] = static_cast<float>(random.uniform(low, high));
+  }
+}
+
+/// Weights stored as [group][output][input].
+WeightGrid grid_of(int64_t groups, int64_t outputs, int64_t inputs) {
+  return {groups, outputs, inputs, outputs * inputs, inputs, 1};
+}
+
 }  // namespace
 
 NetBuilder::NetBuilder(OnnxWriter* writer, const Shape& input, const ZooOptions& options)
-    : writer_(writer), input_{"data", input.with(0, options.batch)}, seed_(options.seed) {
+    : writer_(writer), input_{"data", input.with(0, options.batch)}, options_(options) {
   if (writer_ != nullptr) writer_->input(input_.name, input_.shape);
 }
 
@@ -62,19 +75,22 @@ Feature NetBuilder::emit(const std::string& kind, const char* op, const std::vec
   return result;
 }
 
-std::string NetBuilder::uniform(const std::string& name, const Shape& shape, double low, double high) {
+std::string NetBuilder::made(const std::string& name, const Shape& shape, std::function<void(Tensor&)> fill) {
   if (writer_ == nullptr) return name;
-  // Each tensor has a stream of its own, so that it can be made when it is written and need not be held.
   const TensorDesc desc{DataType::f32, shape, Layout::nchw};
-  writer_->initializer(name, desc, [desc, low, high, seed = hash_text(name, seed_)] {
+  writer_->initializer(name, desc, [desc, fill = std::move(fill)] {
     Tensor tensor(desc);
-    Random random(seed);
-    for (int64_t index = 0; index < desc.shape.elements(); ++index) {
-      tensor.data<float>()[index] = static_cast<float>(random.uniform(low, high));
-    }
+    fill(tensor);
     return tensor;
   });
   return name;
+}
+
+std::string NetBuilder::uniform(const std::string& name, const Shape& shape, double low, double high) {
+  // Each tensor has a stream of its own, so that it can be made when it is written and need not be held.
+  return made(name, shape, [low, high, seed = hash_text(name, options_.seed)](Tensor& tensor) {
+    fill_uniform(tensor, low, high, seed);
+  });
 }
 
 std::string NetBuilder::trained(const std::string& name, const Shape& shape, double low, double high) {
@@ -82,11 +98,18 @@ std::string NetBuilder::trained(const std::string& name, const Shape& shape, dou
   return uniform(name, shape, low, high);
 }
 
-std::string NetBuilder::kernel(const std::string& name, const Shape& shape, const Feature& x,
-                               int64_t fan_in) {
+std::string NetBuilder::kernel(const std::string& name, const Shape& shape, const Feature& x, int64_t fan_in,
+                               const WeightGrid& grid) {
   // A uniform variable in [-l, l) has variance l^2 / 3. After a ReLU, this is He's variance of 2 / fan-in.
   const double limit = std::sqrt(3.0 / (static_cast<double>(fan_in) * x.mean_square));
-  return trained(name, shape, -limit, limit);
+  if (options_.sparsity == 0) return trained(name, shape, -limit, limit);
+  size_.parameters += static_cast<double>(shape.elements());
+  return made(name, shape,
+              [limit, grid, options = options_, seed = hash_text(name, options_.seed)](Tensor& tensor) {
+                fill_uniform(tensor, -limit, limit, seed);
+                prune({tensor.data<float>(), static_cast<size_t>(grid.elements())}, grid, options.sparsity,
+                      options.sparse_blocks ? density_block : 1);
+              });
 }
 
 std::string NetBuilder::integers(const std::string& name, const std::vector<int64_t>& values) {
@@ -101,7 +124,8 @@ Feature NetBuilder::conv(const Feature& x, int64_t channels, Window window, int6
   const Shape weights{channels, x.shape[1] / group, window.kernel.height, window.kernel.width};
   const int64_t fan_in = weights.elements(1, 4);
   Feature result{next_name("conv"), windowed(x.shape, channels, window)};
-  std::vector<std::string> inputs{x.name, kernel(result.name + "_weight", weights, x, fan_in)};
+  std::vector<std::string> inputs{
+      x.name, kernel(result.name + "_weight", weights, x, fan_in, grid_of(group, channels / group, fan_in))};
   if (bias) inputs.push_back(trained(result.name + "_bias", Shape{channels}, -0.1, 0.1));
   size_.flops += 2.0 * static_cast<double>(result.shape.elements(1, 4) * fan_in);
   std::vector<OnnxAttribute> attributes = window_attributes(window);
@@ -120,7 +144,10 @@ Feature NetBuilder::conv_transpose(const Feature& x, int64_t channels, Window wi
                   extent(x.shape[3], kernel_size.width, stride.width, pad.width)}};
   // An output meets every stride-th element of the kernel.
   const int64_t fan_in = x.shape[1] * kernel_size.height * kernel_size.width / (stride.height * stride.width);
-  std::vector<std::string> inputs{x.name, kernel(result.name + "_weight", weights, x, fan_in),
+  const int64_t taps = weights.elements(2, 4);
+  std::vector<std::string> inputs{x.name,
+                                  kernel(result.name + "_weight", weights, x, fan_in,
+                                         {x.shape[1], channels, taps, channels * taps, taps, 1}),
                                   trained(result.name + "_bias", Shape{channels}, -0.1, 0.1)};
   size_.flops += 2.0 * static_cast<double>(x.shape.elements(1, 4) * weights.elements(1, 4));
   return emit("upconv", "ConvTranspose", inputs, std::move(result), window_attributes(window));
@@ -128,9 +155,10 @@ Feature NetBuilder::conv_transpose(const Feature& x, int64_t channels, Window wi
 
 Feature NetBuilder::dense(const Feature& x, int64_t outputs) {
   Feature result{next_name("fc"), {x.shape[0], outputs}};
-  std::vector<std::string> inputs{x.name,
-                                  kernel(result.name + "_weight", {outputs, x.shape[1]}, x, x.shape[1]),
-                                  trained(result.name + "_bias", Shape{outputs}, -0.1, 0.1)};
+  std::vector<std::string> inputs{
+      x.name,
+      kernel(result.name + "_weight", {outputs, x.shape[1]}, x, x.shape[1], grid_of(1, outputs, x.shape[1])),
+      trained(result.name + "_bias", Shape{outputs}, -0.1, 0.1)};
   size_.flops += 2.0 * static_cast<double>(x.shape[1] * outputs);
   return emit("fc", "Gemm", inputs, std::move(result), {{"transB", int64_t{1}}});
 }

@@ -1,10 +1,12 @@
 // A small vocabulary to write networks in: each call adds a layer with its seeded weights.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "raceline/graph/density.h"
 #include "raceline/model/onnx_writer.h"
 #include "raceline/model/zoo/zoo.h"
 
@@ -101,15 +103,19 @@ class NetBuilder {
                Feature result, const std::vector<OnnxAttribute>& attributes = {});
   /// A tensor of uniform elements in [low, high).
   std::string uniform(const std::string& name, const Shape& shape, double low, double high);
+  /// A tensor that `make` makes when it is written.
+  std::string made(const std::string& name, const Shape& shape, std::function<void(Tensor&)> fill);
   /// The same, counted as parameters.
   std::string trained(const std::string& name, const Shape& shape, double low, double high);
-  /// Trained weights that make sums of `fan_in` products with elements of x have a mean square of one.
-  std::string kernel(const std::string& name, const Shape& shape, const Feature& x, int64_t fan_in);
+  /// Trained weights that make sums of `fan_in` products with elements of x have a mean square of one,
+  /// pruned as the options say. `grid` tells blocks apart.
+  std::string kernel(const std::string& name, const Shape& shape, const Feature& x, int64_t fan_in,
+                     const WeightGrid& grid);
   std::string integers(const std::string& name, const std::vector<int64_t>& values);
 
   OnnxWriter* writer_;
   Feature input_;
-  uint64_t seed_;
+  ZooOptions options_;
   ZooSize size_;
   std::vector<std::pair<std::string, int>> counts_;
 };

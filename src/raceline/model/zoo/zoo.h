@@ -14,6 +14,12 @@ class NetBuilder;
 struct ZooOptions {
   int64_t batch = 1;
   uint64_t seed = 1;
+  /// In [0, 1): this share of the weights of each convolution and dense layer is zero, those of the smallest
+  /// magnitude. The others are scaled such that activations keep their size.
+  double sparsity = 0;
+  /// Whole blocks of weights are zero (graph/density.h), those of the smallest norm. Where outputs don't fill
+  /// blocks a few elements more or fewer are zero than `sparsity` says.
+  bool sparse_blocks = false;
 };
 
 /// A row of the zoo.
