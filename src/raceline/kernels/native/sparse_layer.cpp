@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "raceline/kernels/common/parallel.h"
+#include "raceline/kernels/native/tile_shape.h"
 #include "raceline/kernels/native/transpose_tiles.h"
-#include "raceline/kernels/native/winograd_shape.h"
 
 namespace raceline {
 namespace {
@@ -64,12 +64,10 @@ template <class Body>
 void for_pieces(const ImageForm& form, int64_t image, int64_t pixel, int64_t count, Slice filters,
                 const Body& body) {
   const int64_t first = image * form.image_step + pixel * form.pixel_step;
-  if (form.channel_step == 0) {
-    for (int64_t filter = filters.first; filter < filters.last; ++filter)
-      body(first + filter * form.block_step, count);
-  } else if (form.block_step == 0) {
+  if (form.block_step == 0) {
     for (int64_t at = 0; at < count; ++at) body(first + at * form.pixel_step + filters.first, filters.size());
   } else {
+    // A block of nchw is one channel.
     for (int64_t filter = filters.first; filter < filters.last; filter += form.block)
       body(first + filter / form.block * form.block_step, count * form.block);
   }
@@ -296,8 +294,10 @@ void SparseLayer::csr_tile(const Work& work, Slice pixels, Slice filters, float*
     task.out_step = work.form.block_step;
   }
   task.bias = run.bias == nullptr ? nullptr : run.bias + first_filter;
-  task.bounds = {last_.low, last_.high};
-  if (last_.adds) task.bounds = {FusedEpilogue{}.low, FusedEpilogue{}.high};
+  // With a residual the bounds come after it.
+  const FusedEpilogue bounds = last_.adds ? FusedEpilogue{} : last_;
+  task.low = bounds.low;
+  task.high = bounds.high;
   const int64_t blocks = shape_.blocks();
   for (int64_t block = 0; block < blocks; ++block) {
     task.rows = weights_.rows(work.group, block, 0);
@@ -335,8 +335,10 @@ void SparseLayer::block_tile(const Work& work, Slice pixels, Slice filters) cons
   alignas(64) float bias[density_block];
   BlockTask task{};
   task.x = work.planes + pixels.first;
-  task.bounds = {last_.low, last_.high};
-  if (last_.adds) task.bounds = {FusedEpilogue{}.low, FusedEpilogue{}.high};
+  // With a residual the bounds come after it.
+  const FusedEpilogue bounds = last_.adds ? FusedEpilogue{} : last_;
+  task.low = bounds.low;
+  task.high = bounds.high;
   task.out = sums;
   task.bias = bias;
   for (int64_t filter = filters.first; filter < filters.last; filter += density_block) {

@@ -3,7 +3,7 @@
 #pragma once
 #include <array>
 
-#include "raceline/kernels/native/lanes.h"
+#include "raceline/kernels/native/fused_epilogue.h"
 
 namespace raceline {
 
@@ -11,11 +11,6 @@ namespace raceline {
 struct SparseEntry {
   int32_t offset;
   float value;
-};
-
-/// What every kernel does to finished sums.
-struct SparseBounds {
-  float low, high;
 };
 
 /// Element by element: vectors are pixels. Sums of filters [first, last) at a tile of pixels.
@@ -28,7 +23,7 @@ struct CsrTask {
   int64_t out_step;   ///< from filter to filter
   const float* bias;  ///< of filter 0; nullptr: 0
   bool begins, ends;  ///< of the sums; else they lie in `out`, and are left there
-  SparseBounds bounds;
+  float low, high;    ///< bounds of finished sums
 };
 using CsrProduct = void (*)(const CsrTask& task);
 
@@ -40,7 +35,7 @@ struct BlockTask {
   int64_t count;           ///< blocks
   float* out;              ///< [pixel][16]
   const float* bias;       ///< 16
-  SparseBounds bounds;
+  float low, high;         ///< bounds of finished sums
 };
 using BlockProduct = void (*)(const BlockTask& task);
 
@@ -51,13 +46,6 @@ template <int lanes>
 inline constexpr int block_pixels = lanes == 16  ? 28
                                     : lanes == 8 ? 6
                                                  : 2;
-
-template <int lanes>
-RACELINE_INLINE void keep_within(Vec<lanes>& value, const SparseBounds& bounds) {
-  const Vec<lanes> lowest = bounds.low - Vec<lanes>{}, highest = bounds.high - Vec<lanes>{};
-  value = value < lowest ? lowest : value;  // NaN stays
-  value = value > highest ? highest : value;
-}
 
 /// Few sums wait for each other: several entries are added up apart, such that eight additions are under way.
 template <int lanes, int vectors>
@@ -92,7 +80,7 @@ RACELINE_INLINE void csr_product(const CsrTask& task) {
       Vec<lanes> sum = sums[0][v];
       if constexpr (chains == 2) sum += sums[1][v];
       if constexpr (chains == 4) sum += sums[1][v] + (sums[2][v] + sums[3][v]);
-      if (task.ends) keep_within<lanes>(sum, task.bounds);
+      if (task.ends) bound<lanes>(sum, task.low, task.high);
       store<lanes>(out + v * lanes, sum);
     });
   }
@@ -129,7 +117,7 @@ RACELINE_INLINE void block_product(const BlockTask& task) {
       Vec<lanes> sum = sums[0][pixel][v];
       if constexpr (chains == 2) sum += sums[1][pixel][v];
       if constexpr (chains == 4) sum += sums[1][pixel][v] + (sums[2][pixel][v] + sums[3][pixel][v]);
-      keep_within<lanes>(sum, task.bounds);
+      bound<lanes>(sum, task.low, task.high);
       store<lanes>(task.out + pixel * 16 + v * lanes, sum);
     });
   });

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "raceline/kernels/native/tile_shape.h"
 #include "raceline/kernels/native/transpose_tiles.h"
-#include "raceline/kernels/native/winograd_shape.h"
 
 namespace raceline {
 namespace {
