@@ -48,6 +48,12 @@ class LayerDraw {
     return {.desc = {type, Shape(dims), Layout::nchw}, .constant = constant};
   }
   OperandDesc typed(const Dims& dims) { return tensor(dims, false, any_type()); }
+  /// Some constant weights are sparse, and some of these in blocks.
+  void draw_density(OperandDesc& weights) {
+    if (!weights.constant || !chance(0.3)) return;
+    weights.density = static_cast<uint8_t>(chance(0.05) ? 40 : range(1, 5));
+    if (chance(0.5)) weights.block_density = static_cast<uint8_t>(range(1, weights.density));
+  }
   static OperandDesc absent() { return {.present = false}; }
 
   LayerDesc make(OpParams params, std::vector<OperandDesc> inputs, int outputs = 1) {

@@ -109,13 +109,6 @@ class Sampler : public ChosenLayers {
     return chance(0.7) ? tensor({count}, constant) : absent();
   }
 
-  /// Some weights are sparse, and some of these in blocks.
-  void draw_density(OperandDesc& weights) {
-    if (!chance(0.3)) return;
-    weights.density = static_cast<uint8_t>(chance(0.05) ? 40 : range(1, 5));
-    if (chance(0.5)) weights.block_density = static_cast<uint8_t>(range(1, weights.density));
-  }
-
   template <class Params>
   void draw_window(Params& p, int spatial, const Dims& kernel) {
     if (chance(0.4))
@@ -153,7 +146,7 @@ class Sampler : public ChosenLayers {
     w.insert(w.end(), kernel.begin(), kernel.end());
     const bool constant = chance(0.9);
     OperandDesc weights = tensor(w, constant);
-    if (constant) draw_density(weights);
+    draw_density(weights);
     return with_epilogue(p, {tensor(x), weights, maybe_bias(outputs, constant)});
   }
 
@@ -195,7 +188,7 @@ class Sampler : public ChosenLayers {
     if (chance(0.2)) p.beta = pick({0.0f, -1.5f});
     const bool constant = chance(0.8);
     OperandDesc weights = tensor(p.trans_b ? Dims{columns, inner} : Dims{inner, columns}, constant);
-    if (constant) draw_density(weights);
+    draw_density(weights);
     const Dims c = pick<Dims>({{columns}, {columns}, {1, columns}, {rows, columns}, {rows, 1}, {1}});
     return with_epilogue(p, {tensor(p.trans_a ? Dims{inner, rows} : Dims{rows, inner}), weights,
                              chance(0.8) ? tensor(c, constant) : absent()});
@@ -213,7 +206,7 @@ class Sampler : public ChosenLayers {
     a.insert(a.end(), {range(1, 30), inner});
     b.insert(b.end(), {inner, range(1, 50)});
     OperandDesc right = tensor(b, chance(0.4));
-    if (right.constant) draw_density(right);
+    draw_density(right);
     return with_epilogue(NoParams{}, {tensor(a), right});
   }
 
