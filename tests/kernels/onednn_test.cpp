@@ -69,13 +69,16 @@ TEST_F(Onednn, ImplementationAndLayoutsStandInTheName) {
         "conv2d.onednn.jit.avx512_core.nchw-nchw16c@cpu", "conv2d.onednn.jit.avx512_core.nhwc@cpu",
         "conv2d.onednn.jit_1x1.avx512_core.nchw16c@cpu", "conv2d.onednn.jit_dw.avx512_core.nchw16c@cpu",
         "conv2d.onednn.wino_4x3.avx512_core.nchw16c@cpu", "conv2d.onednn.wino_2x3.avx512_core.nchw16c@cpu",
-        "gemm.onednn.brgemm.avx512_core.nchw@cpu", "matmul.onednn.brgemm.avx512_core.nchw@cpu"}) {
+        "conv_transpose.onednn.jit.avx512_core.nhwc@cpu",
+        "conv_transpose.onednn.wino_4x3.avx512_core.nchw16c@cpu", "gemm.onednn.brgemm.avx512_core.nchw@cpu",
+        "matmul.onednn.brgemm.avx512_core.nchw@cpu"}) {
     EXPECT_EQ(registry.find(name) != nullptr, avx512) << name;
   }
   for (const char* name :
        {"conv2d.onednn.gemm.nchw@cpu", "conv2d.onednn.gemm.nhwc@cpu", "gemm.onednn.gemm.nchw@cpu",
         "concat.onednn.simple.nhwc@cpu", "max_pool.onednn.simple.nchw@cpu", "binary.onednn.jit.uni.nchw@cpu",
-        "reorder.onednn.jit.nchw-nhwc@cpu"}) {
+        "conv3d.onednn.gemm.nchw@cpu", "conv_transpose.onednn.gemm.nchw@cpu",
+        "binary.onednn.prelu.uni.nhwc@cpu", "reorder.onednn.jit.nchw-nhwc@cpu"}) {
     EXPECT_NE(registry.find(name), nullptr) << name;
   }
 }
@@ -122,6 +125,28 @@ TEST_F(Onednn, WhatCannotBeSaidToTheLibraryIsRefusedWithTheReason) {
   expect_refused("binary.onednn.jit.uni.nchw@cpu", "binary 1x4x1 1x1x5 kind=add", "one operand");
   expect_refused("reorder.onednn.jit.nchw-nhwc@cpu", "reorder 1x4x5x6 from=cpu:nhwc to=cpu:nchw", "converts");
   expect_refused("conv2d.onednn.gemm.nchw@cpu", "conv2d 1x65536x128x128 8x65536x1x1*", "2 GiB");
+}
+
+TEST_F(Onednn, TransposedConvolutionsAreRightInEveryFormOfTheOp) {
+  for (const char* key :
+       {"conv_transpose 2x20x9x7 20x24x3x2* 24* stride=2x3 pads_begin=1x0 pads_end=0x1 output_padding=1x2",
+        "conv_transpose 1x48x7x9 48x8x3x3* group=3 dilation=2x1 +leaky_relu(0.1)",
+        "conv_transpose 1x32x14x15 32x16x3x3* 16* pads_begin=1x1 pads_end=1x1",
+        "conv_transpose 2x6x3x4x5 6x4x2x3x2* 4* stride=2x1x2", "conv_transpose 2x6x11 6x4x4* 4* stride=2"}) {
+    expect_all_right(key);
+  }
+  expect_refused("conv_transpose.onednn.gemm.nchw@cpu", "conv_transpose 1x8x6x6 8x8x3x3", "not constant");
+}
+
+TEST_F(Onednn, ReductionsAndSlopesAreTakenWhereTheGeneratedCodeCan) {
+  expect_all_right("reduce 3x40x5x7 kind=mean axes=2x3");
+  expect_all_right("reduce 3x40x5x7 kind=max axes=1");
+  // That of SSE4.1 stands on every machine.
+  expect_refused("reduce.onednn.jit.sse41.nchw@cpu", "reduce 3x40x5x7 kind=max axes=1", "not the last");
+  expect_refused("reduce.onednn.jit.sse41.nchw@cpu", "reduce 3x40x5x7 kind=l2 axes=3", "reference");
+  expect_all_right("binary 2x40x5x7 40x1x1* kind=prelu");
+  expect_refused("binary.onednn.prelu.uni.nchw@cpu", "binary 2x40x5x7 scalar kind=prelu",
+                 "one for each channel");
 }
 
 TEST_F(Onednn, CeilModeOfPoolingIsTheSame) {

@@ -39,15 +39,7 @@ class OnednnBinary final : public OnednnPrimitive {
  public:
   using OnednnPrimitive::OnednnPrimitive;
 
-  /// Operands of fewer than four dimensions exist in nchw only.
-  LayerLayouts layouts(const LayerDesc& layer) const override {
-    LayerLayouts layouts = OnednnPrimitive::layouts(layer);
-    for (size_t index = 0; index < own_operands(layer); ++index) {
-      if (!exists_for(layouts.inputs[index], layer.inputs[index].desc.shape))
-        layouts.inputs[index] = Layout::nchw;
-    }
-    return layouts;
-  }
+  LayerLayouts layouts(const LayerDesc& layer) const override { return layouts_where_they_exist(layer); }
 
   Sharing sharing(const LayerDesc& layer) const override {
     const bool fits = layer.inputs[0].desc.shape == layer.outputs[0].shape && !layer.has_residual();
@@ -76,12 +68,12 @@ class OnednnBinary final : public OnednnPrimitive {
     const auto output = memory_desc(layer.outputs[0].shape, info().output);
     const size_t whole = same_dims(layer, 0) ? 0 : 1;
     Question question;
-    question.add_operand(DNNL_ARG_SRC_0, whole, given(layer, whole));
-    question.add_operand(DNNL_ARG_SRC_1, 1 - whole, given(layer, 1 - whole));
+    question.add_operand(DNNL_ARG_SRC_0, whole, operand_desc(layer, whole, false));
+    question.add_operand(DNNL_ARG_SRC_1, 1 - whole, operand_desc(layer, 1 - whole, false));
     question.add_output(output);
-    question.offers =
-        offers_of(dnnl::binary::desc(*algorithm_of(layer.as<BinaryParams>().kind),
-                                     in_our_layout(layer, whole), in_our_layout(layer, 1 - whole), output));
+    question.offers = offers_of(dnnl::binary::desc(*algorithm_of(layer.as<BinaryParams>().kind),
+                                                   operand_desc(layer, whole, true),
+                                                   operand_desc(layer, 1 - whole, true), output));
     return question;
   }
 
@@ -89,22 +81,6 @@ class OnednnBinary final : public OnednnPrimitive {
   static bool same_dims(const LayerDesc& layer, size_t index) {
     const Shape& output = layer.outputs[0].shape;
     return dims_of(layer.inputs[index].desc.shape, std::max(output.rank(), 1)) == dims_of(output);
-  }
-
-  /// The operand as run() or, for a constant, prepare() gets it.
-  dnnl::memory::desc given(const LayerDesc& layer, size_t index) const {
-    const OperandDesc& operand = layer.inputs[index];
-    const auto dims = dims_of(operand.desc.shape, std::max(layer.outputs[0].shape.rank(), 1));
-    const bool plain = operand.constant || !exists_for(info().input, operand.desc.shape);
-    return plain ? plain_desc(dims) : memory_desc(operand.desc.shape, info().input);
-  }
-
-  /// As the library gets it: constants are packed into the layout.
-  dnnl::memory::desc in_our_layout(const LayerDesc& layer, size_t index) const {
-    const OperandDesc& operand = layer.inputs[index];
-    if (!operand.constant) return given(layer, index);
-    const auto dims = dims_of(operand.desc.shape, std::max(layer.outputs[0].shape.rank(), 1));
-    return info().input == Layout::nchw ? plain_desc(dims) : memory_desc(Shape(dims), info().input);
   }
 };
 

@@ -1,7 +1,7 @@
-// Convolutions of oneDNN: generated direct kernels (dense, 1x1, depthwise), batch-reduced GEMM (brgconv),
-// lowering to GEMM, and Winograd F(4x4, 3x3) and F(2x2, 3x3), which the library offers only when asked for by
-// name. Weights are packed by prepare(). The implementation "ref:any" is left out on purpose: it is 100 to
-// 1000 times slower than the others and slower than our own reference.
+// Convolutions of oneDNN in 2 and 3 dimensions: generated direct kernels (dense, 1x1, depthwise),
+// batch-reduced GEMM (brgconv), lowering to GEMM, and Winograd F(4x4, 3x3) and F(2x2, 3x3), which the library
+// offers only when asked for by name. Weights are packed by prepare(). The implementation "ref:any" is left
+// out on purpose: it is 100 to 1000 times slower than the others and slower than our own reference.
 #include <array>
 #include <vector>
 
@@ -50,6 +50,9 @@ constexpr Row rows[] = {
     {{"jit_wino_4x3:avx512_core", "wino_4x3", "avx512_core", by16}, Kind::winograd},
     {{"jit_fp32_wino_2x3:avx512_core", "wino_2x3", "avx512_core", by16}, Kind::winograd},
 };
+
+/// 3-D convolutions exist in nchw only, where the library lowers them to GEMM.
+constexpr Row rows_3d[] = {{{"x64:gemm:jit", "gemm", "", plain}}};
 
 /// Largest error of Winograd as a share of the largest output; up to 6e-6 was seen.
 constexpr double winograd_bound = 2e-5;
@@ -132,7 +135,7 @@ class OnednnConv final : public OnednnPrimitive {
  private:
   static bool window_in_padding(const LayerDesc& layer) {
     const auto& params = layer.as<ConvParams>();
-    for (size_t axis = 0; axis < 2; ++axis) {
+    for (size_t axis = 0; axis < params.stride.size(); ++axis) {
       const int at = static_cast<int>(axis) + 2;
       const int64_t extent = (layer.inputs[1].desc.shape[at] - 1) * params.dilation[axis] + 1;
       const int64_t last = (layer.outputs[0].shape[at] - 1) * params.stride[axis] - params.pads_begin[axis];
@@ -150,7 +153,10 @@ class OnednnConv final : public OnednnPrimitive {
   /// The extents of the weights, with the groups as a dimension of their own when there are several.
   static dnnl::memory::dims grouped(const Shape& weights, int64_t group) {
     if (group == 1) return dims_of(weights);
-    return {group, weights[0] / group, weights[1], weights[2], weights[3]};
+    dnnl::memory::dims dims = dims_of(weights);
+    dims[0] /= group;
+    dims.insert(dims.begin(), group);
+    return dims;
   }
 
   Kind kind_;
@@ -159,9 +165,8 @@ class OnednnConv final : public OnednnPrimitive {
 }  // namespace
 
 void register_conv2d_onednn(PrimitiveRegistry& registry) {
-  const auto add = [&](const Row& row, Layout input, Layout output) {
-    registry.add(
-        std::make_unique<OnednnConv>(make_info(OpKind::conv2d, row.implementation, input, output), row));
+  const auto add = [&](OpKind op, const Row& row, Layout input, Layout output) {
+    registry.add(std::make_unique<OnednnConv>(make_info(op, row.implementation, input, output), row));
   };
   for (const Row& row : rows) {
     if (!admit_row(registry, OpKind::conv2d, row.implementation)) continue;
@@ -170,9 +175,10 @@ void register_conv2d_onednn(PrimitiveRegistry& registry) {
                       "offered to processors without avx2 only");
       continue;
     }
-    for (const Layout layout : row.implementation.layouts) add(row, layout, layout);
-    for (const Layout output : row.plain_to) add(row, Layout::nchw, output);
+    for (const Layout layout : row.implementation.layouts) add(OpKind::conv2d, row, layout, layout);
+    for (const Layout output : row.plain_to) add(OpKind::conv2d, row, Layout::nchw, output);
   }
+  for (const Row& row : rows_3d) add(OpKind::conv3d, row, Layout::nchw, Layout::nchw);
 }
 
 }  // namespace raceline

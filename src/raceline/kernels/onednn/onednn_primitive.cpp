@@ -35,6 +35,26 @@ LayerLayouts OnednnPrimitive::layouts(const LayerDesc& layer) const {
   return layouts;
 }
 
+LayerLayouts OnednnPrimitive::layouts_where_they_exist(const LayerDesc& layer) const {
+  LayerLayouts layouts = OnednnPrimitive::layouts(layer);
+  for (size_t index = 0; index < own_operands(layer); ++index) {
+    if (!exists_for(layouts.inputs[index], layer.inputs[index].desc.shape))
+      layouts.inputs[index] = Layout::nchw;
+  }
+  return layouts;
+}
+
+dnnl::memory::desc OnednnPrimitive::operand_desc(const LayerDesc& layer, size_t index, bool packed) const {
+  const OperandDesc& operand = layer.inputs[index];
+  const auto dims = dims_of(operand.desc.shape, std::max(layer.outputs[0].shape.rank(), 1));
+  if (operand.constant) {
+    const bool plain = !packed || info().input == Layout::nchw;
+    return plain ? plain_desc(dims) : memory_desc(Shape(dims), info().input);
+  }
+  const bool exists = exists_for(info().input, operand.desc.shape);
+  return exists ? memory_desc(Shape(dims), info().input) : plain_desc(dims);
+}
+
 Support OnednnPrimitive::supports(const LayerDesc& layer) const {
   if (Support fits = check_tensors(layer, layouts(layer)); !fits) return fits;
   if (Support fits = check(layer); !fits) return fits;

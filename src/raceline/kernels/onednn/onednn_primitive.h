@@ -88,6 +88,12 @@ class OnednnPrimitive : public Primitive {
   /// The layer in the library's terms; check() has passed. May throw dnnl::error.
   virtual Question question(const LayerDesc& layer) const = 0;
 
+  /// layouts() for ops that broadcast: operands of fewer than four dimensions exist in nchw only.
+  LayerLayouts layouts_where_they_exist(const LayerDesc& layer) const;
+  /// An operand that is broadcast to the output: as run() or, for a constant, prepare() gets it, or `packed`,
+  /// as the library does, with constants in the primitive's layout.
+  dnnl::memory::desc operand_desc(const LayerDesc& layer, size_t index, bool packed) const;
+
   /// Whether the library is asked to do the epilogue. Outside of matrix layers fusing saves little, and
   /// oneDNN 2.6 crashes on some of what it accepts (pooling of 1 or 3 channels in nhwc for SSE4.1).
   virtual bool fuses() const { return false; }
