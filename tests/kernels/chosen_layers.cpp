@@ -23,6 +23,14 @@ LayerDesc ChosenLayers::reduce() {
   for (size_t axis = 0; axis < dims.size(); ++axis) {
     if (chance(0.4)) p.axes.push_back(static_cast<int64_t>(axis));
   }
+  // Products of more values leave the range of the type, and then say nothing.
+  constexpr int64_t most_factors = 8;
+  int64_t factors = 1;
+  for (size_t axis = 0; axis < dims.size(); ++axis) {
+    const bool taken = std::find(p.axes.begin(), p.axes.end(), static_cast<int64_t>(axis)) != p.axes.end();
+    if (taken || p.axes.empty()) factors *= dims[axis];
+  }
+  if (p.kind == ReduceKind::prod && factors > most_factors) p.kind = ReduceKind::min;
   return make(p, {chance(0.7) ? tensor(dims) : typed(dims)});
 }
 
