@@ -24,6 +24,8 @@ constexpr Command commands[] = {
      "raceline verify squeezenet.onnx --plan squeezenet.plan", setup_verify},
     {"explain", "Why a plan is as it is, layer by layer",
      "raceline explain squeezenet.onnx --plan squeezenet.plan", setup_explain},
+    {"diff", "Two plans layer by layer; exit status 1 when they differ",
+     "raceline diff before.plan after.plan", setup_diff},
     {"profile", "Measure every primitive of every layer into the store", "raceline profile squeezenet.onnx",
      setup_profile},
     {"search", "Search the measured costs, or a problem file",

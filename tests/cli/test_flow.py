@@ -170,7 +170,7 @@ class WholeWay(support.CliTest):
         self.assertGreaterEqual(facts["physical_cores"], 1)
 
     def test_every_command_has_help_with_an_example(self):
-        for command in ("tune", "run", "bench", "verify", "explain", "profile", "search", "inspect", "primitives",
+        for command in ("tune", "run", "bench", "verify", "explain", "diff", "profile", "search", "inspect", "primitives",
                         "store", "zoo"):
             self.assertIn("Example:", self.run_program(command, "--help").stdout, command)
 
