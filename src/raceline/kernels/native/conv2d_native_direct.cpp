@@ -93,6 +93,8 @@ class DirectKernel final : public Kernel {
     work.segments = plan_.segments.data();
     work.segment_count = static_cast<int64_t>(plan_.segments.size());
     work.length = plan_.length;
+    work.whole_segments = plan_.whole_segments();
+    work.last_length = plan_.conv.channels % plan_.length;
     work.channel_step = channel_step();
     work.pixel_step = 4 * plan_.reading_step();
     work.filters = packed(filters.group, some);
@@ -104,24 +106,28 @@ class DirectKernel final : public Kernel {
     return filters;
   }
 
-  /// Where whole vectors go, or halves of them; false when filters go one by one.
+  /// Where vectors go, or halves of them; false when filters go one by one.
   bool fill_runs(Filters& filters) const {
     const ImageForm& y = plan_.y;
     if (y.channel_step == 0) return false;
-    const bool padded = y.block_step != 0 && plan_.conv.groups == 1;  // to whole blocks, with zeros
-    if (!padded && filters.used < filters.vectors * plan_.lanes) return false;
-    filters.block.halves = y.block_step != 0 && plan_.lanes > y.block;
-    const int64_t step = filters.block.halves ? y.block : plan_.lanes;
-    const int64_t runs = filters.vectors * plan_.lanes / step;
+    DirectBlock& work = filters.block;
+    const bool blocked = y.block_step != 0;
+    // Blocks are filled up with zeros; groups end where the next begin.
+    const int64_t all = plan_.conv.groups * plan_.conv.filters;
+    const int64_t stored =
+        blocked && plan_.conv.groups == 1
+            ? std::min(filters.vectors * plan_.lanes, (all + y.block - 1) / y.block * y.block - filters.first)
+            : filters.used;
+    work.halves = blocked && plan_.lanes > y.block;
+    const int64_t step = work.halves ? y.block : plan_.lanes;
+    work.run_count = (stored + step - 1) / step;
+    work.last_used = work.halves ? plan_.lanes : stored - (filters.vectors - 1) * plan_.lanes;
+    if (work.halves && stored % step != 0) return false;
     const int64_t begin = y.offset(0, filters.first, 0, 0);
-    for (int64_t run = 0; run < runs; ++run) {
+    for (int64_t run = 0; run < work.run_count; ++run) {
       const int64_t filter = filters.first + run * step;
-      if (y.block_step != 0) {
-        const bool exists =
-            filter < (plan_.conv.groups * plan_.conv.filters + y.block - 1) / y.block * y.block;
-        if (!exists || filter % y.block + step > y.block) return false;
-      }
-      filters.block.runs[static_cast<size_t>(run)] = 4 * (y.offset(0, filter, 0, 0) - begin);
+      if (blocked && filter % y.block + std::min(step, stored - run * step) > y.block) return false;
+      work.runs[static_cast<size_t>(run)] = 4 * (y.offset(0, filter, 0, 0) - begin);
     }
     return true;
   }

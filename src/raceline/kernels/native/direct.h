@@ -15,17 +15,19 @@ struct DirectBlock {
   const float* x;           ///< the first pixel's first channel under the first tap
   const int64_t* segments;  ///< from there to each run of channels
   int64_t segment_count, length;
-  int64_t channel_step;   ///< from one channel of a run to the next
-  int64_t pixel_step;     ///< from what one output reads to what the next one does
-  const float* filters;   ///< [segment][channel][filter]
-  const float* bias;      ///< of all filters of the block
-  int64_t count;          ///< blocks side by side; 1 where there is a tile
+  int64_t whole_segments, last_length;  ///< segments of `length` channels; the others have fewer
+  int64_t channel_step;                 ///< from one channel of a run to the next
+  int64_t pixel_step;                   ///< from what one output reads to what the next one does
+  const float* filters;                 ///< [segment][channel][filter]
+  const float* bias;                    ///< of all filters of the block
+  int64_t count;                        ///< blocks side by side; 1 where there is a tile
   float* tile;            ///< sums go to [pixel][filter] of this and are not finished; nullptr: to y
   float* y;               ///< the first pixel's
   const float* residual;  ///< as y; nullptr: none
   int64_t y_step;         ///< from one output pixel to the next
   /// From y to each run of filters: of a vector, or of half a vector where `halves`.
   std::array<int64_t, 4> runs;
+  int64_t run_count, last_used;  ///< runs that exist, and filters of the last vector that are stored
   bool halves;
   float low, high;
 };

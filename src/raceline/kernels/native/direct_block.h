@@ -58,52 +58,73 @@ RACELINE_INLINE void add_from(const float* from, Vec<lanes>& sum) {
   sum += other;
 }
 
+/// Calls body(vector, pixel, offset) for all sums of a block; offsets count in bytes from the first pixel.
+template <int pixels, int vectors, class Body>
+RACELINE_INLINE void for_sums(const DirectBlock& block, const Body& body) {
+  int64_t offset = 0;
+  unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+    unrolled<vectors>([&](auto vector) RACELINE_LAMBDA { body(vector, pixel, offset); });
+    offset += block.y_step;
+  });
+}
+
 /// Sums of finished pixels into the output.
 template <int lanes, int pixels, int vectors>
 RACELINE_INLINE void store_block(const DirectBlock& block, float* y, const float* residual,
                                  Vec<lanes> (&sums)[pixels][vectors]) {
   constexpr int half = lanes == 16 ? 8 : lanes;
+  const bool halves = lanes == 16 && block.halves, partial = block.last_used < lanes;
   if (residual != nullptr) {
-    alignas(64) float others[lanes];
-    unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
-      unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
-        if (lanes == 16 && block.halves) {
+    for_sums<pixels, vectors>(block, [&](auto vector, auto pixel, int64_t offset) RACELINE_LAMBDA {
+      if (halves || (partial && vector == vectors - 1)) {
+        alignas(64) float others[lanes] = {};
+        if (halves) {
           unrolled<lanes / half>([&](auto part) RACELINE_LAMBDA {
+            constexpr int run = vector * 2 + part;
+            if (run >= block.run_count) return;
             Vec<half> other;
-            load<half>(other, bytes_on(residual, block.runs[vector * 2 + part]));
+            load<half>(other, bytes_on(residual, offset + block.runs[run]));
             store<half>(others + part * half, other);
           });
-          add_from<lanes>(others, sums[pixel][vector]);
         } else {
-          add_from<lanes>(bytes_on(residual, block.runs[vector]), sums[pixel][vector]);
+          copy_floats<lanes>(bytes_on(residual, offset + block.runs[vector]), others, block.last_used);
         }
-      });
-      residual = bytes_on(residual, block.y_step);
+        add_from<lanes>(others, sums[pixel][vector]);
+      } else {
+        add_from<lanes>(bytes_on(residual, offset + block.runs[vector]), sums[pixel][vector]);
+      }
     });
   }
   unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
     unrolled<vectors>([&](auto vector)
                           RACELINE_LAMBDA { bound<lanes>(sums[pixel][vector], block.low, block.high); });
   });
-  if (lanes == 16 && block.halves) {
-    unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
-      unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
-        unrolled<lanes / half>([&](auto part) RACELINE_LAMBDA {
-          Vec<half> some;
-          take_part<lanes, half, part * half>(sums[pixel][vector], some);
-          store<half>(bytes_on(y, block.runs[vector * 2 + part]), some);
-        });
+  if (halves) {
+    for_sums<pixels, vectors>(block, [&](auto vector, auto pixel, int64_t offset) RACELINE_LAMBDA {
+      unrolled<lanes / half>([&](auto part) RACELINE_LAMBDA {
+        constexpr int run = vector * 2 + part;
+        if (run >= block.run_count) return;
+        Vec<half> some;
+        take_part<lanes, half, part * half>(sums[pixel][vector], some);
+        store<half>(bytes_on(y, offset + block.runs[run]), some);
       });
-      y = bytes_on(y, block.y_step);
     });
-    return;
+  } else if (partial) {
+    for_sums<pixels, vectors>(block, [&](auto vector, auto pixel, int64_t offset) RACELINE_LAMBDA {
+      float* to = bytes_on(y, offset + block.runs[vector]);
+      if constexpr (vector == vectors - 1) {
+        alignas(64) float some[lanes];
+        store<lanes>(some, sums[pixel][vector]);
+        copy_floats<lanes>(some, to, block.last_used);
+      } else {
+        store<lanes>(to, sums[pixel][vector]);
+      }
+    });
+  } else {
+    for_sums<pixels, vectors>(block, [&](auto vector, auto pixel, int64_t offset) RACELINE_LAMBDA {
+      store<lanes>(bytes_on(y, offset + block.runs[vector]), sums[pixel][vector]);
+    });
   }
-  unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
-    unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
-      store<lanes>(bytes_on(y, block.runs[vector]), sums[pixel][vector]);
-    });
-    y = bytes_on(y, block.y_step);
-  });
 }
 
 template <int lanes, int pixels, int vectors>
@@ -123,7 +144,8 @@ RACELINE_INLINE void direct_block(const DirectBlock& task) {
     const float* filters = block.filters;
     for (int64_t segment = 0; segment < block.segment_count; ++segment) {
       const float* x = bytes_on(first, block.segments[segment]);
-      for (int64_t channel = block.length; channel > 0; --channel) {
+      const int64_t channels = segment < block.whole_segments ? block.length : block.last_length;
+      for (int64_t channel = channels; channel > 0; --channel) {
         steps.hold<pixels>();
         Vec<lanes> factors[vectors];
         unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {

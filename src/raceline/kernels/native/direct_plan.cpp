@@ -132,13 +132,11 @@ void pack_direct_filters(const DirectPlan& plan, const float* filters, float* pa
     for (int64_t block = 0; block < plan.filter_blocks(); ++block) {
       const Slice some = plan.filters_of(block);
       for (int64_t segment = 0; segment < runs * taps; ++segment) {
-        for (int64_t at = 0; at < plan.length; ++at) {
-          const int64_t channel = segment / taps * plan.length + at;
+        const int64_t first = segment / taps * plan.length;
+        for (int64_t channel = first; channel < std::min(first + plan.length, conv.channels); ++channel) {
           for (int64_t filter = some.first; filter < some.last; ++filter) {
-            const bool exists = filter < conv.filters && channel < conv.channels;
-            const int64_t from =
-                ((group * conv.filters + filter) * conv.channels + channel) * taps + segment % taps;
-            *packed++ = exists ? filters[from] : 0.0f;
+            const int64_t at = (group * conv.filters + filter) * conv.channels + channel;
+            *packed++ = filter < conv.filters ? filters[at * taps + segment % taps] : 0.0f;
           }
         }
       }

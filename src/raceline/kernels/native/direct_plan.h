@@ -33,7 +33,10 @@ struct DirectPlan {
   int64_t filter_blocks() const;
   /// Filters of a block, of one group.
   Slice filters_of(int64_t block) const;
-  int64_t depth() const { return static_cast<int64_t>(segments.size()) * length; }
+  /// Products that are added up for one output.
+  int64_t depth() const { return conv.depth(); }
+  /// Segments whose runs have `length` channels; those of the last run may have fewer.
+  int64_t whole_segments() const { return conv.channels / length * conv.kernel_h * conv.kernel_w; }
   /// Floats of one group's packed filters: [block][segment][channel][filter]; blocks by_planes aren't padded.
   int64_t packed_elements() const { return (by_planes ? conv.filters : filter_vectors * lanes) * depth(); }
   /// Floats from the pixel that one output reads to what its neighbour does.

@@ -24,6 +24,8 @@ RACELINE_INLINE void plane_block(const DirectPlaneRow& row, int64_t pixel) {
       unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
         load<lanes>(inputs[vector], x + vector * lanes);
         keep<lanes>(inputs[vector]);
+        // What the next block reads: planes are too far apart for the processor to see it coming.
+        if constexpr (vectors == 2) __builtin_prefetch(x + (vectors + vector) * lanes);
       });
       unrolled<filters>([&](auto filter) RACELINE_LAMBDA {
         const float factor = factors[filter];
