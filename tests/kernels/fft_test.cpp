@@ -26,8 +26,8 @@ TEST_F(Fft, IsRightWithEverySetOfInstructionsAtEveryTailOfTilesChannelsAndFilter
       for (const Isa most : {Isa::baseline, Isa::avx2, Isa::avx512}) {
         const auto primitive = make_fft(tile, layout, most);
         for (const char* key :
-             {"conv2d 1x1x7x7 1x1x5x5* 1*", "conv2d 2x19x13x11 37x19x3x5* 37* pads_begin=1x2 pads_end=0x3",
-              "conv2d 1x33x9x26 16x33x5x3* 16* pads_begin=3x1 pads_end=1x0 +relu",
+             {"conv2d 1x1x7x7 1x1x5x5* 1*", "conv2d 2x19x13x11 37x19x4x5* 37* pads_begin=1x2 pads_end=0x3",
+              "conv2d 1x33x9x26 16x33x5x4* 16* pads_begin=3x1 pads_end=1x0 +relu",
               "conv2d 3x16x8x7 50x16x4x4* 50* 3x50x7x8 pads_begin=2x2 pads_end=0x2 +add +clip(-1,1)",
               "conv2d 1x18x40x45 20x18x5x5* pads_begin=2x2 pads_end=2x2"}) {
           const LayerDesc layer = LayerDesc::parse(key);
@@ -48,9 +48,9 @@ TEST_F(Fft, TakesStridesDilationGroupsAndKernelsNearlyAsLargeAsATile) {
                            "conv2d.native.fft_32x32.nchw16c@cpu", "conv2d.native.fft_32x32.nchw8c@cpu"}) {
     expect_right(name, "conv2d 1x24x33x30 40x24x7x7* 40* stride=2x2 pads_begin=3x3 pads_end=3x3 +relu");
     expect_right(name, "conv2d 2x16x21x30 24x16x7x5* 24* stride=2x1 pads_begin=0x1 pads_end=3x3");
-    expect_right(name, "conv2d 1x16x21x30 24x16x3x4* 24* dilation=3x2 pads_begin=3x2 pads_end=3x2");
+    expect_right(name, "conv2d 1x16x21x30 24x16x4x4* 24* dilation=2x2 pads_begin=3x2 pads_end=3x2");
     expect_right(name, "conv2d 2x64x15x17 96x32x5x5* 96* group=2 pads_begin=2x2 pads_end=2x2");
-    expect_right(name, "conv2d 1x20x9x40 24x20x1x7* pads_begin=0x3 pads_end=0x3");
+    expect_right(name, "conv2d 1x20x9x40 24x20x2x8* pads_begin=0x3 pads_end=0x4");
     expect_right(name, "conv2d 1x8x9x9 24x8x5x5* 24* pads_begin=9x6 pads_end=8x9 +softplus");
   }
   for (const char* name : {"conv2d.native.fft_32x32.nhwc@cpu", "conv2d.native.fft_32x32.nchw@cpu"}) {
@@ -77,10 +77,10 @@ TEST_F(Fft, ErrorsAgainstDoublePrecisionStayBelowTheStatedBound) {
     for (uint64_t seed = 1; seed <= 40; ++seed) {
       Random random(seed);
       const auto draw = [&](int64_t low, int64_t high) { return low + random.below(high - low + 1); };
-      const int64_t most = tile == 8 ? 5 : tile == 16 ? 9 : 13;
+      const int64_t least = tile == 32 ? 4 : 3, most = tile == 8 ? 5 : tile == 16 ? 9 : 13;
       const LayerDesc layer = LayerDesc::parse(
           fmt::format("conv2d 1x{0}x{1}x{2} {3}x{0}x{4}x{5}* {3}* pads_begin=1x2 pads_end=2x0", draw(1, 150),
-                      draw(11, 20), draw(11, 20), draw(1, 24), draw(3, most), draw(3, most)));
+                      draw(11, 20), draw(11, 20), draw(1, 24), draw(least, most), draw(least, most)));
       for (const Isa most_isa : {Isa::baseline, Isa::avx512}) {
         const double found = error(*make_fft(tile, Layout::nhwc, most_isa), layer, seed);
         if (found > largest) {
@@ -117,6 +117,7 @@ TEST_F(Fft, RefusesWhatItIsNotMadeFor) {
   const std::string name = "conv2d.native.fft_16x16.nchw16c@cpu";
   expect_refused(name, "conv2d 1x16x30x30 16x16x11x11* 16*", "spans 11x11 pixels");
   expect_refused(name, "conv2d 1x16x30x30 16x16x5x5* 16* dilation=1x4", "spans 5x17 pixels");
+  expect_refused(name, "conv2d 1x16x30x30 16x16x1x3* 16*", "85 times the filters");
   expect_refused(name, "conv2d 1x16x30x30 16x16x1x1* 16*", "by the definition");
   expect_refused(name, "conv2d 1x16x30x30 16x16x5x5* 16* stride=2x2 dilation=2x2", "by the definition");
   expect_refused(name, "conv2d 1x16x30x30 16x16x5x5 16", "not constant");

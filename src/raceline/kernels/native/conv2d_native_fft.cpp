@@ -5,7 +5,8 @@
 // 2019. Filters are transformed once; a chunk of tiles of the image is transformed, multiplied as complex
 // matrices for each frequency, and transformed back. It should win for 5x5 and larger kernels with many
 // channels. Its errors are near those of a direct convolution, whatever the kernel.
-// Limits: f32, constant filters, more than one channel a group, kernels that leave a tile enough outputs.
+// Limits: f32, constant filters, more than one channel a group, kernels that leave a tile enough outputs and
+// are not too small for it.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -17,6 +18,9 @@
 
 namespace raceline {
 namespace {
+
+/// Filters that grow by more are larger than what a smaller tile needs by more than the products are fewer.
+constexpr int64_t most_growth = 64;
 
 template <int lanes>
 constexpr TileBlocking blocking_with = {lanes, TileBlock<lanes, 2>::rows, TileBlock<lanes, 2>::vectors};
@@ -49,6 +53,10 @@ class FftPrimitive final : public TilePrimitive {
     if (products >= conv.kernel_h * conv.kernel_w * outputs)
       return Support::no(fmt::format("{} products for a tile of {} outputs, by the definition {}", products,
                                      outputs, conv.kernel_h * conv.kernel_w * outputs));
+    const int64_t taps = conv.kernel_h * conv.kernel_w;
+    if (int64_t{tile_} * tile_ > most_growth * taps)
+      return Support::no(fmt::format("the transformed filters would be {} times the filters, more than {}",
+                                     int64_t{tile_} * tile_ / taps, most_growth));
     return Support::yes();
   }
 

@@ -48,44 +48,39 @@ void pack_fft_filters(const TileShape& shape, const float* filters, float* packe
   const TapFactors vertical(conv.kernel_h, conv.dilation_h, tile);
   const TapFactors horizontal(conv.kernel_w, conv.dilation_w, tile);
   const double scale = 1.0 / static_cast<double>(tile * tile);
-  std::fill_n(packed, conv.groups * shape.packed_elements(), 0.0f);
   std::vector<double> re(static_cast<size_t>(tile)), im(re.size());
-  for (int64_t filter = 0; filter < conv.groups * conv.filters; ++filter) {
-    float* const group = packed + filter / conv.filters * shape.packed_elements();
-    for (int64_t channel = 0; channel < conv.channels; ++channel) {
-      const auto [offset, plane_step] = shape.packed_place(filter % conv.filters, channel);
-      const float* from = filters + (filter * conv.channels + channel) * taps;
-      for (int64_t k = 0; k < lines; ++k) {
-        std::fill(re.begin(), re.end(), 0.0);
-        std::fill(im.begin(), im.end(), 0.0);
-        for (int64_t row = 0; row < conv.kernel_h; ++row) {
-          double a = 0, b = 0;
-          for (int64_t column = 0; column < conv.kernel_w; ++column) {
-            const double tap = from[row * conv.kernel_w + column] * scale;
-            a += tap * horizontal.cosine[static_cast<size_t>(column * tile + k)];
-            b += tap * horizontal.sine[static_cast<size_t>(column * tile + k)];
-          }
-          const double* cosine = vertical.cosine.data() + row * tile;
-          const double* sine = vertical.sine.data() + row * tile;
-          for (int64_t j = 0; j < tile; ++j) {
-            re.data()[j] += a * cosine[j] - b * sine[j];
-            im.data()[j] += a * sine[j] + b * cosine[j];
-          }
+  pack_tile_filters(shape, packed, [&](int64_t filter, int64_t channel, float* to, int64_t step) {
+    const float* from = filters + (filter * conv.channels + channel) * taps;
+    for (int64_t k = 0; k < lines; ++k) {
+      std::fill(re.begin(), re.end(), 0.0);
+      std::fill(im.begin(), im.end(), 0.0);
+      for (int64_t row = 0; row < conv.kernel_h; ++row) {
+        double a = 0, b = 0;
+        for (int64_t column = 0; column < conv.kernel_w; ++column) {
+          const double tap = from[row * conv.kernel_w + column] * scale;
+          a += tap * horizontal.cosine[static_cast<size_t>(column * tile + k)];
+          b += tap * horizontal.sine[static_cast<size_t>(column * tile + k)];
         }
-        const bool real = k == 0 || k == tile / 2;
-        for (int64_t j = 0; j < (real ? lines : tile); ++j) {
-          const Place place = place_of(k, j, tile);
-          float* to = group + offset + place.position * shape.packed_step();
-          if (place.real_plane >= 0) {
-            to[place.real_plane * plane_step] = static_cast<float>(re.data()[j]);
-          } else {
-            to[0] = static_cast<float>(re.data()[j]);
-            to[plane_step] = static_cast<float>(im.data()[j]);
-          }
+        const double* cosine = vertical.cosine.data() + row * tile;
+        const double* sine = vertical.sine.data() + row * tile;
+        for (int64_t j = 0; j < tile; ++j) {
+          re.data()[j] += a * cosine[j] - b * sine[j];
+          im.data()[j] += a * sine[j] + b * cosine[j];
+        }
+      }
+      const bool real = k == 0 || k == tile / 2;
+      for (int64_t j = 0; j < (real ? lines : tile); ++j) {
+        const Place place = place_of(k, j, tile);
+        float* at = to + 2 * place.position * step;
+        if (place.real_plane >= 0) {
+          at[place.real_plane * step] = static_cast<float>(re.data()[j]);
+        } else {
+          at[0] = static_cast<float>(re.data()[j]);
+          at[step] = static_cast<float>(im.data()[j]);
         }
       }
     }
-  }
+  });
 }
 
 }  // namespace raceline

@@ -1,6 +1,7 @@
 #include "raceline/kernels/native/tile_shape.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace raceline {
 namespace {
@@ -43,10 +44,28 @@ TileShape TileShape::of(const LayerDesc& layer, const TileSize& size, TileBlocki
   return shape;
 }
 
-TileShape::PackedPlace TileShape::packed_place(int64_t filter, int64_t channel) const {
-  const int64_t block = filter / wide();
-  const int64_t width = std::min(wide(), filters() - block * wide());
-  return {size.planes * (block * wide() * depth() + channel * width) + filter % wide(), width};
+void pack_tile_filters(const TileShape& shape, float* packed,
+                       const std::function<void(int64_t, int64_t, float*, int64_t)>& transform) {
+  const int64_t planes = shape.size.planes, depth = shape.depth();
+  // A block of filters is transformed before it is written: whole lines then go to each position.
+  std::vector<float> block(static_cast<size_t>(shape.size.positions * planes * shape.wide()));
+  for (int64_t unit = 0; unit < shape.conv.groups * shape.filter_blocks(); ++unit) {
+    const int64_t group = unit / shape.filter_blocks();
+    const int64_t first = unit % shape.filter_blocks() * shape.wide();
+    const int64_t width = std::min(shape.wide(), shape.filters() - first);
+    const int64_t used = std::clamp<int64_t>(shape.conv.filters - first, 0, width);
+    for (int64_t channel = 0; channel < depth; ++channel) {
+      const bool exists = channel < shape.conv.channels;
+      if (!exists || used < width) std::fill(block.begin(), block.end(), 0.0f);
+      for (int64_t filter = 0; exists && filter < used; ++filter)
+        transform(group * shape.conv.filters + first + filter, channel, block.data() + filter, width);
+      float* to = packed + group * shape.packed_elements() + planes * (first * depth + channel * width);
+      for (int64_t position = 0; position < shape.size.positions; ++position) {
+        std::copy_n(block.data() + position * planes * width, planes * width,
+                    to + position * shape.packed_step());
+      }
+    }
+  }
 }
 
 // A chunk is either so small that its transforms stay in the second-level cache, and then the filters are

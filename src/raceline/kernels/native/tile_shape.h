@@ -2,6 +2,7 @@
 // transforms stay in the caches.
 #pragma once
 #include <cstdint>
+#include <functional>
 
 #include "raceline/kernels/common/im2col.h"
 
@@ -61,13 +62,12 @@ struct TileShape {
   int64_t packed_step() const { return size.planes * depth() * filters(); }
   /// Elements of the transformed filters of one group: [position] of these.
   int64_t packed_elements() const { return size.positions * packed_step(); }
-  /// Where the filters of a group begin to be packed for a pair of filter and channel: the first position of
-  /// the first plane. The planes are `plane_step` apart.
-  struct PackedPlace {
-    int64_t offset, plane_step;
-  };
-  PackedPlace packed_place(int64_t filter, int64_t channel) const;
 };
+
+/// transform(filter, channel, to, step) for each pair, filters counted over all groups, writes plane q of
+/// position p to to[(p * planes + q) * step]. What has no filter or channel is filled with zeros.
+void pack_tile_filters(const TileShape& shape, float* packed,
+                       const std::function<void(int64_t, int64_t, float*, int64_t)>& transform);
 
 /// The tiles of a layer in chunks: each is transformed, multiplied and transformed back before the next.
 struct TileChunks {

@@ -1,5 +1,4 @@
 // Winograd's transform of the filters, in double precision.
-#include <algorithm>
 #include <vector>
 
 #include "raceline/kernels/native/winograd.h"
@@ -39,30 +38,25 @@ void pack_winograd_filters(const TileShape& shape, const WinogradSize& size, con
   const int64_t rows = size.window_h(), columns = size.window_w();
   const std::vector<double> vertical = filter_matrix(size.window_h(), size.r_h);
   const std::vector<double> horizontal = filter_matrix(size.window_w(), size.r_w);
-  std::fill_n(packed, shape.conv.groups * shape.packed_elements(), 0.0f);
   std::vector<double> half(static_cast<size_t>(rows) * static_cast<size_t>(size.r_w));
-  for (int64_t filter = 0; filter < shape.conv.groups * shape.conv.filters; ++filter) {
-    float* const group = packed + filter / shape.conv.filters * shape.packed_elements();
-    for (int64_t channel = 0; channel < shape.conv.channels; ++channel) {
-      float* const first = group + shape.packed_place(filter % shape.conv.filters, channel).offset;
-      const float* taps = filters + (filter * shape.conv.channels + channel) * size.r_h * size.r_w;
-      for (int64_t row = 0; row < rows; ++row) {
-        const double* factors = vertical.data() + row * size.r_h;
-        for (int64_t column = 0; column < size.r_w; ++column) {
-          double sum = 0;
-          for (int64_t tap = 0; tap < size.r_h; ++tap) sum += factors[tap] * taps[tap * size.r_w + column];
-          half.data()[row * size.r_w + column] = sum;
-        }
-      }
-      for (int64_t position = 0; position < rows * columns; ++position) {
-        const double* from = half.data() + position / columns * size.r_w;
-        const double* entries = horizontal.data() + position % columns * size.r_w;
+  pack_tile_filters(shape, packed, [&](int64_t filter, int64_t channel, float* to, int64_t step) {
+    const float* taps = filters + (filter * shape.conv.channels + channel) * size.r_h * size.r_w;
+    for (int64_t row = 0; row < rows; ++row) {
+      const double* factors = vertical.data() + row * size.r_h;
+      for (int64_t column = 0; column < size.r_w; ++column) {
         double sum = 0;
-        for (int tap = 0; tap < size.r_w; ++tap) sum += from[tap] * entries[tap];
-        first[position * shape.packed_step()] = static_cast<float>(sum);
+        for (int64_t tap = 0; tap < size.r_h; ++tap) sum += factors[tap] * taps[tap * size.r_w + column];
+        half.data()[row * size.r_w + column] = sum;
       }
     }
-  }
+    for (int64_t position = 0; position < rows * columns; ++position) {
+      const double* from = half.data() + position / columns * size.r_w;
+      const double* entries = horizontal.data() + position % columns * size.r_w;
+      double sum = 0;
+      for (int tap = 0; tap < size.r_w; ++tap) sum += from[tap] * entries[tap];
+      to[position * step] = static_cast<float>(sum);
+    }
+  });
 }
 
 }  // namespace raceline

@@ -62,15 +62,18 @@ Support OnednnPrimitive::supports(const LayerDesc& layer) const {
     const ThreadScope scope(1);
     const dnnl::engine engine = cpu_engine();
     bool found = false;
+    std::vector<std::string> others;
     question(layer).offers(plain_attributes(), engine, [&](const dnnl::primitive_desc_base& offer) {
-      found = takes(offer.impl_info_str());
+      others.emplace_back(offer.impl_info_str());
+      found = takes(others.back());
       return found;
     });
     if (found) return Support::yes();
+    return Support::no(fmt::format("for this layer in this layout oneDNN offers {}, not {}",
+                                   others.empty() ? "nothing" : join(others, ", "), offered_));
   } catch (const dnnl::error& error) {
     return Support::no(fmt::format("oneDNN refuses the layer: {}", error.what()));
   }
-  return Support::no(fmt::format("oneDNN does not offer {} for this layer on this machine", offered_));
 }
 
 size_t OnednnPrimitive::workspace_bytes(const LayerDesc& layer, int threads) const {
