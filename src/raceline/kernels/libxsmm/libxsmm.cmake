@@ -1,0 +1,15 @@
+# Debian has static libraries, outside of the multi-architecture folder. libxsmmnoblas stands in for a BLAS that
+# is never called; its symbols (sgemm_ and others) must not leave the programs.
+find_path(LIBXSMM_INCLUDE_DIR libxsmm.h)
+find_library(LIBXSMM_LIBRARY libxsmm.a)
+find_library(LIBXSMM_NOBLAS_LIBRARY libxsmmnoblas.a)
+if(NOT RACELINE_LIBXSMM)
+  add_missing_folder(libxsmm "switched off (RACELINE_LIBXSMM=OFF)")
+elseif(NOT LIBXSMM_INCLUDE_DIR OR NOT LIBXSMM_LIBRARY OR NOT LIBXSMM_NOBLAS_LIBRARY)
+  add_missing_folder(libxsmm "not found when built; Debian's package is libxsmm-dev")
+else()
+  add_kernel_folder(libxsmm ${LIBXSMM_LIBRARY} ${LIBXSMM_NOBLAS_LIBRARY} Threads::Threads)
+  target_include_directories(raceline_kernels SYSTEM PRIVATE ${LIBXSMM_INCLUDE_DIR})
+  target_link_options(raceline_kernels INTERFACE -Wl,--exclude-libs,libxsmm.a:libxsmmnoblas.a)
+  target_compile_definitions(raceline_kernels INTERFACE RACELINE_HAS_LIBXSMM=1)
+endif()
