@@ -13,6 +13,16 @@
 
 #include "raceline/base/text.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+// Asked by the address sanitizer when it starts. BLIS has variables of each thread, and GCC 12's sanitizer
+// takes the size of their memory from a header that the loader does not write: looking there for leaks it
+// crashes.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() {
+  return "intercept_tls_get_addr=0";
+}
+#endif
+
 namespace raceline {
 namespace {
 
