@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/against.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
@@ -21,6 +22,8 @@ namespace {
 struct Options {
   ModelOptions model;
   std::filesystem::path plan, cache, trace, annotated;
+  std::vector<std::string> against;
+  std::filesystem::path python;
   int threads = 0;
   int rounds = 100;
   double seconds = 10;
@@ -175,7 +178,25 @@ std::function<int()> setup_bench(CLI::App& app) {
       ->type_name("OUT.onnx");
   app.add_flag("--no-pin", options->no_pin, "Leave the threads where the system puts them");
   app.add_flag("--json", options->json, "One JSON document");
-  return [options] { return bench_model(*options); };
+  app.add_option("--against", options->against,
+                 "Time other runtimes in turn with ours: onnxruntime, openvino, or the command of a worker "
+                 "(docs/platforms.md)")
+      ->type_name("PEER,...")
+      ->delimiter(',')
+      ->excludes("--trace", "--annotate", "--cache");
+  app.add_option("--python", options->python,
+                 "Interpreter of the peers; that of tools/install-peers if not given")
+      ->type_name("FILE");
+  return [options] {
+    if (options->against.empty()) return bench_model(*options);
+    return bench_against(options->model, {.peers = options->against,
+                                          .python = options->python,
+                                          .plan = options->plan,
+                                          .threads = options->threads,
+                                          .rounds = options->rounds,
+                                          .seconds = options->seconds,
+                                          .json = options->json});
+  };
 }
 
 }  // namespace raceline::cli

@@ -31,6 +31,7 @@ std::function<int()> setup_search(CLI::App& app);
 std::function<int()> setup_store(CLI::App& app);
 std::function<int()> setup_tune(CLI::App& app);
 std::function<int()> setup_verify(CLI::App& app);
+std::function<int()> setup_worker(CLI::App& app);
 std::function<int()> setup_zoo(CLI::App& app);
 
 }  // namespace raceline::cli

@@ -37,6 +37,8 @@ constexpr Command commands[] = {
     {"store", "Look at, export, import and merge measured costs", "raceline store info", setup_store},
     {"zoo", "Known networks as ONNX files with seeded weights",
      "raceline zoo write squeezenet -o squeezenet.onnx", setup_zoo},
+    {"worker", "Be measured: answer the requests of docs/platforms.md on stdin", "ssh board raceline worker",
+     setup_worker},
 };
 
 int program(int argc, char** argv) {

@@ -1,0 +1,224 @@
+// raceline worker: Raceline as a platform that others measure, by the protocol of docs/platforms.md.
+#include <chrono>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/scratch_folder.h"
+#include "cli/versions.h"
+#include "cli/workbench.h"
+#include "raceline/base/error.h"
+#include "raceline/base/file.h"
+#include "raceline/dataset/worker_client.h"
+#include "raceline/model/npy.h"
+#include "raceline/runtime/session.h"
+#include "raceline/version.h"
+
+namespace raceline::cli {
+namespace {
+
+/// A "no" with its kind; see WorkerError.
+struct Refusal {
+  std::string kind, why;
+};
+
+double now_us() {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+class Worker {
+ public:
+  /// Gives the answer's fields; `attached` is what came with the request, and then what goes with the answer.
+  Json answer(const Json& request, std::string& attached) {
+    const auto verb = request.at("verb").get<std::string>();
+    const std::string received = std::exchange(attached, {});
+    if (verb == "hello") return hello();
+    if (verb == "have") return {{"have", std::filesystem::exists(file(request.at("hash")))}};
+    if (verb == "put") {
+      write_file(file(request.at("hash")), received);
+      return Json::object();
+    }
+    if (verb == "open") return open(request);
+    if (verb == "run") return run(request.at("count").get<int>(), request.at("warm_up").get<int>());
+    if (verb == "output") {
+      attached = output(request.at("name").get<std::string>());
+      return Json::object();
+    }
+    if (verb == "memory") {
+      rusage usage{};
+      ::getrusage(RUSAGE_SELF, &usage);
+      return {{"peak_bytes", static_cast<double>(usage.ru_maxrss) * 1024}};
+    }
+    if (verb == "bye") return Json::object();
+    throw Refusal{"unsupported", fmt::format("the verb '{}' is not known", verb)};
+  }
+
+ private:
+  Json hello() {
+    std::map<std::string, std::string> versions = library_versions(bench_.registry);
+    versions["raceline"] = version;
+    return {{"protocol", WorkerClient::protocol},
+            {"platform", "raceline"},
+            {"accelerator", "cpu"},
+            {"versions", versions},
+            {"modes", {"optimised", "unoptimised"}}};
+  }
+
+  Json open(const Json& request) {
+    session_.reset();
+    model_.reset();
+    const double begin = now_us();
+    ModelOptions options;
+    options.path = file(request.at("model"));
+    for (const auto& [name, hash] : request.at("inputs").items()) {
+      options.inputs.push_back(fmt::format("{}={}", name, file(hash).string()));
+    }
+    const bool vanilla = request.at("mode") == "unoptimised";
+    options.no_fusion = vanilla;
+    const PlanSet plans = request.contains("plan") ? read_plans(file(request.at("plan"))) : PlanSet();
+    model_ = load_model(options, bench_, plans.empty() ? nullptr : &plans);
+    Plan plan = model_->plan;
+    if (plans.empty()) {
+      plan =
+          vanilla ? Plan::reference(model_->graph, bench_.registry) : library_planner(bench_)(model_->graph);
+    }
+    const int threads = request.at("threads").get<int>();
+    pin_threads(threads);
+    session_ = std::make_unique<Session>(model_->graph, plan, bench_.registry, device_,
+                                         SessionOptions{.threads = threads, .release_constants = true});
+    inputs_ = views_of(model_->inputs);
+    outputs_ = output_tensors(model_->graph);
+    views_ = views_of(outputs_);
+    session_->run(inputs_, views_);
+    Json names = Json::array();
+    for (const Graph::Output& output : model_->graph.outputs()) names.push_back(output.name);
+    return {{"outputs", names}, {"load_us", now_us() - begin}};
+  }
+
+  Json run(int count, int warm_up) {
+    if (session_ == nullptr) throw Refusal{"failed", "no model is open"};
+    for (int i = 0; i < warm_up; ++i) session_->run(inputs_, views_);
+    std::vector<double> samples;
+    samples.reserve(static_cast<size_t>(std::max(0, count)));
+    for (int i = 0; i < count; ++i) {
+      const double begin = now_us();
+      session_->run(inputs_, views_);
+      samples.push_back(now_us() - begin);
+    }
+    return {{"samples_us", samples}};
+  }
+
+  std::string output(const std::string& name) {
+    if (session_ == nullptr) throw Refusal{"failed", "no model is open"};
+    const auto outputs = model_->graph.outputs();
+    for (size_t index = 0; index < outputs.size(); ++index) {
+      if (outputs[index].name != name) continue;
+      const std::filesystem::path written = folder_.path() / "output.npy";
+      write_npy(written, views_[index]);
+      return read_file(written);
+    }
+    throw Refusal{"failed", fmt::format("no output is named '{}'", name)};
+  }
+
+  /// Where a file that was sent lies. Throws Refusal for what is no name of one.
+  std::filesystem::path file(const Json& name) const {
+    const auto text = name.get<std::string>();
+    if (text.empty() || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      throw Refusal{"failed", fmt::format("'{}' is no name of a file", text)};
+    }
+    return folder_.path() / text;
+  }
+
+  ScratchFolder folder_;
+  Workbench bench_;
+  CpuDevice device_{bench_.cpu.machine()};
+  std::optional<LoadedModel> model_;
+  std::unique_ptr<Session> session_;
+  std::vector<TensorView> inputs_, views_;
+  std::vector<Tensor> outputs_;
+};
+
+/// The protocol's two ends. Whatever is printed meanwhile goes to stderr.
+struct Pipes {
+  Pipes() : requests(::fdopen(::dup(STDIN_FILENO), "rb")), replies(::fdopen(::dup(STDOUT_FILENO), "wb")) {
+    if (requests == nullptr || replies == nullptr) throw IoError("stdin and stdout are wanted");
+    ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  }
+  ~Pipes() {
+    std::fclose(requests);
+    std::fclose(replies);
+  }
+  Pipes(const Pipes&) = delete;
+  Pipes& operator=(const Pipes&) = delete;
+
+  /// False at the end.
+  bool read_line(std::string& line) const {
+    line.clear();
+    for (int byte = std::fgetc(requests); byte != EOF; byte = std::fgetc(requests)) {
+      if (byte == '\n') return true;
+      line.push_back(static_cast<char>(byte));
+    }
+    return false;
+  }
+  std::string read_bytes(size_t count) const {
+    std::string bytes(count, '\0');
+    if (std::fread(bytes.data(), 1, count, requests) != count) throw IoError("a request ended too early");
+    return bytes;
+  }
+  void write(const std::string& line, const std::string& bytes) const {
+    std::fwrite(line.data(), 1, line.size(), replies);
+    std::fputc('\n', replies);
+    std::fwrite(bytes.data(), 1, bytes.size(), replies);
+    if (std::fflush(replies) != 0) throw IoError("nobody reads the answers");
+  }
+
+  std::FILE* requests;
+  std::FILE* replies;
+};
+
+Json refusal(const std::string& kind, const std::string& why) {
+  return {{"error", {{"kind", kind}, {"message", why}}}};
+}
+
+int serve() {
+  const Pipes pipes;
+  Worker worker;
+  std::string line;
+  while (pipes.read_line(line)) {
+    const Json request = Json::parse(line, nullptr, false);
+    if (!request.is_object() || !request.contains("id"))
+      throw ParseError("a request that is no JSON object with an id");
+    std::string attached;
+    if (request.contains("bytes")) attached = pipes.read_bytes(request.at("bytes").get<size_t>());
+    Json answer;
+    try {
+      answer = worker.answer(request, attached);
+    } catch (const Refusal& no) {
+      answer = refusal(no.kind, no.why);
+    } catch (const UnsupportedError& error) {
+      answer = refusal("unsupported", error.what());
+    } catch (const std::bad_alloc&) {
+      answer = refusal("memory", "out of memory");
+    } catch (const std::exception& error) {
+      answer = refusal("failed", error.what());
+    }
+    answer["id"] = request.at("id");
+    if (!attached.empty()) answer["bytes"] = attached.size();
+    pipes.write(answer.dump(-1, ' ', false, Json::error_handler_t::replace), attached);
+    if (request.value("verb", "") == "bye") break;
+  }
+  return done;
+}
+
+}  // namespace
+
+std::function<int()> setup_worker(CLI::App&) {
+  return [] { return serve(); };
+}
+
+}  // namespace raceline::cli
