@@ -1,0 +1,69 @@
+"""Workers through the command line: Raceline as its own peer, a peer of the guide's length, peers that fail."""
+import textwrap
+
+import support
+
+
+class Platforms(support.CliTest):
+    def model(self):
+        path = self.folder / "lenet5.onnx"
+        self.run_program("zoo", "write", "lenet5", "-o", path)
+        return path
+
+    def worker(self, body):
+        """A toy worker, of the form that docs/platforms.md shows."""
+        path = self.folder / "toy_worker.py"
+        path.write_text(textwrap.dedent(f"""
+            import sys
+            sys.path.insert(0, {str(support.SOURCE / "platforms")!r})
+            import numpy
+            from worker import Refusal, serve
+
+            class Toy:
+                def facts(self):
+                    return {{"platform": "toy", "accelerator": "none", "versions": {{"toy": "1"}},
+                             "modes": ["optimised"]}}
+                def open(self, model, inputs, threads, mode, plan):
+                    {body}
+                def run(self):
+                    pass
+                def output(self, name):
+                    return numpy.zeros((1, 10), numpy.float32)
+
+            serve(Toy())
+            """))
+        return f"/usr/bin/python3 {path}"
+
+    def against(self, peers, status=0):
+        return self.json_of("bench", self.model(), "--threads", 1, "--rounds", 5, "--seconds", 5,
+                            "--against", ",".join(peers), status=status)
+
+    def test_raceline_is_its_own_peer_and_agrees(self):
+        found = self.against([f"{support.PROGRAM} worker"])
+        ours, peer = found["sides"]
+        self.assertEqual(ours["name"], "raceline")
+        self.assertEqual(ours["ratio"], [1, 1, 1])
+        self.assertEqual(peer["error"], 0)
+        self.assertEqual(len(peer["rounds_us"]), found["rounds"])
+        self.assertGreater(peer["peak_bytes"], 1e6)
+        self.assertIn("raceline", peer["versions"])
+
+    def test_wrong_outputs_and_refusals_take_no_part(self):
+        wrong = self.worker("return ['y']")
+        found = self.against([wrong], status=1)
+        self.assertIn("differs from ours", found["sides"][1]["why"])
+        refuses = self.worker("raise Refusal('unsupported', 'not this one')")
+        found = self.against([refuses], status=1)
+        self.assertIn("not this one", found["sides"][1]["why"])
+        dies = self.worker("import os; os.abort()")
+        found = self.against([dies], status=1)
+        self.assertIn("signal 6", found["sides"][1]["why"])
+
+    def test_unknown_peers_are_named(self):
+        self.refused("bench", self.model(), "--against", "nosuchpeer", words=["nosuchpeer"])
+        self.refused("bench", self.model(), "--against", "onnxruntime", "--python", "/no/python",
+                     words=["/no/python", "tools/install-peers"])
+
+
+if __name__ == "__main__":
+    support.main()
