@@ -1,6 +1,6 @@
 // max_pool and average_pool of images in every layout: for each row of outputs, one pass over the row for
 // each tap of the window, so that the innermost loop runs over neighbouring outputs and channels. The global
-// average in nchw has a kernel of its own, a sum over each channel. Limits: f32, two spatial dimensions, no
+// average has a kernel of its own, a sum over each channel. Limits: f32, two spatial dimensions, no
 // dilation (a window could then miss the image), no indices.
 #include <limits>
 
@@ -9,6 +9,7 @@
 #include "raceline/kernels/common/parallel.h"
 #include "raceline/kernels/common/target.h"
 #include "raceline/kernels/native/native_common.h"
+#include "raceline/kernels/native/reduce_rows.h"
 
 namespace raceline {
 namespace {
@@ -156,28 +157,16 @@ class PoolKernel final : public Kernel {
   bool include_pad_;
 };
 
-/// The mean of each channel, nchw.
+/// The mean of each channel.
 class GlobalKernel final : public Kernel {
  public:
-  explicit GlobalKernel(const LayerDesc& layer) : form_(ChannelForm::of(layer.inputs[0].desc)) {}
+  GlobalKernel(const LayerDesc& layer, Layout layout)
+      : form_(ChannelForm::of(layer.inputs[0].desc.with(layout))) {}
 
   Status run(const KernelArgs& args) const noexcept override {
-    const float* x = args.inputs[0].data<const float>();
-    float* y = args.outputs[0].data<float>();
-    const int64_t pixels = form_.pixels;
-    const float share = 1.0f / static_cast<float>(pixels);
-    parallel_slices(args.queue.threads(), form_.images * form_.outer, 1, 16384 / std::max<int64_t>(1, pixels),
-                    [&](Slice slice, int) {
-                      vectorised([=]() RACELINE_LAMBDA {
-                        for (int64_t plane = slice.first; plane < slice.last; ++plane) {
-                          const float* from = x + plane * pixels;
-                          float sum = 0;
-#pragma omp simd reduction(+ : sum)
-                          for (int64_t i = 0; i < pixels; ++i) sum += from[i];
-                          y[plane] = sum * share;
-                        }
-                      });
-                    });
+    reduce_rows(RowReduction::sum, args.inputs[0].data<const float>(), form_.images * form_.outer,
+                form_.pixels, form_.inner, 1.0f / static_cast<float>(form_.pixels),
+                args.outputs[0].data<float>(), args.queue.threads());
     return Status::ok();
   }
 
@@ -210,10 +199,12 @@ class PoolPrimitive final : public Primitive {
 
 class GlobalPrimitive final : public Primitive {
  public:
-  GlobalPrimitive() : Primitive(native_info(OpKind::average_pool, "global", Layout::nchw, Layout::nchw)) {}
+  explicit GlobalPrimitive(Layout layout)
+      : Primitive(native_info(OpKind::average_pool, "global", layout, layout)) {}
 
   Support supports(const LayerDesc& layer) const override {
-    if (const Support pool = supports_pool(layer, Layout::nchw); !pool) return pool;
+    if (const Support pool = supports_pool(layer, info().input); !pool) return pool;
+    if (layer.inputs[0].desc.shape.elements() == 0) return Support::no("no pixels");
     const PoolParams& params = layer.as<PoolParams>();
     const Shape& x = layer.inputs[0].desc.shape;
     for (const size_t axis : {size_t{0}, size_t{1}}) {
@@ -225,7 +216,7 @@ class GlobalPrimitive final : public Primitive {
     return Support::yes();
   }
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs&) const override {
-    return std::make_unique<GlobalKernel>(layer);
+    return std::make_unique<GlobalKernel>(layer, info().input);
   }
 };
 
@@ -235,8 +226,8 @@ void register_pool_native(PrimitiveRegistry& registry) {
   for (const Layout layout : all_layouts) {
     registry.add(std::make_unique<PoolPrimitive<true>>(layout));
     registry.add(std::make_unique<PoolPrimitive<false>>(layout));
+    registry.add(std::make_unique<GlobalPrimitive>(layout));
   }
-  registry.add(std::make_unique<GlobalPrimitive>());
 }
 
 }  // namespace raceline

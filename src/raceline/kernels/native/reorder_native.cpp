@@ -1,5 +1,7 @@
 // reorder between the layouts of an f32 tensor: transpositions between nchw and the others, copies of blocks
 // between nhwc and the blocked layouts.
+#include <cstring>
+
 #include "raceline/kernels/common/parallel.h"
 #include "raceline/kernels/common/target.h"
 #include "raceline/kernels/native/native_common.h"
@@ -8,32 +10,39 @@
 namespace raceline {
 namespace {
 
-/// Some pixels of a block of channels: between nhwc, whose pixels lie `step` apart, and a block of `block`
-/// lanes of which `used` are channels.
+/// Some pixels of a block of channels, from nhwc, whose pixels lie `step` apart, to a block of `block` lanes
+/// of which `used` are channels.
 template <int block>
 void nhwc_to_block(const float* from, float* to, int64_t pixels, int64_t step, int64_t used) {
-  vectorised([=]() RACELINE_LAMBDA {
-    for (int64_t p = 0; p < pixels; ++p) {
-      if (used == block) {
-        for (int i = 0; i < block; ++i) to[p * block + i] = from[p * step + i];
-      } else {
-        for (int i = 0; i < block; ++i) to[p * block + i] = i < used ? from[p * step + i] : 0.0f;
-      }
-    }
-  });
+  if (used == block) {
+    vectorised([=]() RACELINE_LAMBDA {
+      const float* x = from;
+      float* y = to;
+      for (int64_t left = pixels; left > 0; --left, x += step, y += block)
+        std::memcpy(y, x, block * sizeof(float));
+    });
+    return;
+  }
+  for (int64_t p = 0; p < pixels; ++p) {
+    for (int i = 0; i < block; ++i) to[p * block + i] = i < used ? from[p * step + i] : 0.0f;
+  }
 }
 
+/// And back.
 template <int block>
 void block_to_nhwc(const float* from, float* to, int64_t pixels, int64_t step, int64_t used) {
-  vectorised([=]() RACELINE_LAMBDA {
-    for (int64_t p = 0; p < pixels; ++p) {
-      if (used == block) {
-        for (int i = 0; i < block; ++i) to[p * step + i] = from[p * block + i];
-      } else {
-        for (int64_t i = 0; i < used; ++i) to[p * step + i] = from[p * block + i];
-      }
-    }
-  });
+  if (used == block) {
+    vectorised([=]() RACELINE_LAMBDA {
+      const float* x = from;
+      float* y = to;
+      for (int64_t left = pixels; left > 0; --left, x += block, y += step)
+        std::memcpy(y, x, block * sizeof(float));
+    });
+    return;
+  }
+  for (int64_t p = 0; p < pixels; ++p) {
+    for (int64_t i = 0; i < used; ++i) to[p * step + i] = from[p * block + i];
+  }
 }
 
 class ReorderKernel final : public Kernel {
@@ -59,6 +68,22 @@ class ReorderKernel final : public Kernel {
     }
     const int64_t block = std::max(block_of(from_), block_of(to_));
     const int64_t blocks = (channels_ + block - 1) / block;
+    if (from_ == Layout::nhwc || to_ == Layout::nhwc) {
+      // Some pixels of all blocks, so that both sides are walked from front to back.
+      constexpr int64_t chunk = 16;
+      const int64_t chunks = (pixels_ + chunk - 1) / chunk;
+      parallel_slices(
+          threads, images_ * chunks, 1, 8192 / (chunk * blocks * block) + 1, [&](Slice slice, int) {
+            for (int64_t at = slice.first; at < slice.last; ++at) {
+              const Slice pixels{at % chunks * chunk, std::min(pixels_, (at % chunks + 1) * chunk)};
+              for (int64_t of = 0; of < blocks; ++of) {
+                const int64_t plane = at / chunks * blocks + of;
+                convert(from, to, at / chunks, of * block, pixels, (plane * pixels_ + pixels.first) * block);
+              }
+            }
+          });
+      return Status::ok();
+    }
     // Pixels of all blocks of all images, one after the other.
     parallel_slices(threads, images_ * blocks * pixels_, 16, 512, [&](Slice slice, int) {
       for (int64_t at = slice.first; at < slice.last;) {

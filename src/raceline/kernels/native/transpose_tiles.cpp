@@ -15,8 +15,10 @@ namespace raceline {
 namespace {
 
 /// Columns that are read before the next rows: their lines of the output stay in the cache until they are
-/// full.
+/// full. Where output rows lie so far apart that they share few sets of the cache they don't stay: then as
+/// few columns as a tile has, whose output rows are written from front to back.
 constexpr int64_t column_block = 64;
+constexpr int64_t shared_sets = 1024 / sizeof(float);
 
 /// One tile, or a part of one at an edge: `fill` is the number of elements written to each output row.
 using Tile = void (*)(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows,
@@ -159,6 +161,40 @@ TileKind choose_tile(int64_t rows, int64_t columns) {
   return {plain_tile, 16};
 }
 
+/// `count` rows that become neighbours of each other, and back: no tile is filled by so few.
+template <int count>
+void interleave(const float* from, int64_t stride, float* to, int64_t columns) {
+  vectorised([=]() RACELINE_LAMBDA {
+    for (int64_t c = 0; c < columns; ++c) {
+      for (int r = 0; r < count; ++r) to[c * count + r] = from[r * stride + c];
+    }
+  });
+}
+template <int count>
+void part(const float* from, float* to, int64_t stride, int64_t rows) {
+  vectorised([=]() RACELINE_LAMBDA {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int c = 0; c < count; ++c) to[c * stride + r] = from[r * count + c];
+    }
+  });
+}
+
+/// Whether it was one of these.
+bool transpose_few(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows,
+                   int64_t columns) {
+  if (rows == to_stride && columns >= 16) {
+    if (rows == 2) return interleave<2>(from, from_stride, to, columns), true;
+    if (rows == 3) return interleave<3>(from, from_stride, to, columns), true;
+    if (rows == 4) return interleave<4>(from, from_stride, to, columns), true;
+  }
+  if (columns == from_stride && rows >= 16) {
+    if (columns == 2) return part<2>(from, to, to_stride, rows), true;
+    if (columns == 3) return part<3>(from, to, to_stride, rows), true;
+    if (columns == 4) return part<4>(from, to, to_stride, rows), true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void transpose(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows,
@@ -167,9 +203,11 @@ void transpose(const float* from, int64_t from_stride, float* to, int64_t to_str
     std::memcpy(to, from, static_cast<size_t>(rows * columns) * sizeof(float));
     return;
   }
+  if (lanes == 0 && transpose_few(from, from_stride, to, to_stride, rows, columns)) return;
   const auto [tile, side] = choose_tile(std::max(rows, lanes), columns);
-  for (int64_t left = 0; left < columns; left += column_block) {
-    const int64_t right = std::min(left + column_block, columns);
+  const int64_t block = to_stride % shared_sets == 0 ? side : column_block;
+  for (int64_t left = 0; left < columns; left += block) {
+    const int64_t right = std::min(left + block, columns);
     for (int64_t top = 0; top < std::max(rows, lanes); top += side) {
       const int64_t tile_rows = std::clamp<int64_t>(rows - top, 0, side);
       const int64_t fill = lanes == 0 ? tile_rows : std::min(side, lanes - top);
