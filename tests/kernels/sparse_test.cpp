@@ -66,14 +66,13 @@ TEST_F(Sparse, LargeImagesAreCutIntoBandsAndManySmallOnesPutTogether) {
 }
 
 TEST_F(Sparse, ProductsAreRightForOneRowAndForMany) {
-  for (const char* format : {"csr", "block16", "bitmap"}) {
+  for (const char* format : {"csr", "block16"}) {
     const std::string gemm = fmt::format("gemm.native.sparse.{}.nchw@cpu", format);
     expect_right(gemm, "gemm 1x200 200x75*3/2 75* +relu");
     expect_right(gemm, "gemm 1x333 120x333*2/1 120* 1x120 trans_b=1 alpha=0.5 +add +relu");
     expect_right(gemm, "gemm 65x1 65x37*1/1 trans_a=1");
     expect_right(gemm, "gemm 1x64 16x64*40/40 trans_b=1");
     expect_right(fmt::format("matmul.native.sparse.{}.nchw@cpu", format), "matmul 130 130x21*3/2");
-    if (format == std::string("bitmap")) continue;
     expect_right(gemm, "gemm 37x200 200x75*3/2 75* +relu");
     expect_right(gemm, "gemm 300x90 300x40*3/2 40* trans_a=1 alpha=-2 +sigmoid");
     expect_right(gemm, "gemm 700x600 600x33*4/3 1x33* beta=0");
@@ -95,8 +94,6 @@ TEST_F(Sparse, KeepsOnlyWhatIsNotZero) {
   const LayerDesc dense = LayerDesc::parse("gemm 1x1024 512x1024*2 512* trans_b=1");
   const size_t kept = size_t{1024} * 512 / 4;
   EXPECT_LE(packed("gemm.native.sparse.csr.nchw@cpu", dense)->packed_bytes(), kept * 8 + 4096);
-  EXPECT_LE(packed("gemm.native.sparse.bitmap.nchw@cpu", dense)->packed_bytes(),
-            kept * 4 + 1024 * 512 / 8 + 4096);
 }
 
 TEST_F(Sparse, IsRefusedForDenseWeightsWithTheReason) {
@@ -111,7 +108,6 @@ TEST_F(Sparse, IsRefusedForDenseWeightsWithTheReason) {
   expect_refused(gemm, "gemm 1x16 16x16*", "dense");
   expect_refused(gemm, "gemm 4x16 16x16*3 4x16", "not one row");
   expect_refused(gemm, "gemm 4x16 16x16*3 16 beta=2", "beta");
-  expect_refused("gemm.native.sparse.bitmap.nchw@cpu", "gemm 4x16 16x16*3", "no single row");
   expect_refused("matmul.native.sparse.csr.nchw@cpu", "matmul 2x4x16 2x16x16*3", "rank 2");
 }
 

@@ -1,12 +1,9 @@
 // gemm (fully-connected layers included) and matmul with pruned constant weights: only those that are not
 // zero are kept and computed with. A matrix A is the image of a 1x1 convolution, its rows are pixels
 // (sparse_layer). For one row, `csr` gathers the elements that each output meets; `block16` adds blocks of 16
-// outputs; `bitmap` keeps a bit for each weight beside those that are not zero, and so reads the fewest bytes
-// between about half and a tenth of them: a fully-connected layer takes as long as its weights take to be
-// read. Limits: f32, constant weights of which at most half (or at most half of the blocks) are not zero, C a
-// row.
-#include <bit>
-#include <cstring>
+// outputs. A fully-connected layer takes as long as its weights take to be read, and these are fewer.
+// Limits: f32, constant weights of which at most half (or at most half of the blocks) are not zero, C a row.
+#include <limits>
 
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/parallel.h"
@@ -16,16 +13,6 @@
 
 namespace raceline {
 namespace {
-
-/// How the weights are kept, and by what a product is computed.
-enum class Format : uint8_t { csr, block16, bitmap };
-
-constexpr std::string_view name_of(Format format) {
-  return format == Format::csr ? "csr" : format == Format::block16 ? "block16" : "bitmap";
-}
-SparseFormat weights_of(Format format) {
-  return format == Format::block16 ? SparseFormat::block16 : SparseFormat::csr;
-}
 
 /// A product of a matrix with constant weights.
 struct Product {
@@ -130,9 +117,8 @@ class MatrixKernel final : public SparseProductKernel {
 
 class RowKernel final : public SparseProductKernel {
  public:
-  RowKernel(const LayerDesc& layer, SparseRowFormat format, const PrepareArgs& args)
-      : SparseProductKernel(layer, args.threads),
-        row_(grid_of(layer), format, Product::of(layer).factor, args) {}
+  RowKernel(const LayerDesc& layer, const PrepareArgs& args)
+      : SparseProductKernel(layer, args.threads), row_(grid_of(layer), Product::of(layer).factor, args) {}
 
   size_t packed_bytes() const override { return row_.bytes(); }
 
@@ -155,18 +141,24 @@ class RowKernel final : public SparseProductKernel {
 
 class SparseProductPrimitive final : public Primitive {
  public:
-  SparseProductPrimitive(OpKind op, Format format)
-      : Primitive(
-            {op, "native", "sparse", std::string(name_of(format)), "", {}, Layout::nchw, Layout::nchw, ""}),
+  SparseProductPrimitive(OpKind op, SparseFormat format)
+      : Primitive({op,
+                   "native",
+                   "sparse",
+                   format == SparseFormat::csr ? "csr" : "block16",
+                   "",
+                   {},
+                   Layout::nchw,
+                   Layout::nchw,
+                   ""}),
         format_(format),
         products_(sparse_products_of(Isa::avx512)) {}
 
   Support supports(const LayerDesc& layer) const override {
     if (const Support typed = needs_f32(layer); !typed) return typed;
-    if (const Support sparse = needs_sparse(layer.inputs[1], weights_of(format_)); !sparse) return sparse;
+    if (const Support sparse = needs_sparse(layer.inputs[1], format_); !sparse) return sparse;
     if (const Support product = is_product(layer); !product) return product;
     const Product product = Product::of(layer);
-    if (format_ == Format::bitmap && product.rows != 1) return Support::no("A is no single row");
     if (product.rows * product.inputs > std::numeric_limits<int32_t>::max())
       return Support::no("A has more than 2^31 - 1 elements");
     return Epilogue::supports(layer, Layout::nchw);
@@ -175,31 +167,27 @@ class SparseProductPrimitive final : public Primitive {
   size_t workspace_bytes(const LayerDesc& layer, int threads) const override {
     if (is_row(layer)) return 0;
     const int team = std::max(1, threads);
-    return static_cast<size_t>(
-               SparseLayer::workspace_elements(shape_of(layer, team), weights_of(format_), team)) *
+    return static_cast<size_t>(SparseLayer::workspace_elements(shape_of(layer, team), format_, team)) *
            sizeof(float);
   }
 
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
-    if (is_row(layer)) {
-      const auto format = format_ == Format::csr ? SparseRowFormat::csr : SparseRowFormat::bitmap;
-      return std::make_unique<RowKernel>(layer, format, args);
-    }
-    return std::make_unique<MatrixKernel>(layer, shape_of(layer, std::max(1, args.threads)),
-                                          weights_of(format_), products_, args);
+    if (is_row(layer)) return std::make_unique<RowKernel>(layer, args);
+    return std::make_unique<MatrixKernel>(layer, shape_of(layer, std::max(1, args.threads)), format_,
+                                          products_, args);
   }
 
  private:
   bool is_row(const LayerDesc& layer) const {
-    return format_ != Format::block16 && Product::of(layer).rows == 1;
+    return format_ == SparseFormat::csr && Product::of(layer).rows == 1;
   }
   SparseShape shape_of(const LayerDesc& layer, int threads) const {
     const Product product = Product::of(layer);
     return SparseShape::of_product(product.rows, product.inputs, product.outputs, product.a,
-                                   sparse_tile_of(products_, weights_of(format_)), threads);
+                                   sparse_tile_of(products_, format_), threads);
   }
 
-  Format format_;
+  SparseFormat format_;
   SparseProducts products_;
 };
 
@@ -207,7 +195,7 @@ class SparseProductPrimitive final : public Primitive {
 
 void register_gemm_native_sparse(PrimitiveRegistry& registry) {
   for (const OpKind op : {OpKind::gemm, OpKind::matmul}) {
-    for (const Format format : {Format::csr, Format::block16, Format::bitmap})
+    for (const SparseFormat format : {SparseFormat::csr, SparseFormat::block16})
       registry.add(std::make_unique<SparseProductPrimitive>(op, format));
   }
 }

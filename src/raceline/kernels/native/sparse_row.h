@@ -6,16 +6,11 @@
 
 namespace raceline {
 
-enum class SparseRowFormat : uint8_t {
-  csr,     ///< of each output the weights, each with its input
-  bitmap,  ///< of each output a bit for each input, and the weights that have one
-};
-
-/// Packed weights of a product with one row.
+/// Packed weights of a product with one row: of each output those that are not zero, each with its input.
 class SparseRows {
  public:
   /// Packs operand 1 times `factor`. Throws IoError when memory is short.
-  SparseRows(const WeightGrid& grid, SparseRowFormat format, float factor, const PrepareArgs& args);
+  SparseRows(const WeightGrid& grid, float factor, const PrepareArgs& args);
 
   size_t bytes() const { return packed_.bytes(); }
   int64_t outputs() const { return outputs_; }
@@ -25,10 +20,7 @@ class SparseRows {
   void multiply(const float* x, const float* bias, Slice outputs, float* y) const;
 
  private:
-  const uint32_t* starts() const { return packed_.data<uint32_t>(); }
-
-  SparseRowFormat format_;
-  int64_t inputs_, outputs_, kept_ = 0;
+  int64_t outputs_, kept_ = 0;
   size_t places_ = 0, values_ = 0;
   PackedBytes packed_;
 };
