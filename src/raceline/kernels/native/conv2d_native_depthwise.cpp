@@ -149,6 +149,7 @@ class DepthwiseKernel final : public Kernel {
     const FusedEpilogue last = fused_.value_or(FusedEpilogue{});
     DepthwisePlane task{};
     task.shape = &shape_;
+    task.form = &scratch_;
     task.x = args.inputs[0].data<const float>() + plane * shape_.height * shape_.width;
     task.filter = args.inputs[1].data<const float>() + channel * shape_.kernel_h * shape_.kernel_w;
     task.residual = last.adds ? epilogue_.residual(args) + y : nullptr;
@@ -185,6 +186,8 @@ class DepthwisePrimitive final : public Primitive {
     const Shape& filters = layer.inputs[1].desc.shape;
     if (filters[1] != 1 || filters[0] != layer.inputs[0].desc.shape[1])
       return Support::no("for depthwise convolution with one filter a channel only");
+    if (filters.elements() * layer.outputs[0].shape[2] * layer.outputs[0].shape[3] == 0)
+      return Support::no("nothing to compute");
     if (layout != Layout::nchw) {
       if (!layer.inputs[1].constant) return Support::no("filters that are not constant can't be packed");
       if (layer.inputs[0].constant) return Support::no("a constant image comes in nchw");

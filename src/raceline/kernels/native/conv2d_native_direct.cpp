@@ -274,6 +274,7 @@ class DirectPrimitive final : public Primitive {
     if (layer.inputs[0].constant && info().input != Layout::nchw)
       return Support::no("a constant image comes in nchw");
     const Conv2dShape shape = Conv2dShape::of(layer);
+    if (shape.depth() * shape.filters * shape.pixels() == 0) return Support::no("nothing to compute");
     if (shape.groups > 1 && shape.channels == 1 && shape.filters == 1)
       return Support::no("not for depthwise convolution");
     if (info().input != info().output && shape.channels * shape.groups > 4)

@@ -9,6 +9,14 @@
 
 namespace raceline {
 
+/// Taps of a kernel, `dilation` apart, whose first lies at `start` that are inside [0, extent).
+RACELINE_INLINE Slice depthwise_taps(int64_t start, int64_t taps, int64_t dilation, int64_t extent) {
+  const int64_t first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
+  const int64_t past = start < extent ? (extent - start + dilation - 1) / dilation : 0;
+  const int64_t last = past < taps ? past : taps;
+  return {first < last ? first : last, last};
+}
+
 /// Some rows of outputs, in a layout whose channels lie side by side: of all channels in nhwc, of one block
 /// of channels otherwise.
 struct DepthwiseRows {
@@ -24,9 +32,19 @@ struct DepthwiseRows {
   float low, high;
 };
 
+/// Rows of padded input that lie in the scratch of a plane at a time, and the floats of one: the columns with
+/// the stride's remainders apart, so that vectors of outputs read neighbours.
+struct DepthwiseScratch {
+  int64_t phase_step, row_step, out_rows, rows;
+
+  static DepthwiseScratch of(const Conv2dShape& shape, int lanes);
+  int64_t elements() const { return rows * row_step; }
+};
+
 /// Some rows of outputs of one channel in nchw.
 struct DepthwisePlane {
   const Conv2dShape* shape;
+  const DepthwiseScratch* form;
   const float* x;
   const float* filter;    ///< [kernel row][kernel column]
   const float* residual;  ///< as y; nullptr: none
@@ -48,15 +66,6 @@ DepthwiseLoops depthwise_loops(const Conv2dShape& shape);
 extern template DepthwiseLoops depthwise_loops<16>(const Conv2dShape& shape);
 extern template DepthwiseLoops depthwise_loops<8>(const Conv2dShape& shape);
 extern template DepthwiseLoops depthwise_loops<4>(const Conv2dShape& shape);
-
-/// Rows of padded input that lie in the scratch of a plane at a time, and the floats of one: the columns with
-/// the stride's remainders apart, so that vectors of outputs read neighbours.
-struct DepthwiseScratch {
-  int64_t phase_step, row_step, out_rows, rows;
-
-  static DepthwiseScratch of(const Conv2dShape& shape, int lanes);
-  int64_t elements() const { return rows * row_step; }
-};
 
 /// A primitive that uses the best instructions of this machine up to `most`; nchw8c has vectors of 8.
 std::unique_ptr<Primitive> make_depthwise(Layout layout, Isa most);

@@ -13,32 +13,33 @@ namespace raceline {
 template <int lanes>
 RACELINE_INLINE void fill_depthwise_scratch(const DepthwisePlane& task, const DepthwiseScratch& scratch,
                                             Slice rows) {
-  const Conv2dShape& shape = *task.shape;
+  const Conv2dShape shape = *task.shape;
   const int64_t top = rows.first * shape.stride_h - shape.pad_top;
   const int64_t count = (rows.size() - 1) * shape.stride_h + (shape.kernel_h - 1) * shape.dilation_h + 1;
+  const Slice inside = depthwise_taps(top, count, 1, shape.height);
   for (int64_t at = 0; at < count; ++at) {
+    if (at >= inside.first && at < inside.last) continue;
     float* to = task.scratch + at * scratch.row_step;
-    const int64_t y = top + at;
-    if (y < 0 || y >= shape.height) {
-      for (int64_t i = 0; i < scratch.row_step; ++i) to[i] = 0;
-      continue;
-    }
-    const float* from = task.x + y * shape.width;
-    for (int64_t phase = 0; phase < shape.stride_w; ++phase, to += scratch.phase_step) {
-      // Element i is column i * stride + phase - pad_left; the zeros before and behind were there.
-      const int64_t before = shape.pad_left - phase;
-      const int64_t first = before > 0 ? (before + shape.stride_w - 1) / shape.stride_w : 0;
-      const int64_t column = first * shape.stride_w - before;
-      int64_t last = column < shape.width ? first + (shape.width - column - 1) / shape.stride_w + 1 : first;
-      if (last > scratch.phase_step) last = scratch.phase_step;
-      const float* source = from + column;
+    for (int64_t i = 0; i < scratch.row_step; ++i) to[i] = 0;
+  }
+  for (int64_t phase = 0; phase < shape.stride_w; ++phase) {
+    // Element i is column i * stride + phase - pad_left; the zeros before and behind were there.
+    const Slice some =
+        depthwise_taps(phase - shape.pad_left, scratch.phase_step, shape.stride_w, shape.width);
+    const int64_t size = some.size();
+    const float* from =
+        task.x + (top + inside.first) * shape.width + some.first * shape.stride_w + phase - shape.pad_left;
+    float* to = task.scratch + inside.first * scratch.row_step + phase * scratch.phase_step + some.first;
+    for (int64_t at = inside.first; at < inside.last && size > 0; ++at) {
       if (shape.stride_w == 1) {
-        if (first < last) copy_floats<lanes>(source, to + first, last - first);
+        copy_floats<lanes>(from, to, size);
       } else if (shape.stride_w == 2) {
-        for (int64_t i = first; i < last; ++i) to[i] = source[(i - first) * 2];
+        for (int64_t i = 0; i < size; ++i) to[i] = from[i * 2];
       } else {
-        for (int64_t i = first; i < last; ++i) to[i] = source[(i - first) * shape.stride_w];
+        for (int64_t i = 0; i < size; ++i) to[i] = from[i * shape.stride_w];
       }
+      from += shape.width;
+      to += scratch.row_step;
     }
   }
 }
@@ -113,9 +114,16 @@ RACELINE_INLINE void depthwise_columns_of_any(const DepthwisePlane& task, const 
 
 /// taps 0: a kernel, stride or dilation without a form of its own.
 template <int lanes, int taps, int stride>
-RACELINE_INLINE void depthwise_plane(const DepthwisePlane& task) {
-  const Conv2dShape& shape = *task.shape;
-  const DepthwiseScratch scratch = DepthwiseScratch::of(shape, lanes);
+RACELINE_INLINE void depthwise_plane(const DepthwisePlane& plane) {
+  DepthwisePlane task = plane;  // copies, which no output can alias
+  const Conv2dShape shape = *plane.shape;
+  task.shape = &shape;
+  float factors[taps == 0 ? 1 : taps * taps];
+  if constexpr (taps > 0) {
+    unrolled<taps * taps>([&](auto tap) RACELINE_LAMBDA { factors[tap] = plane.filter[tap]; });
+    task.filter = factors;
+  }
+  const DepthwiseScratch scratch = *plane.form;
   for (int64_t first = task.rows.first; first < task.rows.last; first += scratch.out_rows) {
     const int64_t end = first + scratch.out_rows < task.rows.last ? first + scratch.out_rows : task.rows.last;
     fill_depthwise_scratch<lanes>(task, scratch, {first, end});

@@ -8,14 +8,6 @@
 
 namespace raceline {
 
-/// Taps of a kernel whose first lies at `start` that are inside [0, extent).
-RACELINE_INLINE Slice depthwise_taps(int64_t start, int64_t taps, int64_t dilation, int64_t extent) {
-  const int64_t first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
-  const int64_t past = start < extent ? (extent - start + dilation - 1) / dilation : 0;
-  const int64_t last = past < taps ? past : taps;
-  return {first < last ? first : last, last};
-}
-
 /// A block of outputs in one row. Pointers are those of a vector's first channel.
 struct DepthwiseBlock {
   const float* x;         ///< under the block's first tap, whether that is inside of the image or not
