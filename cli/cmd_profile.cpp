@@ -16,7 +16,7 @@ void add_profile_options(CLI::App& app, ProfileOptions& options) {
                  "Largest error of a primitive against fp64, as a share of the layer's largest output")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--budget", options.seconds, "Seconds that measuring may take; 0: no limit")
+  app.add_option("--budget", options.seconds, "Seconds that all of it may take; 0: no limit")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
 }

@@ -35,9 +35,16 @@ int info(const Options& options) {
     if (first.empty() || row.taken_at < first) first = row.taken_at;
     last = std::max(last, row.taken_at);
   }
+  size_t run_samples = 0;
+  const std::vector<RunKey> runs = store.run_keys();
+  for (const RunKey& key : runs) {
+    for (const RunRow& row : store.find_runs(key)) run_samples += row.samples_us.size();
+  }
   if (options.json) {
     print_json({{"store", options.store.string()},
                 {"rows", rows.size()},
+                {"runs", runs.size()},
+                {"run_samples", run_samples},
                 {"samples", samples},
                 {"layers", layers.size()},
                 {"primitives", primitives.size()},
@@ -50,6 +57,7 @@ int info(const Options& options) {
   }
   fmt::print("{}: {} rows, {} samples of {} layers by {} primitives\n", options.store.string(), rows.size(),
              samples, layers.size(), primitives.size());
+  fmt::print("whole runs: {} samples of steps and wholes, of {} plans and races\n", run_samples, runs.size());
   fmt::print("devices: {}\nfailed: {}, started and never ended: {}\n",
              join(std::vector<std::string>(devices.begin(), devices.end()), ", "), failed, started);
   if (!rows.empty()) fmt::print("taken from {} to {}\n", first, last);

@@ -40,18 +40,26 @@ void print_plan(const Plan& plan) {
   fmt::print("{}\n", align_table(rows));
 }
 
-/// Where the whole differs from the sum: the steps whose time inside a run differs most from their cost.
+/// Predicted and measured, split alike, so that it shows where they differ.
 void print_sum(const TuneResult& result) {
-  const Plan& plan = result.plan;
-  double conversions = 0, inside = 0;
-  for (const PlanConversion& conversion : plan.conversions) conversions += conversion.expected_us;
-  for (const double us : result.step_us) inside += us;
-  fmt::print(
-      "predicted {} (layers {}, {} conversions {}), measured whole {}: {:+.1f} %; steps timed inside runs "
-      "sum to {}\n",
-      human_us(plan.expected_us), human_us(plan.expected_us - conversions), plan.conversions.size(),
-      human_us(conversions), human_us(result.whole_us),
-      100 * (result.whole_us / std::max(plan.expected_us, 1e-9) - 1), human_us(inside));
+  std::vector<std::vector<std::string>> rows{
+      {"", "kernels", "conversions", "dispatch", "sum", "of measured"}};
+  const double whole = result.whole_us > 0 ? result.whole_us : result.measured.whole_us();
+  const auto row = [&](const std::string& what, const TimeSplit& split, bool knows_dispatch) {
+    rows.push_back({what, human_us(split.kernels_us), human_us(split.conversions_us),
+                    knows_dispatch ? human_us(split.dispatch_us) : "?", human_us(split.whole_us()),
+                    whole > 0 ? fmt::format("{:+.1f} %", 100 * (split.whole_us() / whole - 1)) : ""});
+  };
+  row("predicted, layers by themselves", result.before, false);
+  if (result.corrected_plans > 0) row("predicted, corrected inside", result.after, true);
+  if (result.measured.whole_us() > 0) row("measured, fresh runs timed by step", result.measured, true);
+  if (result.whole_us > 0) rows.push_back({"measured, fresh runs untimed", "", "", "", human_us(whole), ""});
+  fmt::print("{}", align_table(rows));
+  if (result.solves > 0) {
+    fmt::print("correction: {} solves, {} plans run whole ({} of them now); the plan {}\n", result.solves,
+               result.corrected_plans, result.corrected_now,
+               result.settled ? "stopped changing" : "still changed, and the race decided");
+  }
 }
 
 void print_race(const TuneResult& result) {
@@ -69,7 +77,8 @@ void print_race(const TuneResult& result) {
                         : fmt::format("{:.3f} to {:.3f}", entry.ratio_low * scale, entry.ratio_high * scale),
                     entry.name + (winner ? "  <- the plan" : "")});
   }
-  fmt::print("{}\n", align_table(rows));
+  fmt::print("{}{}", align_table(rows),
+             result.race_kept ? "the race's results were in the store; --race runs it again\n" : "");
   std::vector<std::string> claims;
   for (const RaceEntry& entry : result.entries) {
     const double times =
@@ -78,6 +87,13 @@ void print_race(const TuneResult& result) {
       claims.push_back(fmt::format("{:.2f}x {}", times, entry.name));
   }
   fmt::print("the plan is this many times as fast as: {}\n", join(claims, ", "));
+}
+
+Json split_json(const TimeSplit& split) {
+  return {{"kernels_us", split.kernels_us},
+          {"conversions_us", split.conversions_us},
+          {"dispatch_us", split.dispatch_us},
+          {"whole_us", split.whole_us()}};
 }
 
 Json result_json(const TuneResult& result) {
@@ -94,12 +110,20 @@ Json result_json(const TuneResult& result) {
   return {{"plan", Json::parse(result.plan.to_json())},
           {"winner", result.entries[result.winner].name},
           {"race", entries},
+          {"raced", result.raced},
+          {"race_kept", result.race_kept},
           {"optimal", result.answer.optimal},
           {"lower_bound_us", result.answer.lower_bound_us},
+          {"correction",
+           {{"solves", result.solves},
+            {"plans", result.corrected_plans},
+            {"run_now", result.corrected_now},
+            {"settled", result.settled}}},
+          {"predicted_before", split_json(result.before)},
+          {"predicted_after", split_json(result.after)},
+          {"measured", split_json(result.measured)},
           {"whole_us", result.whole_us},
           {"step_us", result.step_us},
-          {"arena_bytes", result.arena_bytes},
-          {"packed_bytes", result.packed_bytes},
           {"profile",
            {{"measured", result.profile.measured},
             {"from_store", result.profile.from_store},
@@ -140,11 +164,8 @@ std::optional<TuneResult> tune_binding(const ModelOptions& binding, Options& opt
 
 void print_result(const TuneResult& result) {
   print_plan(result.plan);
-  if (!result.raced) return;
   print_sum(result);
-  print_race(result);
-  fmt::print("memory: arena {}, packed weights {}\n", human_bytes(static_cast<double>(result.arena_bytes)),
-             human_bytes(static_cast<double>(result.packed_bytes)));
+  if (result.raced) print_race(result);
 }
 
 int tune_model(Options& options) {
@@ -197,6 +218,9 @@ std::function<int()> setup_tune(CLI::App& app) {
   app.add_option("--race-rounds", options->tune.race_rounds, "Whole runs by each plan of the race")
       ->check(CLI::Range(5, 100000))
       ->capture_default_str();
+  app.add_flag("--race", options->tune.race_again, "Race again what the store has a result of");
+  app.add_flag("!--no-correction", options->tune.correct,
+               "Trust the costs of layers by themselves: learn nothing from whole runs");
   app.add_flag("--json", options->json, "One JSON document");
   return [options] { return tune_model(*options); };
 }

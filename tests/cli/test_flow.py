@@ -17,14 +17,44 @@ class WholeWay(support.CliTest):
         self.assertEqual((result["passed"], result["failed"], result["refused"]), (1, 0, 0))
         self.assertGreater(result["runs"], 0)
 
-    def test_a_second_tune_measures_nothing_and_finds_the_same_optimum(self):
+    def test_a_second_tune_measures_nothing_and_gives_the_same_plan(self):
         model = self.zoo()
         arguments = ["tune", model, "--store", self.store, "--threads", 1, "--race-rounds", 5]
         first = self.json_of(*arguments, "-o", self.folder / "a.plan")
-        second = self.json_of(*arguments, "-o", self.folder / "b.plan")
         self.assertGreater(first["profile"]["measured"], 0)
+        self.assertGreater(first["correction"]["run_now"], 0)
+        self.assertTrue(first["raced"])
+        rows = self.json_of("store", "info", "--store", self.store)
+        self.assertGreater(rows["run_samples"], 0)
+        second = self.json_of(*arguments, "-o", self.folder / "b.plan")
         self.assertEqual(second["profile"]["measured"], 0)
-        self.assertEqual(first["race"][0]["predicted_us"], second["race"][0]["predicted_us"])
+        self.assertEqual(second["correction"]["run_now"], 0)
+        self.assertTrue(second["race_kept"])
+        self.assertEqual((self.folder / "a.plan").read_bytes(), (self.folder / "b.plan").read_bytes())
+        for what in ("race", "winner", "predicted_before", "predicted_after", "measured", "whole_us"):
+            self.assertEqual(first[what], second[what], what)
+        self.assertEqual(self.json_of("store", "info", "--store", self.store), rows)
+        # The race is run again when that is asked for, and nothing else is.
+        third = self.json_of(*arguments, "-o", self.folder / "c.plan", "--race")
+        self.assertEqual((third["race_kept"], third["correction"]["run_now"]), (len(third["race"]) < 3, 0))
+        self.assertEqual(third["predicted_before"], first["predicted_before"] if third["winner"] == first["winner"]
+                         else third["predicted_before"])
+
+    def test_what_is_predicted_and_measured_is_split_and_adds_up(self):
+        result = self.json_of("tune", self.zoo(), "--store", self.store, "--threads", 1, "--race-rounds", 5,
+                              "-o", self.folder / "a.plan")
+        for name in ("predicted_before", "predicted_after", "measured"):
+            split = result[name]
+            self.assertAlmostEqual(split["whole_us"], split["kernels_us"] + split["conversions_us"] + split["dispatch_us"])
+        self.assertEqual(result["predicted_before"]["dispatch_us"], 0)
+        after = result["predicted_after"]
+        self.assertAlmostEqual(after["kernels_us"] + after["conversions_us"], result["plan"]["expected_us"], places=4)
+
+    def test_without_correction_a_plan_costs_what_its_layers_cost_alone(self):
+        result = self.json_of("tune", self.zoo(), "--store", self.store, "--threads", 1, "--race-rounds", 5,
+                              "--no-correction", "-o", self.folder / "a.plan")
+        self.assertEqual(result["correction"]["plans"], 0)
+        self.assertEqual(result["predicted_before"], result["predicted_after"])
 
     def test_run_takes_and_gives_npy_and_agrees_with_the_reference(self):
         model = self.zoo()

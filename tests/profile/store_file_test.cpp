@@ -278,6 +278,35 @@ TEST_F(StoreFile, AFileSizeLimitIsNamedAndLosesNothing) {
   EXPECT_GT(CostStore::open(path()).rows().size(), 10u);
 }
 
+TEST_F(StoreFile, AStoreOfVersion1KeepsItsCostsAndLearnsOfRuns) {
+  const RunKey key{"graph", "plan", "race", "machine", 2, true};
+  const RunRow whole{"", "", "", "", {3, 1, 2}, "2026-11-22T16:30:00Z"};
+  { CostStore::open(path()).save(row(1)); }
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &handle), SQLITE_OK);
+  // What version 1 wrote: the same table of costs, and no other.
+  EXPECT_EQ(sqlite3_exec(handle, "DROP TABLE run; PRAGMA user_version = 1", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(handle);
+
+  const std::string before = read_file(path());
+  {
+    const CostStore old = CostStore::open(path(), CostStore::Mode::read);
+    expect_same(old.rows().at(0), row(1));
+    EXPECT_TRUE(old.find_runs(key).empty());
+    EXPECT_TRUE(old.run_keys().empty());
+  }
+  EXPECT_EQ(read_file(path()), before) << "reading must not change it";
+  {
+    CostStore store = CostStore::open(path());
+    expect_same(store.rows().at(0), row(1));
+    store.save_runs(key, std::vector{whole});
+  }
+  const CostStore again = CostStore::open(path(), CostStore::Mode::read);
+  EXPECT_EQ(again.rows().size(), 1u);
+  EXPECT_EQ(again.find_runs(key), std::vector{whole});
+}
+
 TEST_F(StoreFile, OtherFilesAreRefusedAndLeftAlone) {
   const auto bytes_of = [](const fs::path& file) { return read_file(file); };
   const auto refused = [&](const std::string& what) {
@@ -303,8 +332,10 @@ TEST_F(StoreFile, OtherFilesAreRefusedAndLeftAlone) {
   fs::remove(path());
 
   { CostStore::open(path()).save(row(1)); }
-  run("PRAGMA user_version = 2");
+  run("PRAGMA user_version = 3");
   refused("newer");
+  run("PRAGMA user_version = 2; ALTER TABLE run ADD COLUMN more TEXT");
+  refused("damaged");
   run("PRAGMA user_version = 1; ALTER TABLE cost RENAME TO was; CREATE VIEW cost AS SELECT * FROM was");
   refused("damaged");
 

@@ -107,6 +107,50 @@ TEST_F(Store, MergeKeepsTheLaterAndCountsChanges) {
   EXPECT_EQ(theirs.merge(mine), 1);
 }
 
+TEST_F(Store, RunsAreFoundByTheirWholeKeyInTheOrderGiven) {
+  CostStore store = CostStore::temporary();
+  const RunKey key{"graph", "plan", "race", "machine", 1, false};
+  const std::vector<RunRow> rows{{"", "", "", "", {1, 2}, "2026-11-22T16:30:00Z"},
+                                 {"b+c", "relu 1x2", "unary.x", "r1", {0.5, 1}, "2026-11-22T16:30:00Z"},
+                                 {"a", "relu 1x3", "unary.x", "r1", {}, "2026-11-22T16:30:00Z"}};
+  store.save_runs(key, rows);
+  EXPECT_EQ(store.find_runs(key), rows);
+  const std::function<void(RunKey&)> changes[] = {
+      [](RunKey& other) { other.graph += "x"; },    [](RunKey& other) { other.plan += "x"; },
+      [](RunKey& other) { other.protocol += "x"; }, [](RunKey& other) { other.device += "x"; },
+      [](RunKey& other) { other.threads = 2; },     [](RunKey& other) { other.pinned = true; },
+  };
+  for (const auto& change : changes) {
+    RunKey other = key;
+    change(other);
+    EXPECT_TRUE(store.find_runs(other).empty());
+    store.save_runs(other, std::vector{rows[1]});
+  }
+  EXPECT_EQ(store.find_runs(key), rows);
+  EXPECT_EQ(store.run_keys().size(), 1 + std::size(changes));
+  store.save_runs(key, std::vector{rows[2]});
+  EXPECT_EQ(store.find_runs(key).size(), 1u);
+  EXPECT_TRUE(store.rows().empty()) << "a run is no cost of a layer";
+}
+
+TEST_F(Store, MergeTakesTheLaterRunsAsAWhole) {
+  CostStore mine = CostStore::temporary(), theirs = CostStore::temporary();
+  const RunKey first{"graph", "plan", "race", "machine", 1, false};
+  RunKey second = first;
+  second.plan = "other";
+  const auto rows = [](const std::string& when, size_t count) {
+    return std::vector<RunRow>(count, RunRow{"p", "l", "n", "r", {1}, when});
+  };
+  mine.save_runs(first, rows("2026-12-01T00:00:00Z", 3));
+  mine.save_runs(second, rows("2026-11-01T00:00:00Z", 3));
+  theirs.save_runs(first, rows("2026-11-30T00:00:00Z", 2));
+  theirs.save_runs(second, rows("2026-11-30T00:00:00Z", 2));
+  EXPECT_EQ(mine.merge(theirs), 2);
+  EXPECT_EQ(mine.find_runs(first).size(), 3u);
+  EXPECT_EQ(mine.find_runs(second).size(), 2u);
+  EXPECT_EQ(mine.merge(mine), 0);
+}
+
 TEST_F(Store, CsvGoesRoundUnchanged) {
   CostStore store = CostStore::temporary();
   Random random(11);

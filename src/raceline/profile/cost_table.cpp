@@ -23,4 +23,27 @@ std::string_view CostTable::failure(std::string_view layer, std::string_view pri
   return found == failures_.end() ? std::string_view{} : std::string_view{found->second};
 }
 
+void CostTable::set_inside(const std::string& place, const std::string& layer, const std::string& primitive,
+                           const Cost& cost) {
+  Cost& kept = inside_[{place, layer, primitive}];
+  kept = cost;
+  kept.source = CostSource::inside;
+}
+
+void CostTable::set_scale(const std::string& place, double scale) {
+  scales_[place] = scale;
+}
+
+std::optional<Cost> CostTable::find_at(const std::string& place, const std::string& layer,
+                                       const std::string& primitive) const {
+  if (const auto inside = inside_.find({place, layer, primitive}); inside != inside_.end())
+    return inside->second;
+  std::optional<Cost> cost = find(layer, primitive);
+  const auto scale = scales_.find(place);
+  if (!cost || scale == scales_.end()) return cost;
+  for (double* us : {&cost->us, &cost->median_us, &cost->spread_us}) *us *= scale->second;
+  cost->source = CostSource::inferred;
+  return cost;
+}
+
 }  // namespace raceline

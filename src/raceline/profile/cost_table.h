@@ -5,11 +5,17 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace raceline {
 
-enum class CostSource : uint8_t { measured, predicted };
+enum class CostSource : uint8_t {
+  measured,   ///< by itself, in the state that a Session leaves buffers in
+  predicted,  ///< by a model
+  inside,     ///< at its place inside whole runs of a network
+  inferred,   ///< by itself, times what others took more at that place than by themselves
+};
 
 /// Microseconds. us is the statistic that decides: the 10th percentile.
 struct Cost {
@@ -22,7 +28,9 @@ struct Cost {
   friend bool operator==(const Cost&, const Cost&) = default;
 };
 
-/// Costs by layer key and primitive name, and why a pair has none.
+/// Costs by layer key and primitive name, and why a pair has none. Beside them, and never in their place,
+/// what is known of a pair at a place of a network: a node's name, the names of a fusion's nodes joined by
+/// '+', or the name of the tensor that is converted.
 class CostTable {
  public:
   void set(const std::string& layer, const std::string& primitive, const Cost& cost);
@@ -31,6 +39,14 @@ class CostTable {
   std::optional<Cost> find(std::string_view layer, std::string_view primitive) const;
   /// Empty when the pair has not failed.
   std::string_view failure(std::string_view layer, std::string_view primitive) const;
+  /// Inside whole runs the pair was measured at this place.
+  void set_inside(const std::string& place, const std::string& layer, const std::string& primitive,
+                  const Cost& cost);
+  /// At this place, what was measured inside took so many times what it takes by itself.
+  void set_scale(const std::string& place, double scale);
+  /// What the pair costs at a place: measured inside, or by itself times the place's scale, or by itself.
+  std::optional<Cost> find_at(const std::string& place, const std::string& layer,
+                              const std::string& primitive) const;
   size_t size() const { return costs_.size(); }
 
   using Key = std::pair<std::string, std::string>;  ///< layer, primitive
@@ -40,6 +56,8 @@ class CostTable {
  private:
   std::map<Key, Cost> costs_;
   std::map<Key, std::string> failures_;
+  std::map<std::tuple<std::string, std::string, std::string>, Cost> inside_;  // place, layer, primitive
+  std::map<std::string, double> scales_;
 };
 
 }  // namespace raceline

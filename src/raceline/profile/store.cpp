@@ -1,5 +1,6 @@
-// Version 1 of the schema: one table. A file of another version, or with another table of that name, is no
-// store of ours and is not touched.
+// Version 2 of the schema: a table of layers' costs, as in version 1, and one of whole runs. Version 1 is
+// read as it is and grows the second table when it is opened for writing. A file of a newer version, or with
+// other tables of these names, is no store of ours and is not touched.
 #include "raceline/profile/store.h"
 
 #include <algorithm>
@@ -16,14 +17,22 @@
 namespace raceline {
 namespace {
 
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 constexpr int application_id = 0x524C4E53;  // "RLNS": tells a store from other SQLite files
-constexpr const char* schema =
+constexpr const char* cost_schema =
     "CREATE TABLE cost(layer TEXT NOT NULL, primitive TEXT NOT NULL, revision TEXT NOT NULL, device TEXT NOT "
     "NULL, "
     "threads INTEGER NOT NULL, pinned INTEGER NOT NULL, cache TEXT NOT NULL, state INTEGER NOT NULL, "
     "samples BLOB NOT NULL, error REAL, why TEXT NOT NULL, taken_at TEXT NOT NULL, "
     "PRIMARY KEY(layer, primitive, revision, device, threads, pinned, cache)) STRICT, WITHOUT ROWID";
+constexpr const char* run_schema =
+    "CREATE TABLE run(graph TEXT NOT NULL, plan TEXT NOT NULL, protocol TEXT NOT NULL, device TEXT NOT NULL, "
+    "threads INTEGER NOT NULL, pinned INTEGER NOT NULL, position INTEGER NOT NULL, place TEXT NOT NULL, "
+    "layer TEXT NOT NULL, primitive TEXT NOT NULL, revision TEXT NOT NULL, samples BLOB NOT NULL, "
+    "taken_at TEXT NOT NULL, PRIMARY KEY(graph, plan, protocol, device, threads, pinned, position)) STRICT, "
+    "WITHOUT ROWID";
+constexpr std::string_view same_run =
+    "graph = ?1 AND plan = ?2 AND protocol = ?3 AND device = ?4 AND threads = ?5 AND pinned = ?6";
 constexpr std::string_view same_key =
     "layer = ?1 AND primitive = ?2 AND revision = ?3 AND device = ?4 AND threads = ?5 AND pinned = ?6 AND "
     "cache = ?7";
@@ -45,6 +54,15 @@ void bind_key(Statement& statement, const CostKey& key) {
   statement.bind(4, int64_t{key.threads});
   statement.bind(5, int64_t{key.pinned ? 1 : 0});
   statement.bind(6, key.cache);
+}
+
+void bind_run(Statement& statement, const RunKey& key) {
+  statement.bind(0, key.graph);
+  statement.bind(1, key.plan);
+  statement.bind(2, key.protocol);
+  statement.bind(3, key.device);
+  statement.bind(4, int64_t{key.threads});
+  statement.bind(5, int64_t{key.pinned ? 1 : 0});
 }
 
 void bind_row(Statement& statement, const CostRow& row) {
@@ -76,12 +94,15 @@ struct CostStore::State {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     database.execute("PRAGMA synchronous = NORMAL");
-    if (database.integer("SELECT count(*) FROM sqlite_schema") != 0) return;
+    if (database.integer("PRAGMA user_version") == schema_version) return;
     Transaction transaction(database);
     // Another process may have been faster.
     if (database.integer("SELECT count(*) FROM sqlite_schema") == 0) {
-      database.execute(schema);
+      database.execute(cost_schema);
       database.execute(fmt::format("PRAGMA application_id = {}", application_id).c_str());
+    }
+    if (database.integer("PRAGMA user_version") < schema_version) {
+      database.execute(run_schema);
       database.execute(fmt::format("PRAGMA user_version = {}", schema_version).c_str());
     }
     transaction.commit();
@@ -96,8 +117,12 @@ struct CostStore::State {
       database.refuse(fmt::format("its schema has version {}, newer than {}: a newer raceline wrote it",
                                   version, schema_version));
     }
-    if (version < 1 || database.text("SELECT sql FROM sqlite_schema WHERE name = 'cost'") != schema) {
+    if (version < 1 || database.text("SELECT sql FROM sqlite_schema WHERE name = 'cost'") != cost_schema) {
       database.refuse("it is damaged: the table of costs is not as it was made");
+    }
+    has_runs = version >= 2;
+    if (has_runs && database.text("SELECT sql FROM sqlite_schema WHERE name = 'run'") != run_schema) {
+      database.refuse("it is damaged: the table of whole runs is not as it was made");
     }
   }
 
@@ -120,9 +145,8 @@ struct CostStore::State {
     return row;
   }
 
-  /// Adds rows in one transaction; see merge().
+  /// Adds rows within a transaction of the caller; see merge().
   int absorb(std::span<const CostRow> rows) {
-    Transaction transaction(database);
     // A start says nothing that a result, failed or not, does not say better, whichever is the later.
     Statement statement =
         database.prepare(fmt::format("{0} WHERE CASE WHEN (excluded.state = {1}) = (state = {1}) "
@@ -135,12 +159,34 @@ struct CostStore::State {
       changed += database.changes();
       statement.reset();
     }
-    transaction.commit();
     return changed;
+  }
+
+  /// Within a transaction of the caller.
+  void replace_runs(const RunKey& key, std::span<const RunRow> rows) {
+    Statement drop = database.prepare(fmt::format("DELETE FROM run WHERE {}", same_run));
+    bind_run(drop, key);
+    drop.step();
+    Statement add = database.prepare("INSERT INTO run VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    const std::string now = now_utc();
+    for (size_t position = 0; position < rows.size(); ++position) {
+      const RunRow& row = rows[position];
+      bind_run(add, key);
+      add.bind(6, static_cast<int64_t>(position));
+      add.bind(7, row.place);
+      add.bind(8, row.layer);
+      add.bind(9, row.primitive);
+      add.bind(10, row.revision);
+      add.bind(11, std::span<const double>(row.samples_us));
+      add.bind(12, row.taken_at.empty() ? now : row.taken_at);
+      add.step();
+      add.reset();
+    }
   }
 
   mutable Database database;
   std::chrono::milliseconds lock_wait;
+  bool has_runs = false;  ///< a store of version 1 that may not be written has none
 };
 
 CostStore::CostStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -194,12 +240,61 @@ int CostStore::forget_failures() {
   return state_->database.changes();
 }
 
+std::vector<RunRow> CostStore::find_runs(const RunKey& key) const {
+  std::vector<RunRow> rows;
+  if (!state_->has_runs) return rows;
+  Statement statement = state_->database.prepare(
+      fmt::format("SELECT place, layer, primitive, revision, samples, taken_at FROM run WHERE {} ORDER BY "
+                  "position",
+                  same_run));
+  bind_run(statement, key);
+  while (statement.step()) {
+    rows.push_back({statement.text(0), statement.text(1), statement.text(2), statement.text(3),
+                    statement.reals(4), statement.text(5)});
+  }
+  return rows;
+}
+
+void CostStore::save_runs(const RunKey& key, std::span<const RunRow> rows) {
+  Transaction transaction(state_->database);
+  state_->replace_runs(key, rows);
+  transaction.commit();
+}
+
+std::vector<RunKey> CostStore::run_keys() const {
+  std::vector<RunKey> keys;
+  if (!state_->has_runs) return keys;
+  Statement statement =
+      state_->database.prepare("SELECT DISTINCT graph, plan, protocol, device, threads, pinned FROM run");
+  while (statement.step()) {
+    const int64_t threads = statement.integer(4);
+    if (threads < 0 || threads > std::numeric_limits<int>::max())
+      state_->database.refuse("it is damaged: a count of threads");
+    keys.push_back({statement.text(0), statement.text(1), statement.text(2), statement.text(3),
+                    static_cast<int>(threads), statement.integer(5) != 0});
+  }
+  std::ranges::sort(keys);
+  return keys;
+}
+
 int CostStore::merge(const CostStore& other) {
-  return state_->absorb(other.rows());
+  Transaction transaction(state_->database);
+  int changed = state_->absorb(other.rows());
+  for (const RunKey& key : other.run_keys()) {
+    const std::vector<RunRow> theirs = other.find_runs(key), mine = find_runs(key);
+    if (!mine.empty() && mine.front().taken_at >= theirs.front().taken_at) continue;
+    state_->replace_runs(key, theirs);
+    changed += static_cast<int>(theirs.size());
+  }
+  transaction.commit();
+  return changed;
 }
 
 int CostStore::absorb(std::span<const CostRow> rows) {
-  return state_->absorb(rows);
+  Transaction transaction(state_->database);
+  const int changed = state_->absorb(rows);
+  transaction.commit();
+  return changed;
 }
 
 double percentile(std::span<const double> samples, double share) {

@@ -38,6 +38,28 @@ struct CostRow {
   std::string taken_at;  ///< ISO 8601, UTC
 };
 
+/// Under what whole runs of a plan were timed. Such rows stand in a table of their own and are found by the
+/// whole key only, so that they are never taken for costs of a layer by itself.
+struct RunKey {
+  std::string graph;     ///< Graph::key()
+  std::string plan;      ///< plan_signature(): what it runs where, by which revisions
+  std::string protocol;  ///< why it ran: see tune/whole_runs.h. Nothing of one protocol is used for another
+  std::string device;    ///< fingerprint
+  int threads = 1;
+  bool pinned = false;
+  friend auto operator<=>(const RunKey&, const RunKey&) = default;
+};
+
+/// Samples of one place of a run: of a step, or of the whole.
+struct RunRow {
+  std::string place;  ///< as in CostTable::find_at(); empty: the whole
+  std::string layer;  ///< LayerDesc::key(); empty for the whole
+  std::string primitive, revision;
+  std::vector<double> samples_us;  ///< one a run, in the order taken: of one index in all rows of a key
+  std::string taken_at;            ///< ISO 8601, UTC
+  friend bool operator==(const RunRow&, const RunRow&) = default;
+};
+
 /// The store. Every change is its own transaction, so that a killed process loses the measurement in hand and
 /// nothing else; several processes may use one file. Throws IoError naming the file and the reason: not a
 /// store, a newer schema, read-only, full disk, locked for longer than 30 s.
@@ -64,8 +86,15 @@ class CostStore {
   /// Drops rows in state `started` or `failed` (all of them: an upgrade may have mended what failed).
   int forget_failures();
 
-  /// Adds the other store's rows that are not here; of two rows of one key the later taken stays, but a
-  /// result always before a start. All or nothing; the number of rows that changed.
+  /// The rows of whole runs under this key, in the order in which they were given; empty when there are none.
+  std::vector<RunRow> find_runs(const RunKey& key) const;
+  /// Replaces all rows of the key, all or nothing. An empty taken_at becomes now.
+  void save_runs(const RunKey& key, std::span<const RunRow> rows);
+  /// The keys under which there are runs, sorted.
+  std::vector<RunKey> run_keys() const;
+
+  /// Adds the other store's rows that are not here, of layers and of whole runs; of two rows of one key the
+  /// later taken stays, but a result always before a start. All or nothing; the number of rows that changed.
   int merge(const CostStore& other);
   /// One row a line; samples joined by ';'. See docs/formats.md.
   std::string to_csv() const;

@@ -26,6 +26,20 @@ std::vector<size_t> wired_operands(const Graph& graph, std::span<const ValueId> 
   return wired;
 }
 
+}  // namespace
+
+std::string place_of(const Graph& graph, std::span<const NodeId> covers) {
+  std::vector<std::string> names;
+  for (const NodeId node : covers) names.push_back(graph.node(node).name);
+  return join(names, "+");
+}
+
+std::string place_of(const Graph& graph, ValueId value) {
+  return "convert " + graph.value(value).name;
+}
+
+namespace {
+
 class ProblemBuilder {
  public:
   ProblemBuilder(const Graph& graph, const CandidateSet& candidates, const CostTable& costs)
@@ -91,7 +105,7 @@ class ProblemBuilder {
     const Node& node = graph_.node(id);
     const std::string key = graph_.layer(id).key();
     for (const Candidate& candidate : candidates_.at(key).candidates) {
-      const auto cost = costs_.find(key, candidate.primitive->name());
+      const auto cost = costs_.find_at(node.name, key, candidate.primitive->name());
       if (!cost) continue;
       std::vector<std::string> inputs;
       for (const size_t operand : wired_operands(graph_, node.inputs)) {
@@ -111,8 +125,9 @@ class ProblemBuilder {
     const std::string key = layer.key();
     const std::vector<ValueId> operands = graph_.operands(fusion);
     const Node& anchor = graph_.node(fusion.nodes.front());
+    const std::string place = place_of(graph_, fusion.nodes);
     for (const Candidate& candidate : candidates_.at(key).candidates) {
-      const auto cost = costs_.find(key, candidate.primitive->name());
+      const auto cost = costs_.find_at(place, key, candidate.primitive->name());
       if (!cost) continue;
       std::vector<std::string> inputs;
       for (const size_t operand : wired_operands(graph_, anchor.inputs)) {
@@ -180,7 +195,7 @@ class ProblemBuilder {
       for (const Interface& from : candidates_.interfaces(value)) {
         for (const Interface& to : candidates_.interfaces(value)) {
           if (from == to) continue;
-          const auto best = cheapest_reorder(graph_.desc(value), from, to, candidates_, costs_);
+          const auto best = cheapest_reorder(graph_, value, from, to, candidates_, costs_);
           if (!best.primitive) continue;
           tensor.conversions.push_back(
               {built_.problem.intern(from.to_string()), built_.problem.intern(to.to_string()), best.cost_us});
@@ -196,12 +211,14 @@ class ProblemBuilder {
     const Primitive* primitive = nullptr;
     double cost_us = impossible;
   };
-  static Reorder cheapest_reorder(const TensorDesc& desc, const Interface& from, const Interface& to,
-                                  const CandidateSet& candidates, const CostTable& costs) {
-    const std::string key = LayerDesc::reorder(desc, from, to).key();
+  static Reorder cheapest_reorder(const Graph& graph, ValueId value, const Interface& from,
+                                  const Interface& to, const CandidateSet& candidates,
+                                  const CostTable& costs) {
+    const std::string key = LayerDesc::reorder(graph.desc(value), from, to).key();
+    const std::string place = place_of(graph, value);
     Reorder best;
     for (const Candidate& candidate : candidates.at(key).candidates) {
-      const auto cost = costs.find(key, candidate.primitive->name());
+      const auto cost = costs.find_at(place, key, candidate.primitive->name());
       if (cost && cost->us < best.cost_us) best = {candidate.primitive, cost->us};
     }
     return best;
@@ -246,7 +263,7 @@ Plan make_plan(const Graph& graph, const GraphProblem& built, const SearchAnswer
     for (const Conversion& conversion : evaluation.tensors[tensor].conversions) {
       const auto from = Interface::parse(built.problem.interfaces[static_cast<size_t>(conversion.from)]);
       const auto to = Interface::parse(built.problem.interfaces[static_cast<size_t>(conversion.to)]);
-      const auto reorder = ProblemBuilder::cheapest_reorder(graph.desc(value), from, to, candidates, costs);
+      const auto reorder = ProblemBuilder::cheapest_reorder(graph, value, from, to, candidates, costs);
       plan.conversions.push_back(
           {graph.value(value).name, from, to, reorder.primitive->name(), conversion.cost_us});
     }

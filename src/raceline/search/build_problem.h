@@ -1,5 +1,6 @@
 // From a graph and its costs to a selection problem, and from an answer back to a plan.
 #pragma once
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,11 @@
 #include "raceline/search/strategy.h"
 
 namespace raceline {
+
+/// The place of a node or fusion, as CostTable::find_at() wants it: the nodes' names joined by '+'.
+std::string place_of(const Graph& graph, std::span<const NodeId> covers);
+/// The place of a value's conversions: "convert " and its name.
+std::string place_of(const Graph& graph, ValueId value);
 
 /// What a choice of the problem stands for in the graph.
 struct ChoiceMeaning {

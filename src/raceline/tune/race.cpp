@@ -1,6 +1,7 @@
 #include "raceline/tune/race.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -12,31 +13,17 @@ namespace raceline {
 namespace {
 
 constexpr int fewest_rounds = 5;
+constexpr const char* rival_place = "rival";  ///< of the samples that stand beside: the other plan's
 
-bool same_work(const Plan& a, const Plan& b) {
-  return a.steps == b.steps && a.conversions == b.conversions;
-}
-
-}  // namespace
-
-bool race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& registry, Device& device,
-          std::span<const TensorView> inputs, const RaceOptions& options) {
+/// Runs the plans in turn; the samples of each, of one index from one round.
+std::vector<std::vector<double>> run_in_turn(std::span<const Plan* const> plans, Graph& graph,
+                                             const PrimitiveRegistry& registry, Device& device,
+                                             std::span<const TensorView> inputs, const RaceOptions& options) {
   const std::vector<Tensor> outputs = output_tensors(graph);
   const std::vector<TensorView> output_views = views_of(outputs);
   std::vector<Session> sessions;
-  std::vector<size_t> session_of;  // of each entry
-  for (size_t index = 0; index < entries.size(); ++index) {
-    size_t same = 0;
-    while (same < index && !same_work(entries[same].plan, entries[index].plan)) ++same;
-    if (same < index) {
-      session_of.push_back(session_of[same]);
-      continue;
-    }
-    session_of.push_back(sessions.size());
-    sessions.emplace_back(graph, entries[index].plan, registry, device);
-  }
+  for (const Plan* plan : plans) sessions.emplace_back(graph, *plan, registry, device);
   std::vector<Contender> contenders;
-  contenders.reserve(sessions.size());
   for (Session& session : sessions) {
     contenders.push_back({.name = {},
                           .run =
@@ -48,30 +35,86 @@ bool race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& r
                           // not those of a rival.
                           .before_sample = [&](Queue&) { session.run(inputs, output_views); }});
   }
-  const auto queue = device.make_queue(entries.front().plan.threads);
+  const auto queue = device.make_queue(plans.front()->threads);
   Sentinel sentinel(steady_clock());
-  const MeasureResult result = measure(contenders, *queue, sentinel,
-                                       {.rounds = options.rounds,
-                                        .min_rounds = fewest_rounds,
-                                        .enough_us = options.seconds * 1e6,
-                                        .seed = options.seed,
-                                        .stop = options.stop});
-  for (const Measurement& measured : result.contenders) {
+  MeasureResult result = measure(contenders, *queue, sentinel,
+                                 {.rounds = options.rounds,
+                                  .min_rounds = fewest_rounds,
+                                  .enough_us = options.seconds * 1e6,
+                                  .seed = options.seed,
+                                  .stop = options.stop});
+  std::vector<std::vector<double>> samples;
+  if (result.stopped && result.rounds < fewest_rounds) return samples;
+  for (Measurement& measured : result.contenders) {
     if (!measured.why.empty()) throw Error(fmt::format("a run of the network failed: {}", measured.why));
+    samples.push_back(std::move(measured.samples_us));
   }
-  if (result.stopped && result.rounds < fewest_rounds) return false;
-  const std::vector<double>& base = result.contenders[session_of[0]].samples_us;
+  return samples;
+}
+
+/// Samples of one plan, and of the plan that it is compared with, taken in the same rounds.
+struct Pair {
+  std::vector<double> samples, base;
+};
+
+}  // namespace
+
+RaceState race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& registry, Device& device,
+               CostStore& store, const RunConditions& conditions, std::span<const TensorView> inputs,
+               const RaceOptions& options) {
+  std::vector<std::string> signatures;
+  for (const RaceEntry& entry : entries) signatures.push_back(plan_signature(entry.plan, registry));
+  const auto key_of = [&](const std::string& signature) {
+    return conditions.key(signature, protocol::race_against(signatures[0]));
+  };
+  std::map<std::string, Pair> pairs;  // by the rival's signature
+  std::vector<const Plan*> missing;
+  std::vector<std::string> missing_names;
+  for (size_t index = 1; index < entries.size(); ++index) {
+    const std::string& signature = signatures[index];
+    if (signature == signatures[0] || !pairs.try_emplace(signature).second) continue;
+    const std::vector<RunRow> rows = store.find_runs(key_of(signature));
+    if (!options.again && rows.size() == 2 && rows[0].samples_us.size() == rows[1].samples_us.size() &&
+        !rows[0].samples_us.empty()) {
+      pairs[signature] = {rows[0].samples_us, rows[1].samples_us};
+    } else {
+      missing.push_back(&entries[index].plan);
+      missing_names.push_back(signature);
+    }
+  }
+  if (!missing.empty() && options.may_run && !options.may_run()) return RaceState::stopped;
+  const size_t group = plans_at_a_time(graph) - 1;  // beside the first
+  for (size_t begin = 0; begin < missing.size(); begin += group) {
+    std::vector<const Plan*> plans{&entries[0].plan};
+    for (size_t index = begin; index < std::min(begin + group, missing.size()); ++index)
+      plans.push_back(missing[index]);
+    const auto samples = run_in_turn(plans, graph, registry, device, inputs, options);
+    if (samples.empty()) return RaceState::stopped;
+    for (size_t rival = 1; rival < plans.size(); ++rival) {
+      const std::string& signature = missing_names[begin + rival - 1];
+      const std::vector<RunRow> rows{{"", "", "", "", samples[rival], ""},
+                                     {rival_place, "", "", "", samples[0], ""}};
+      store.save_runs(key_of(signature), rows);
+      pairs[signature] = {samples[rival], samples[0]};
+    }
+  }
   for (size_t index = 0; index < entries.size(); ++index) {
     RaceEntry& entry = entries[index];
-    const std::vector<double>& samples = result.contenders[session_of[index]].samples_us;
-    entry.measured_us = percentile(samples, 0.1);
-    entry.median_us = percentile(samples, 0.5);
-    const PairedRatio ratio = paired_ratio(samples, base, options.seed);
+    const auto pair = pairs.find(signatures[index]);
+    if (pair == pairs.end()) {  // the first, or the same as the first
+      if (pairs.empty()) continue;
+      entry.measured_us = percentile(pairs.begin()->second.base, 0.1);
+      entry.median_us = percentile(pairs.begin()->second.base, 0.5);
+      continue;
+    }
+    entry.measured_us = percentile(pair->second.samples, 0.1);
+    entry.median_us = percentile(pair->second.samples, 0.5);
+    const PairedRatio ratio = paired_ratio(pair->second.samples, pair->second.base, options.seed);
     entry.ratio = ratio.median;
     entry.ratio_low = ratio.low;
     entry.ratio_high = ratio.high;
   }
-  return true;
+  return missing.empty() ? RaceState::from_store : RaceState::run;
 }
 
 }  // namespace raceline

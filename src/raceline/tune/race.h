@@ -6,6 +6,7 @@
 
 #include "raceline/primitive/registry.h"
 #include "raceline/tune/tuner.h"
+#include "raceline/tune/whole_runs.h"
 
 namespace raceline {
 
@@ -13,13 +14,19 @@ struct RaceOptions {
   int rounds = 30;
   double seconds = 15;
   uint64_t seed = 1;
+  bool again = false;  ///< race even what the store has a result of
   std::function<bool()> stop;
+  std::function<bool()> may_run;  ///< asked before the first run: takes the TimingLock
 };
 
+enum class RaceState : uint8_t { stopped, from_store, run };
+
 /// Fills measured_us, median_us and the ratios of the entries; the first is what the others are compared
-/// with. Plans that are equal share one set of samples. The caller holds the TimingLock. Gives false when
-/// stopped before 5 rounds.
-bool race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& registry, Device& device,
-          std::span<const TensorView> inputs, const RaceOptions& options);
+/// with. Plans that do the same are one. A pair that the store has under these conditions is not run again;
+/// what is run is kept there. The caller's `may_run` takes the TimingLock. `stopped`: before there were 5
+/// rounds, and then no entry is changed.
+RaceState race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& registry, Device& device,
+               CostStore& store, const RunConditions& conditions, std::span<const TensorView> inputs,
+               const RaceOptions& options);
 
 }  // namespace raceline

@@ -1,129 +1,294 @@
 #include "raceline/tune/tuner.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "raceline/base/error.h"
 #include "raceline/profile/measure.h"
 #include "raceline/profile/timing_lock.h"
 #include "raceline/runtime/session.h"
+#include "raceline/tune/correct.h"
 #include "raceline/tune/race.h"
 
 namespace raceline {
 namespace {
 
-/// Samples of whole runs of one session; known_us as in Contender.
-std::vector<double> whole_runs(Session& session, Device& device, std::span<const TensorView> inputs,
-                               std::span<const TensorView> outputs, double known_us,
-                               const MeasureOptions& options) {
-  Contender whole;
-  whole.known_us = known_us;
-  whole.run = [&](Queue&) {
-    session.run(inputs, outputs);
-    return Status::ok();
-  };
-  Sentinel sentinel(options.clock);
-  const auto queue = device.make_queue(session.threads());
-  return measure({&whole, 1}, *queue, sentinel, options).contenders[0].samples_us;
-}
+constexpr double profile_share = 0.75;  ///< of a budget: the rest is for whole runs
+constexpr double runner_up_share = 1.02;
+constexpr int most_runner_ups = 2;
+constexpr int fresh_rounds = 20;
+constexpr double fresh_seconds = 5;
 
-/// Runs of the winner one after another, as a deployed network runs: each step timed, then the whole.
-void time_steps(TuneResult& result, Graph& graph, const PrimitiveRegistry& registry, Device& device,
-                std::span<const TensorView> inputs, int runs) {
-  Session session(graph, result.plan, registry, device);
-  result.arena_bytes = session.arena_bytes();
-  result.packed_bytes = session.packed_bytes();
-  const std::vector<Tensor> outputs = output_tensors(graph);
-  const std::vector<TensorView> views = views_of(outputs);
-  const size_t steps = session.steps().size();
-  std::vector<std::vector<double>> samples(steps);
-  std::vector<double> times(steps);
-  session.run(inputs, views);
-  for (int run = 0; run < runs; ++run) {
-    session.run_timed(inputs, views, times);
-    for (size_t step = 0; step < steps; ++step) samples[step].push_back(times[step]);
+/// One tune: its state, and the steps in their order.
+class Tuning {
+ public:
+  Tuning(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
+         std::span<const TensorView> inputs, const TuneOptions& options)
+      : graph_(graph),
+        registry_(registry),
+        device_(device),
+        store_(store),
+        inputs_(inputs),
+        options_(options),
+        clock_(steady_clock()),
+        begin_us_(clock_()),
+        candidates_(graph, registry, options.filter),
+        conditions_{graph.key(), device.fingerprint(), options.profile.threads, options.profile.pinned} {}
+
+  TuneResult run() {
+    ProfileOptions profile_options = options_.profile;
+    profile_options.seconds *= profile_share;
+    result_.profile = profile(candidates_, registry_, device_, store_, profile_options, costs_);
+    if (interrupted()) return std::move(result_);
+    result_.complete = true;
+    const Correction correction = options_.correct ? correct_costs() : Correction{};
+    enter(correction);
+    run_race();
+    result_.plan = result_.entries[result_.winner].plan;
+    result_.plan.lower_bound_us = result_.answer.lower_bound_us;
+    predict(correction);
+    if (result_.raced) run_fresh();
+    return std::move(result_);
   }
-  for (const auto& of_step : samples) result.step_us.push_back(percentile(of_step, 0.1));
-  result.whole_us = percentile(whole_runs(session, device, inputs, views, 0, {.rounds = runs}), 0.1);
-}
 
-/// The reference is far too slow for the race: up to three runs without a warm-up, no new one after two
-/// seconds.
-RaceEntry reference_entry(Graph& graph, const PrimitiveRegistry& registry, Device& device,
-                          std::span<const TensorView> inputs, int threads, double winner_us) {
-  RaceEntry entry{.name = "reference", .plan = Plan::reference(graph, registry)};
-  entry.plan.threads = threads;
-  Session session(graph, entry.plan, registry, device);
-  const std::vector<Tensor> outputs = output_tensors(graph);
-  const std::vector<TensorView> views = views_of(outputs);
-  const std::vector<double> samples =
-      whole_runs(session, device, inputs, views, 1e6, {.rounds = 3, .min_rounds = 1, .enough_us = 2e6});
-  entry.measured_us = percentile(samples, 0.1);
-  entry.median_us = percentile(samples, 0.5);
-  if (winner_us > 0) entry.ratio = entry.ratio_low = entry.ratio_high = entry.measured_us / winner_us;
-  return entry;
-}
+ private:
+  bool interrupted() const { return options_.profile.stop && options_.profile.stop(); }
+  bool stopped() const {
+    const double seconds = options_.profile.seconds;
+    return interrupted() || (seconds > 0 && clock_() - begin_us_ > seconds * 1e6);
+  }
+  void say(const std::string& line) const {
+    if (options_.say) options_.say(line);
+  }
+
+  /// Nothing is run before this machine's lock is held, and nothing after the stop.
+  bool may_run() {
+    if (stopped()) return false;
+    if (!lock_ && !options_.profile.lock.empty()) {
+      lock_ = TimingLock::acquire(options_.profile.lock, [&] { return !stopped(); });
+      return lock_.has_value();
+    }
+    return true;
+  }
+
+  GraphProblem problem() const {
+    try {
+      return build_problem(graph_, candidates_, costs_);
+    } catch (const UnsupportedError& error) {
+      if (result_.profile.complete) throw;
+      throw Error(
+          fmt::format("the budget of {} s was too small to measure each layer once; what was measured "
+                      "is kept, and the next tune goes on from there: {}",
+                      options_.profile.seconds, error.what()));
+    }
+  }
+
+  Correction correct_costs() {
+    static_cast<void>(problem());
+    CorrectOptions options;
+    options.strategy = options_.strategy;
+    options.search = options_.search;
+    options.runs.seed = options_.search.seed;
+    options.runs.stop = [this] { return stopped(); };
+    options.say = options_.say;
+    const Correction correction = correct(candidates_, costs_, graph_, registry_, device_, store_,
+                                          conditions_, inputs_, options, [this] { return may_run(); });
+    result_.solves = correction.solves;
+    result_.corrected_plans = correction.plans.size();
+    result_.corrected_now = correction.measured;
+    result_.settled = correction.settled;
+    return correction;
+  }
+
+  void add_entry(std::string name, const GraphProblem& built, const SearchAnswer& answer,
+                 std::string_view strategy) {
+    RaceEntry entry{.name = std::move(name), .plan = make_plan(graph_, built, answer, candidates_, costs_)};
+    if (!answer.note.empty()) entry.name += fmt::format(" ({})", answer.note);
+    entry.plan.strategy = strategy;
+    entry.plan.threads = conditions_.threads;
+    entry.plan.machine = conditions_.device;
+    entry.predicted_us = answer.cost_us;
+    result_.entries.push_back(std::move(entry));
+  }
+
+  /// The search's answer and its rivals.
+  void enter(const Correction& correction) {
+    const GraphProblem built = problem();
+    const auto search = [&](std::string name, std::string_view strategy) {
+      SearchAnswer answer = make_strategy(strategy)->search(built.problem, options_.search);
+      add_entry(std::move(name), built, answer, strategy);
+      return answer;
+    };
+    result_.answer = search(options_.strategy == "exact" ? "optimum" : options_.strategy, options_.strategy);
+    std::vector<std::string> entered{plan_signature(result_.entries[0].plan, registry_)};
+    int runner_ups = 0;
+    for (size_t index = 0; index < correction.plans.size(); ++index) {
+      const CorrectedPlan& plan = correction.plans[index];
+      SearchAnswer answer;
+      answer.choice = plan.choice;
+      answer.cost_us = evaluate(built.problem, plan.choice).cost_us;
+      const bool near = answer.cost_us <= runner_up_share * result_.answer.cost_us;
+      const bool known = std::find(entered.begin(), entered.end(), plan.signature) != entered.end();
+      if (known || (index > 0 && (!near || runner_ups == most_runner_ups))) continue;
+      entered.push_back(plan.signature);
+      add_entry(
+          index == 0 ? std::string("optimum before correction") : fmt::format("runner-up {}", ++runner_ups),
+          built, answer, options_.strategy);
+    }
+    search("best single library", "best-single-library");
+    search("greedy", "greedy");
+    say(fmt::format("search: {} layers, optimum {:.3f} ms after {:.3f} s, {}", built.problem.layers.size(),
+                    result_.answer.cost_us * 1e-3, result_.answer.seconds,
+                    result_.answer.optimal ? "proven" : "not proven"));
+  }
+
+  void run_race() {
+    if (stopped()) return;
+    RaceOptions options{.rounds = options_.race_rounds,
+                        .seconds = options_.race_seconds,
+                        .seed = options_.search.seed,
+                        .again = options_.race_again,
+                        .stop = [this] { return stopped(); },
+                        .may_run =
+                            [this] {
+                              say(fmt::format("race: {} plans, whole, in turn", result_.entries.size()));
+                              return may_run();
+                            }};
+    const RaceState state =
+        race(result_.entries, graph_, registry_, device_, store_, conditions_, inputs_, options);
+    result_.raced = state != RaceState::stopped;
+    result_.race_kept = state == RaceState::from_store;
+    if (!result_.raced) return;
+    for (size_t index = 1; index < result_.entries.size(); ++index) {
+      const RaceEntry& rival = result_.entries[index];
+      if (rival.ratio_high < 1 && rival.ratio < result_.entries[result_.winner].ratio) result_.winner = index;
+    }
+  }
+
+  /// What the winner should take, by its layers alone and by what was learned inside.
+  void predict(const Correction& correction) {
+    const Plan& plan = result_.plan;
+    const auto add = [&](double us, double alone_us, double TimeSplit::*part) {
+      result_.after.*part += us;
+      result_.before.*part += alone_us;
+    };
+    for (const PlanStep& step : plan.steps) {
+      std::vector<NodeId> covers;
+      for (const std::string& name : step.covers) covers.push_back(graph_.find_node(name));
+      const LayerDesc layer =
+          covers.size() == 1 ? graph_.layer(covers.front()) : graph_.layer(Fusion{covers});
+      const auto alone = costs_.find(layer.key(), step.primitive);
+      add(step.expected_us, alone ? alone->us : 0, &TimeSplit::kernels_us);
+    }
+    for (const PlanConversion& conversion : plan.conversions) {
+      const TensorDesc& desc = graph_.desc(graph_.find_value(conversion.tensor));
+      const auto alone =
+          costs_.find(LayerDesc::reorder(desc, conversion.from, conversion.to).key(), conversion.primitive);
+      add(conversion.expected_us, alone ? alone->us : 0, &TimeSplit::conversions_us);
+    }
+    result_.after.dispatch_us =
+        correction.dispatch_us * static_cast<double>(plan.steps.size() + plan.conversions.size());
+  }
+
+  /// Samples of whole runs by themselves, from the store or run now; empty when stopped.
+  std::vector<double> runs_alone(const Plan& plan, double known_us, const MeasureOptions& options) {
+    const RunKey key = conditions_.key(plan_signature(plan, registry_), protocol::alone);
+    const std::vector<RunRow> kept = store_.find_runs(key);
+    if (!kept.empty()) return kept[0].samples_us;
+    if (!may_run()) return {};
+    Session session(graph_, plan, registry_, device_);
+    const std::vector<Tensor> outputs = output_tensors(graph_);
+    const std::vector<TensorView> views = views_of(outputs);
+    const Contender whole{.name = {},
+                          .run =
+                              [&](Queue&) {
+                                session.run(inputs_, views);
+                                return Status::ok();
+                              },
+                          .known_us = known_us};
+    Sentinel sentinel(clock_);
+    const auto queue = device_.make_queue(session.threads());
+    const std::vector<double> samples =
+        measure({&whole, 1}, *queue, sentinel, options).contenders[0].samples_us;
+    if (!samples.empty()) store_.save_runs(key, std::vector{RunRow{"", "", "", "", samples, ""}});
+    return samples;
+  }
+
+  /// Fresh runs of the winner, for comparison only; then the reference.
+  void run_fresh() {
+    const Plan& plan = result_.plan;
+    const RunKey key = conditions_.key(plan_signature(plan, registry_), protocol::check);
+    std::vector<RunRow> rows = store_.find_runs(key);
+    if (rows.empty() && may_run()) {
+      say("check: the plan by itself, against its prediction");
+      auto taken = time_whole_runs({&plan, 1}, graph_, registry_, device_, inputs_,
+                                   {.rounds = fresh_rounds,
+                                    .seconds = fresh_seconds,
+                                    .seed = options_.search.seed + 1,
+                                    .stop = [this] { return stopped(); }});
+      if (!taken.empty()) {
+        rows = std::move(taken[0]);
+        store_.save_runs(key, rows);
+      }
+    }
+    if (!rows.empty()) {
+      RunSplit split = split_of(rows);
+      result_.measured = {split.kernels_us, split.conversions_us, split.dispatch_us};
+      result_.step_us = std::move(split.step_us);
+    }
+    const auto stop = [this] { return stopped(); };
+    const std::vector<double> whole =
+        runs_alone(plan, 0, {.rounds = fresh_rounds, .enough_us = fresh_seconds * 1e6, .stop = stop});
+    if (whole.empty()) return;
+    result_.whole_us = percentile(whole, 0.1);
+    for (RaceEntry& entry : result_.entries) {  // of one plan there is no race
+      if (entry.measured_us > 0) continue;
+      entry.measured_us = result_.whole_us;
+      entry.median_us = percentile(whole, 0.5);
+    }
+    run_reference();
+  }
+
+  /// The reference is far too slow for the race: up to three runs without a warm-up, no new one after two
+  /// seconds.
+  void run_reference() {
+    RaceEntry entry{.name = "reference", .plan = Plan::reference(graph_, registry_)};
+    entry.plan.threads = conditions_.threads;
+    if (store_.find_runs(conditions_.key(plan_signature(entry.plan, registry_), protocol::alone)).empty())
+      say("reference: a few runs, for the speed-up");
+    const std::vector<double> samples =
+        runs_alone(entry.plan, 1e6,
+                   {.rounds = 3, .min_rounds = 1, .enough_us = 2e6, .stop = [this] { return stopped(); }});
+    if (samples.empty()) return;
+    entry.measured_us = percentile(samples, 0.1);
+    entry.median_us = percentile(samples, 0.5);
+    const double winner_us = result_.entries[result_.winner].measured_us;
+    if (winner_us > 0) entry.ratio = entry.ratio_low = entry.ratio_high = entry.measured_us / winner_us;
+    result_.entries.push_back(std::move(entry));
+  }
+
+  Graph& graph_;
+  const PrimitiveRegistry& registry_;
+  Device& device_;
+  CostStore& store_;
+  std::span<const TensorView> inputs_;
+  const TuneOptions& options_;
+  Clock clock_;
+  double begin_us_;
+  CandidateSet candidates_;
+  RunConditions conditions_;
+  CostTable costs_;
+  std::optional<TimingLock> lock_;
+  TuneResult result_;
+};
 
 }  // namespace
 
 TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
                 std::span<const TensorView> inputs, const TuneOptions& options) {
-  const auto say = [&](const std::string& line) {
-    if (options.say) options.say(line);
-  };
-  TuneResult result;
-  const CandidateSet candidates(graph, registry, options.filter);
-  CostTable costs;
-  result.profile = profile(candidates, registry, device, store, options.profile, costs);
-
-  const auto stopped = [&] { return options.profile.stop && options.profile.stop(); };
-  if (stopped()) return result;
-  result.complete = true;
-
-  const GraphProblem built = build_problem(graph, candidates, costs);
-  const auto entry_of = [&](std::string name, std::string_view strategy) {
-    const SearchAnswer answer = make_strategy(strategy)->search(built.problem, options.search);
-    RaceEntry entry{.name = std::move(name), .plan = make_plan(graph, built, answer, candidates, costs)};
-    if (!answer.note.empty()) entry.name += fmt::format(" ({})", answer.note);
-    entry.plan.strategy = strategy;
-    entry.plan.threads = options.profile.threads;
-    entry.plan.machine = device.fingerprint();
-    entry.predicted_us = answer.cost_us;
-    if (result.entries.empty()) result.answer = answer;
-    return entry;
-  };
-  result.entries.push_back(
-      entry_of(options.strategy == "exact" ? "optimum" : options.strategy, options.strategy));
-  result.entries.push_back(entry_of("best single library", "best-single-library"));
-  result.entries.push_back(entry_of("greedy", "greedy"));
-  say(fmt::format("search: {} layers, optimum {:.3f} ms after {:.3f} s, {}", built.problem.layers.size(),
-                  result.answer.cost_us * 1e-3, result.answer.seconds,
-                  result.answer.optimal ? "proven" : "not proven"));
-
-  const auto lock = TimingLock::acquire(default_timing_lock, [&] { return !stopped(); });
-  if (lock && !stopped()) {
-    say("race: the optimum, the best single library and greedy, whole, in turn");
-    result.raced = race(result.entries, graph, registry, device, inputs,
-                        {.rounds = options.race_rounds,
-                         .seconds = options.race_seconds,
-                         .seed = options.search.seed,
-                         .stop = options.profile.stop});
-  }
-  if (result.raced) {
-    for (size_t index = 1; index < result.entries.size(); ++index) {
-      const RaceEntry& rival = result.entries[index];
-      if (rival.ratio_high < 1 && rival.ratio < result.entries[result.winner].ratio) result.winner = index;
-    }
-  }
-  result.plan = result.entries[result.winner].plan;
-  result.plan.lower_bound_us = result.answer.lower_bound_us;
-  if (result.raced && !stopped()) {
-    time_steps(result, graph, registry, device, inputs, 20);
-    say("reference: a few runs, for the speed-up");
-    result.entries.push_back(reference_entry(graph, registry, device, inputs, options.profile.threads,
-                                             result.entries[result.winner].measured_us));
-  }
-  return result;
+  return Tuning(graph, registry, device, store, inputs, options).run();
 }
 
 }  // namespace raceline

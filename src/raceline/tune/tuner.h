@@ -11,10 +11,13 @@
 namespace raceline {
 
 struct TuneOptions {
-  ProfileOptions profile;
+  ProfileOptions
+      profile;  ///< its `seconds` bound the whole tune: profiling takes three quarters of them at most
   PrimitiveFilter filter;
   SearchOptions search;
   std::string strategy = "exact";
+  bool correct = true;       ///< learn from whole runs what layers take inside the network
+  bool race_again = false;   ///< race also what the store has a result of
   int race_rounds = 30;      ///< paired whole runs: enough for a confidence interval of a few percent
   double race_seconds = 15;  ///< no new round begins after this long; at least 5 are run
   std::function<void(const std::string&)> say;  ///< a line for people as each stage begins; may be empty
@@ -22,8 +25,8 @@ struct TuneOptions {
 
 /// A plan that took part in the race.
 struct RaceEntry {
-  std::string
-      name;  ///< "optimum" (or the strategy's name), "best single library (onednn)", "greedy", "reference"
+  std::string name;  ///< "optimum" (or the strategy's name), "optimum before correction", "runner-up 1",
+                     ///< "best single library (onednn)", "greedy", "reference"
   Plan plan;
   double predicted_us = 0;  ///< 0 for the reference
   double measured_us = 0;   ///< 10th percentile of whole runs; 0 when there was no race
@@ -32,20 +35,32 @@ struct RaceEntry {
   double ratio = 1, ratio_low = 1, ratio_high = 1;
 };
 
+/// Where the time of a run goes, or is said to go.
+struct TimeSplit {
+  double kernels_us = 0, conversions_us = 0, dispatch_us = 0;
+  double whole_us() const { return kernels_us + conversions_us + dispatch_us; }
+};
+
 struct TuneResult {
   Plan plan;                       ///< of the winner
   size_t winner = 0;               ///< index into entries
   std::vector<RaceEntry> entries;  ///< the search's answer first, the reference last
   ProfileReport profile;
-  SearchAnswer answer;
-  double whole_us =
-      0;  ///< of the winner run again and again by itself: 10th percentile, to set beside the predicted sum
-  std::vector<double>
-      step_us;  ///< of the winner: 10th percentile of each step inside whole runs, in Session order
-  size_t arena_bytes = 0, packed_bytes = 0;  ///< of the winner's session
-  bool complete =
-      false;  ///< false: stopped while measuring, and there is no plan; the store keeps what was measured
-  bool raced = false;  ///< false: stopped before or in the race; the plan is the search's answer
+  SearchAnswer answer;                            ///< on the corrected costs
+  int solves = 0;                                 ///< of the correction; 0: there was none
+  size_t corrected_plans = 0, corrected_now = 0;  ///< run whole for the correction; of these not in the store
+  bool settled = false;                           ///< the optimum stopped changing
+  /// Of the winner: as predicted from its layers by themselves (without dispatch, of which these know
+  /// nothing), from what was learned inside, and as measured by fresh runs that took no part in the
+  /// correction.
+  TimeSplit before, after, measured;
+  /// Of the winner run again and again by itself, untimed and fresh: 10th percentile. 0: not run.
+  double whole_us = 0;
+  std::vector<double> step_us;  ///< of the winner: each step inside fresh runs, in Session order
+  /// False: stopped while measuring, and there is no plan; the store keeps what was measured.
+  bool complete = false;
+  bool raced = false;      ///< false: stopped before or in the race; the plan is the search's answer
+  bool race_kept = false;  ///< the race's results were in the store
 };
 
 /// Tunes a graph. The search's answer stays the winner unless the confidence interval of a rival's paired

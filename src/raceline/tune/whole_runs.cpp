@@ -1,0 +1,182 @@
+#include "raceline/tune/whole_runs.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/base/hash.h"
+#include "raceline/profile/measure.h"
+#include "raceline/search/build_problem.h"
+
+namespace raceline {
+namespace {
+
+constexpr int fewest_rounds = 5;
+constexpr size_t packed_larger =
+    2;  ///< packed weights are so many times the constants, Winograd's among others
+constexpr size_t typical_share = 5;  ///< one in so many runs is typical
+
+std::string layouts_text(const PlanConversion& conversion) {
+  return fmt::format("{} -> {}", to_string(conversion.from.layout), to_string(conversion.to.layout));
+}
+
+/// The layer that a step of the plan computes; empty for copies of outputs.
+std::string layer_key(const Graph& graph, const Plan& plan, const StepInfo& step) {
+  if (!step.conversion) {
+    std::vector<NodeId> covers;
+    for (const std::string& name : step.covers) covers.push_back(graph.find_node(name));
+    return covers.size() == 1 ? graph.layer(covers.front()).key() : graph.layer(Fusion{covers}).key();
+  }
+  for (const PlanConversion& conversion : plan.conversions) {
+    if (conversion.tensor != step.name || conversion.primitive != step.primitive ||
+        layouts_text(conversion) != step.layouts) {
+      continue;
+    }
+    const TensorDesc& desc = graph.desc(graph.find_value(conversion.tensor));
+    return LayerDesc::reorder(desc, conversion.from, conversion.to).key();
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string protocol::race_against(const std::string& signature) {
+  return "race " + signature;
+}
+
+std::string plan_signature(const Plan& plan, const PrimitiveRegistry& registry) {
+  std::string text;
+  const auto revision = [&](const std::string& name) { return registry.at(name).revision(); };
+  for (const PlanStep& step : plan.steps) {
+    text += fmt::format("{}|{}|{}|{}\n", fmt::join(step.covers, "+"), step.primitive, step.threads,
+                        revision(step.primitive));
+  }
+  for (const PlanConversion& conversion : plan.conversions) {
+    text += fmt::format("{}|{}|{}|{}|{}\n", conversion.tensor, conversion.from.to_string(),
+                        conversion.to.to_string(), conversion.primitive, revision(conversion.primitive));
+  }
+  return hex(hash_text(text));
+}
+
+std::vector<RunRow> rows_of(const Session& session, const Plan& plan, const Graph& graph,
+                            const PrimitiveRegistry& registry) {
+  std::vector<RunRow> rows(1);
+  for (const StepInfo& step : session.steps()) {
+    const Primitive* primitive = registry.find(step.primitive);
+    rows.push_back({std::string(step.name),
+                    layer_key(graph, plan, step),
+                    std::string(step.primitive),
+                    primitive != nullptr ? primitive->revision() : "",
+                    {},
+                    ""});
+  }
+  return rows;
+}
+
+RunSplit split_of(std::span<const RunRow> rows) {
+  const size_t runs = rows.empty() ? 0 : rows[0].samples_us.size();
+  const bool fit =
+      std::all_of(rows.begin(), rows.end(), [&](const RunRow& row) { return row.samples_us.size() == runs; });
+  if (runs == 0 || !fit) throw Error("the steps of whole runs have other numbers of samples than the whole");
+  std::vector<size_t> order(runs);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t run) { return std::pair(rows[0].samples_us[run], run); });
+  order.resize(std::max<size_t>(1, runs / typical_share));
+  const auto typical = [&](const RunRow& row) {
+    double sum = 0;
+    for (const size_t run : order) sum += row.samples_us[run];
+    return sum / static_cast<double>(order.size());
+  };
+  RunSplit split;
+  for (const RunRow& row : rows.subspan(1)) {
+    const double us = typical(row);
+    split.step_us.push_back(us);
+    const bool conversion = row.layer.starts_with("reorder ");
+    if (!row.layer.empty()) (conversion ? split.conversions_us : split.kernels_us) += us;
+  }
+  split.dispatch_us = std::max(0.0, typical(rows[0]) - split.kernels_us - split.conversions_us);
+  return split;
+}
+
+size_t plans_at_a_time(const Graph& graph) {
+  size_t bytes = 0;
+  for (const Value& value : graph.values()) {
+    if (value.constant != absent) bytes += value.desc.bytes();
+  }
+  const auto room = static_cast<size_t>(Machine::detect().ram_bytes) / 4;
+  return std::max<size_t>(2, room / std::max<size_t>(1, packed_larger * bytes));
+}
+
+std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, Graph& graph,
+                                                 const PrimitiveRegistry& registry, Device& device,
+                                                 std::span<const TensorView> inputs,
+                                                 const WholeRunOptions& options) {
+  const std::vector<Tensor> outputs = output_tensors(graph);
+  const std::vector<TensorView> views = views_of(outputs);
+  struct Runs {
+    Session session;
+    std::vector<RunRow> rows;
+    std::vector<double> last_us;  // of each step in the latest run
+    bool fresh = false;           // a run whose steps are not in the rows yet
+  };
+  std::vector<Runs> all;
+  for (const Plan& plan : plans) {
+    Session session(graph, plan, registry, device);
+    std::vector<RunRow> rows = rows_of(session, plan, graph, registry);
+    std::vector<double> steps(session.steps().size());
+    all.push_back({std::move(session), std::move(rows), std::move(steps)});
+  }
+  std::vector<Contender> contenders;
+  bool warm = false;
+  const auto keep = [&](Runs& runs) {
+    if (!runs.fresh || !warm) return;
+    runs.fresh = false;
+    for (size_t step = 0; step < runs.last_us.size(); ++step)
+      runs.rows[step + 1].samples_us.push_back(runs.last_us[step]);
+  };
+  for (Runs& runs : all) {
+    contenders.push_back({.name = {},
+                          .run =
+                              [&](Queue&) {
+                                runs.session.run_timed(inputs, views, runs.last_us);
+                                runs.fresh = true;
+                                return Status::ok();
+                              },
+                          // As in the race: a deployed network finds its own weights in the cache.
+                          .before_sample =
+                              [&](Queue&) {
+                                keep(runs);
+                                runs.session.run(inputs, views);
+                              }});
+  }
+  Sentinel sentinel(steady_clock());
+  const auto queue = device.make_queue(plans.front().threads);
+  const MeasureResult result = measure(contenders, *queue, sentinel,
+                                       {.rounds = options.rounds,
+                                        .min_rounds = fewest_rounds,
+                                        .enough_us = options.seconds * 1e6,
+                                        .seed = options.seed,
+                                        .before_round =
+                                            [&] {
+                                              // Runs of the warm-up are no samples.
+                                              if (!warm) {
+                                                for (Runs& runs : all) runs.fresh = false;
+                                              }
+                                              warm = true;
+                                            },
+                                        .stop = options.stop});
+  if (result.stopped && result.rounds < fewest_rounds) return {};
+  std::vector<std::vector<RunRow>> rows;
+  for (size_t index = 0; index < all.size(); ++index) {
+    const Measurement& measured = result.contenders[index];
+    if (!measured.why.empty()) throw Error(fmt::format("a run of the network failed: {}", measured.why));
+    keep(all[index]);
+    all[index].rows[0].samples_us = measured.samples_us;
+    rows.push_back(std::move(all[index].rows));
+  }
+  return rows;
+}
+
+}  // namespace raceline

@@ -1,0 +1,77 @@
+// Whole runs of plans, with the time of each step: taken in turn, kept in the store and found there again.
+#pragma once
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "raceline/graph/graph.h"
+#include "raceline/primitive/registry.h"
+#include "raceline/profile/store.h"
+#include "raceline/runtime/plan.h"
+#include "raceline/runtime/session.h"
+
+namespace raceline {
+
+/// What a plan runs, where, on how many threads, and by which revisions: 16 digits. Plans of one signature
+/// take the same time under the same conditions.
+std::string plan_signature(const Plan& plan, const PrimitiveRegistry& registry);
+
+/// Why whole runs were timed: RunKey::protocol.
+namespace protocol {
+inline constexpr const char* correct =
+    "correct";                                 ///< to learn what steps take inside; costs are made of these
+inline constexpr const char* check = "check";  ///< to compare with: part of no cost
+inline constexpr const char* alone = "alone";  ///< a baseline by itself
+inline constexpr const char* paper = "paper";  ///< once per global implementation, see paper_protocol.h
+/// In turn with another plan; its samples stand beside.
+std::string race_against(const std::string& signature);
+}  // namespace protocol
+
+/// Under what runs of this graph are kept.
+struct RunConditions {
+  std::string graph;   ///< Graph::key()
+  std::string device;  ///< fingerprint
+  int threads = 1;
+  bool pinned = false;
+  RunKey key(const std::string& plan, const std::string& protocol) const {
+    return {graph, plan, protocol, device, threads, pinned};
+  }
+};
+
+/// Rows without samples: the whole, then each step in the session's order, with the place, layer and revision
+/// by which a CostTable knows it. Copies of outputs have no layer.
+std::vector<RunRow> rows_of(const Session& session, const Plan& plan, const Graph& graph,
+                            const PrimitiveRegistry& registry);
+
+/// What the runs of one plan say. The typical run is the mean of the fifth that was fastest as a whole: its
+/// middle is the 10th percentile of the whole, and unlike percentiles of each step its parts add up.
+struct RunSplit {
+  std::vector<double> step_us;  ///< one a step
+  double kernels_us = 0, conversions_us = 0;
+  double dispatch_us = 0;  ///< of the whole, beyond its steps: calls, clock readings, copies of outputs
+  double whole_us() const { return kernels_us + conversions_us + dispatch_us; }
+};
+/// rows as of rows_of(), with samples. Throws Error when they do not fit together.
+RunSplit split_of(std::span<const RunRow> rows);
+
+/// How many plans of the graph can be ready to run at once within a quarter of the machine's memory; 2 at
+/// least.
+size_t plans_at_a_time(const Graph& graph);
+
+struct WholeRunOptions {
+  int rounds = 20;
+  double seconds = 6;  ///< no new round begins after this long; at least 5 are run
+  uint64_t seed = 1;
+  std::function<bool()> stop;
+};
+
+/// Runs the plans in turn, timing each step. The rows of each plan; none when stopped before 5 rounds. The
+/// caller holds the TimingLock.
+std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, Graph& graph,
+                                                 const PrimitiveRegistry& registry, Device& device,
+                                                 std::span<const TensorView> inputs,
+                                                 const WholeRunOptions& options);
+
+}  // namespace raceline

@@ -1,0 +1,168 @@
+// What whole runs say of their parts, and the correction that is made of it: on stored runs, without a clock.
+#include "raceline/tune/whole_runs.h"
+
+#include <gtest/gtest.h>
+
+#include "raceline/base/error.h"
+#include "raceline/device/cpu_device.h"
+#include "raceline/tune/correct.h"
+#include "tests/profile/stand_ins.h"
+
+namespace raceline {
+namespace {
+
+const Shape shape{1, 8, 6, 5};
+
+std::string relu_name(const std::string& library) {
+  return "unary." + library + ".pretend.nchw@cpu";
+}
+
+TEST(RunSplit, AddsUpOverTheFifthOfRunsThatWasFastestAsAWhole) {
+  std::vector<RunRow> rows{{"", "", "", "", {}, ""},
+                           {"a", "relu x", "p", "r", {}, ""},
+                           {"convert t", "reorder x", "p", "r", {}, ""},
+                           {"y", "", "copy", "", {}, ""}};
+  for (int run = 0; run < 10; ++run) {
+    const bool fast = run == 3 || run == 7;
+    // A slow run may have a fast step: its own minimum says nothing of the whole.
+    rows[1].samples_us.push_back(fast ? 40.0 + run : 10);
+    rows[2].samples_us.push_back(fast ? 5 : 100);
+    rows[3].samples_us.push_back(1);
+    rows[0].samples_us.push_back(fast ? 60 : 200);
+  }
+  const RunSplit split = split_of(rows);
+  EXPECT_DOUBLE_EQ(split.kernels_us, 45);
+  EXPECT_DOUBLE_EQ(split.conversions_us, 5);
+  EXPECT_DOUBLE_EQ(split.dispatch_us, 10);
+  EXPECT_DOUBLE_EQ(split.whole_us(), 60);
+  EXPECT_EQ(split.step_us, (std::vector<double>{45, 5, 1}));
+  rows[2].samples_us.pop_back();
+  EXPECT_THROW(split_of(rows), Error);
+  EXPECT_THROW(split_of({}), Error);
+}
+
+class Correcting : public testing::Test {
+ protected:
+  Correcting() {
+    const ValueId x = graph.add_input("x", {DataType::f32, shape, Layout::nchw});
+    const NodeId relu = graph.add_node("relu", OpKind::unary, UnaryParams{}, {x});
+    graph.mark_output(graph.node(relu).outputs[0], "y");
+    key = graph.layer(relu).key();
+    for (const std::string library : {"reference", "first", "second"}) {
+      registry.add(std::make_unique<StandIn>(
+          stand_in_info(OpKind::unary, library, Layout::nchw, Layout::nchw), pretence, 1));
+    }
+    conditions = {graph.key(), device.fingerprint(), 1, false};
+    alone(100, 50, 50.5);
+  }
+  void alone(double reference, double first, double second) {
+    costs.set(key, relu_name("reference"), {.us = reference});
+    costs.set(key, relu_name("first"), {.us = first});
+    costs.set(key, relu_name("second"), {.us = second});
+  }
+  Plan plan_of(const std::string& library) {
+    Plan plan;
+    plan.steps.push_back({{"relu"}, relu_name(library)});
+    return plan;
+  }
+  void ran(const std::string& library, double inside_us, const std::string& protocol = protocol::correct) {
+    const std::vector<RunRow> rows{
+        {"", "", "", "", {inside_us + 1}, ""},
+        {"relu", key, relu_name(library), registry.at(relu_name(library)).revision(), {inside_us}, ""}};
+    store.save_runs(conditions.key(plan_signature(plan_of(library), registry), protocol), rows);
+  }
+  Correction run() {
+    return correct(CandidateSet(graph, registry, {}), costs, graph, registry, device, store, conditions, {},
+                   {}, [] { return false; });
+  }
+  double at_place(const std::string& library) { return costs.find_at("relu", key, relu_name(library))->us; }
+
+  Pretence pretence;
+  PrimitiveRegistry registry;
+  CpuDevice device{Machine{}};
+  CostStore store = CostStore::temporary();
+  CostTable costs;
+  Graph graph;
+  RunConditions conditions;
+  std::string key;
+};
+
+TEST_F(Correcting, ChangesThePlanWhenItsLayersAreSlowerInside) {
+  ran("first", 60);
+  ran("second", 52);
+  ran("reference", 100);
+  const Correction correction = run();
+  EXPECT_TRUE(correction.complete);
+  EXPECT_TRUE(correction.settled);
+  EXPECT_EQ(correction.measured, 0u);
+  EXPECT_EQ(correction.plans.front().plan.steps[0].primitive, relu_name("first"));
+  EXPECT_DOUBLE_EQ(at_place("first"), 60);
+  EXPECT_DOUBLE_EQ(at_place("second"), 52);
+  EXPECT_DOUBLE_EQ(correction.dispatch_us, 1);
+  // What they cost by themselves stands beside it.
+  EXPECT_DOUBLE_EQ(costs.find(key, relu_name("first"))->us, 50);
+  EXPECT_EQ(costs.find(key, relu_name("first"))->source, CostSource::measured);
+  EXPECT_EQ(costs.find_at("relu", key, relu_name("first"))->source, CostSource::inside);
+  EXPECT_TRUE(store.rows().empty());
+}
+
+TEST_F(Correcting, WhatWasNotRunIsScaledLikeWhatWas) {
+  ran("first", 55);
+  ran("second", 51);
+  run();
+  const Cost reference = *costs.find_at("relu", key, relu_name("reference"));
+  EXPECT_EQ(reference.source, CostSource::inferred);
+  EXPECT_DOUBLE_EQ(reference.us, 100 * (55 + 51) / (50 + 50.5));
+  EXPECT_DOUBLE_EQ(costs.find_at("elsewhere", key, relu_name("reference"))->us, 100);
+}
+
+TEST_F(Correcting, EndsWhereItMayNotRunAndKeepsWhatItKnows) {
+  const Correction correction = run();
+  EXPECT_FALSE(correction.complete);
+  EXPECT_TRUE(correction.plans.empty());
+  EXPECT_DOUBLE_EQ(at_place("first"), 50);
+}
+
+TEST_F(Correcting, RunsOfOtherProtocolsConditionsOrRevisionsCorrectNothing) {
+  ran("first", 60, protocol::check);
+  ran("first", 60, protocol::paper);
+  conditions.threads = 2;
+  ran("first", 60);
+  conditions.threads = 1;
+  EXPECT_FALSE(run().complete);
+  EXPECT_EQ(load_corrections(costs, graph, registry, store, conditions), 0u);
+  EXPECT_DOUBLE_EQ(at_place("first"), 50);
+  ran("first", 60);
+  EXPECT_EQ(load_corrections(costs, graph, registry, store, conditions), 1u);
+  EXPECT_DOUBLE_EQ(at_place("first"), 60);
+}
+
+TEST(PlanSignature, TellsPlansApartByWhatTheyRun) {
+  Pretence pretence;
+  PrimitiveRegistry one, other;
+  for (PrimitiveRegistry* registry : {&one, &other}) {
+    registry->set_source(registry == &one ? "1" : "2");
+    for (const std::string library : {"a", "b"}) {
+      registry->add(std::make_unique<StandIn>(
+          stand_in_info(OpKind::unary, library, Layout::nchw, Layout::nchw), pretence, 1));
+    }
+  }
+  Plan plan;
+  plan.steps.push_back({{"relu"}, relu_name("a")});
+  const std::string signature = plan_signature(plan, one);
+  EXPECT_EQ(signature.size(), 16u);
+  Plan named = plan;
+  named.model = "other";
+  named.expected_us = 5;
+  named.steps[0].expected_us = 5;
+  EXPECT_EQ(plan_signature(named, one), signature);
+  EXPECT_NE(plan_signature(plan, other), signature) << "another revision";
+  Plan threads = plan, primitive = plan;
+  threads.steps[0].threads = 1;
+  primitive.steps[0].primitive = relu_name("b");
+  EXPECT_NE(plan_signature(threads, one), signature);
+  EXPECT_NE(plan_signature(primitive, one), signature);
+}
+
+}  // namespace
+}  // namespace raceline
