@@ -9,6 +9,7 @@
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 #include "raceline/report/explain.h"
+#include "raceline/tune/correct.h"
 
 namespace raceline::cli {
 namespace {
@@ -35,6 +36,12 @@ int explain_plan(Options& options) {
   ProfileOptions lookup{
       .threads = plan.threads, .pinned = !options.timing.no_pin, .stop = [] { return true; }};
   profile(candidates, bench.registry, device, store, lookup, table);
+  // A plan that was not made of the layers' costs by themselves was made of what they take inside.
+  const double alone_us = alone_split(plan, model.graph, table).whole_us();
+  if (std::abs(plan.expected_us - alone_us) > 1e-6 * alone_us) {
+    load_corrections(table, model.graph, bench.registry, store,
+                     {model.graph.key(), device.fingerprint(), plan.threads, lookup.pinned});
+  }
   const GraphProblem built = build_problem(model.graph, candidates, table);
   const size_t most = options.layer.empty() ? 2 : 1000;
   const auto explanations = explain(model.graph, plan, built, table, options.layer, most);

@@ -6,7 +6,6 @@
 
 #include "raceline/primitive/registry.h"
 #include "raceline/tune/tuner.h"
-#include "raceline/tune/whole_runs.h"
 
 namespace raceline {
 

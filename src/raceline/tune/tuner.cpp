@@ -170,24 +170,10 @@ class Tuning {
   /// What the winner should take, by its layers alone and by what was learned inside.
   void predict(const Correction& correction) {
     const Plan& plan = result_.plan;
-    const auto add = [&](double us, double alone_us, double TimeSplit::*part) {
-      result_.after.*part += us;
-      result_.before.*part += alone_us;
-    };
-    for (const PlanStep& step : plan.steps) {
-      std::vector<NodeId> covers;
-      for (const std::string& name : step.covers) covers.push_back(graph_.find_node(name));
-      const LayerDesc layer =
-          covers.size() == 1 ? graph_.layer(covers.front()) : graph_.layer(Fusion{covers});
-      const auto alone = costs_.find(layer.key(), step.primitive);
-      add(step.expected_us, alone ? alone->us : 0, &TimeSplit::kernels_us);
-    }
-    for (const PlanConversion& conversion : plan.conversions) {
-      const TensorDesc& desc = graph_.desc(graph_.find_value(conversion.tensor));
-      const auto alone =
-          costs_.find(LayerDesc::reorder(desc, conversion.from, conversion.to).key(), conversion.primitive);
-      add(conversion.expected_us, alone ? alone->us : 0, &TimeSplit::conversions_us);
-    }
+    result_.before = alone_split(plan, graph_, costs_);
+    for (const PlanStep& step : plan.steps) result_.after.kernels_us += step.expected_us;
+    for (const PlanConversion& conversion : plan.conversions)
+      result_.after.conversions_us += conversion.expected_us;
     result_.after.dispatch_us =
         correction.dispatch_us * static_cast<double>(plan.steps.size() + plan.conversions.size());
   }
@@ -235,7 +221,7 @@ class Tuning {
     }
     if (!rows.empty()) {
       RunSplit split = split_of(rows);
-      result_.measured = {split.kernels_us, split.conversions_us, split.dispatch_us};
+      result_.measured = split;
       result_.step_us = std::move(split.step_us);
     }
     const auto stop = [this] { return stopped(); };

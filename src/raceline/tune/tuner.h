@@ -7,6 +7,7 @@
 
 #include "raceline/profile/profiler.h"
 #include "raceline/search/build_problem.h"
+#include "raceline/tune/whole_runs.h"
 
 namespace raceline {
 
@@ -33,12 +34,6 @@ struct RaceEntry {
   double median_us = 0;
   /// time(this) / time(first entry): median of the paired ratios with its 95 % confidence interval.
   double ratio = 1, ratio_low = 1, ratio_high = 1;
-};
-
-/// Where the time of a run goes, or is said to go.
-struct TimeSplit {
-  double kernels_us = 0, conversions_us = 0, dispatch_us = 0;
-  double whole_us() const { return kernels_us + conversions_us + dispatch_us; }
 };
 
 struct TuneResult {

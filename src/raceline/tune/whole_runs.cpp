@@ -22,20 +22,26 @@ std::string layouts_text(const PlanConversion& conversion) {
   return fmt::format("{} -> {}", to_string(conversion.from.layout), to_string(conversion.to.layout));
 }
 
+LayerDesc layer_of(const Graph& graph, std::span<const std::string> covers) {
+  std::vector<NodeId> nodes;
+  for (const std::string& name : covers) nodes.push_back(graph.find_node(name));
+  return nodes.size() == 1 ? graph.layer(nodes.front()) : graph.layer(Fusion{nodes});
+}
+
+std::string key_of(const Graph& graph, const PlanConversion& conversion) {
+  const TensorDesc& desc = graph.desc(graph.find_value(conversion.tensor));
+  return LayerDesc::reorder(desc, conversion.from, conversion.to).key();
+}
+
 /// The layer that a step of the plan computes; empty for copies of outputs.
 std::string layer_key(const Graph& graph, const Plan& plan, const StepInfo& step) {
-  if (!step.conversion) {
-    std::vector<NodeId> covers;
-    for (const std::string& name : step.covers) covers.push_back(graph.find_node(name));
-    return covers.size() == 1 ? graph.layer(covers.front()).key() : graph.layer(Fusion{covers}).key();
-  }
+  if (!step.conversion) return layer_of(graph, step.covers).key();
   for (const PlanConversion& conversion : plan.conversions) {
     if (conversion.tensor != step.name || conversion.primitive != step.primitive ||
         layouts_text(conversion) != step.layouts) {
       continue;
     }
-    const TensorDesc& desc = graph.desc(graph.find_value(conversion.tensor));
-    return LayerDesc::reorder(desc, conversion.from, conversion.to).key();
+    return key_of(graph, conversion);
   }
   return {};
 }
@@ -73,6 +79,19 @@ std::vector<RunRow> rows_of(const Session& session, const Plan& plan, const Grap
                     ""});
   }
   return rows;
+}
+
+TimeSplit alone_split(const Plan& plan, const Graph& graph, const CostTable& costs) {
+  TimeSplit split;
+  const auto alone_us = [&](const std::string& layer, const std::string& primitive) {
+    const auto cost = costs.find(layer, primitive);
+    return cost ? cost->us : 0;
+  };
+  for (const PlanStep& step : plan.steps)
+    split.kernels_us += alone_us(layer_of(graph, step.covers).key(), step.primitive);
+  for (const PlanConversion& conversion : plan.conversions)
+    split.conversions_us += alone_us(key_of(graph, conversion), conversion.primitive);
+  return split;
 }
 
 RunSplit split_of(std::span<const RunRow> rows) {

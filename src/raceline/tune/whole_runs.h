@@ -8,6 +8,7 @@
 
 #include "raceline/graph/graph.h"
 #include "raceline/primitive/registry.h"
+#include "raceline/profile/cost_table.h"
 #include "raceline/profile/store.h"
 #include "raceline/runtime/plan.h"
 #include "raceline/runtime/session.h"
@@ -45,13 +46,21 @@ struct RunConditions {
 std::vector<RunRow> rows_of(const Session& session, const Plan& plan, const Graph& graph,
                             const PrimitiveRegistry& registry);
 
-/// What the runs of one plan say. The typical run is the mean of the fifth that was fastest as a whole: its
-/// middle is the 10th percentile of the whole, and unlike percentiles of each step its parts add up.
-struct RunSplit {
-  std::vector<double> step_us;  ///< one a step
+/// Where the time of a run goes, or is said to go.
+struct TimeSplit {
   double kernels_us = 0, conversions_us = 0;
   double dispatch_us = 0;  ///< of the whole, beyond its steps: calls, clock readings, copies of outputs
   double whole_us() const { return kernels_us + conversions_us + dispatch_us; }
+};
+
+/// What the layers of a plan cost by themselves; dispatch, of which they know nothing, is 0. Where the table
+/// has no cost it counts as 0.
+TimeSplit alone_split(const Plan& plan, const Graph& graph, const CostTable& costs);
+
+/// What the runs of one plan say. The typical run is the mean of the fifth that was fastest as a whole: its
+/// middle is the 10th percentile of the whole, and unlike percentiles of each step its parts add up.
+struct RunSplit : TimeSplit {
+  std::vector<double> step_us;  ///< one a step
 };
 /// rows as of rows_of(), with samples. Throws Error when they do not fit together.
 RunSplit split_of(std::span<const RunRow> rows);
