@@ -15,6 +15,7 @@
 #include "raceline/report/notes.h"
 #include "raceline/report/trace.h"
 #include "raceline/runtime/session.h"
+#include "raceline/tune/whole_runs.h"
 
 namespace raceline::cli {
 namespace {
@@ -61,6 +62,27 @@ void annotate(const Options& options, const LoadedModel& model, const Session& s
   const auto lost = write_onnx_notes(options.model.path, options.annotated, notes);
   fmt::print(stderr, "{}: {} nodes with times, {} layers have no node of their own in the file\n",
              options.annotated.string(), notes.nodes.size() - lost.size(), lost.size());
+}
+
+/// The steps' typical times (10th percentile of the timed runs) in sums; dispatch is what the untimed whole
+/// takes beyond.
+TimeSplit split_of_times(const Session& session, std::span<const double> times, double whole_us) {
+  const size_t steps = session.steps().size();
+  TimeSplit split;
+  std::vector<double> samples;
+  for (size_t step = 0; step < steps; ++step) {
+    samples.clear();
+    for (size_t at = step; at < times.size(); at += steps) samples.push_back(times[at]);
+    (session.steps()[step].conversion ? split.conversions_us : split.kernels_us) += percentile(samples, 0.1);
+  }
+  split.dispatch_us = std::max(0.0, whole_us - split.kernels_us - split.conversions_us);
+  return split;
+}
+
+Json to_json(const TimeSplit& split) {
+  return {{"kernels_us", split.kernels_us},
+          {"conversions_us", split.conversions_us},
+          {"dispatch_us", split.dispatch_us}};
 }
 
 Json to_json(const PackedDirectory::Use& use) {
@@ -110,8 +132,12 @@ int bench_model(const Options& options) {
   if (!measured.why.empty()) throw Error(fmt::format("a run failed: {}", measured.why));
   if (measured.samples_us.empty()) return interrupted;
   const auto at = [&](double share) { return percentile(measured.samples_us, share); };
-  if (!options.trace.empty() || !options.annotated.empty()) {
+  TimeSplit expected, split;
+  for (const PlanStep& step : plan.steps) expected.kernels_us += step.expected_us;
+  for (const PlanConversion& conversion : plan.conversions) expected.conversions_us += conversion.expected_us;
+  if (plan.expected_us > 0 || !options.trace.empty() || !options.annotated.empty()) {
     const std::vector<double> times = step_times(session, inputs, views, options.rounds);
+    split = split_of_times(session, times, at(0.1));
     if (!options.trace.empty()) {
       write_file(options.trace, chrome_trace(model.name, session.steps(), times));
     }
@@ -131,6 +157,8 @@ int bench_model(const Options& options) {
                 {"samples", measured.samples_us.size()},
                 {"disturbed_rounds", result.disturbed},
                 {"expected_us", plan.expected_us},
+                {"expected", to_json(expected)},
+                {"measured", plan.expected_us > 0 ? to_json(split) : Json()},
                 {"arena_bytes", session.arena_bytes()},
                 {"packed_bytes", session.packed_bytes()},
                 {"cache", cache ? to_json(cache->use()) : Json()}});
@@ -146,6 +174,9 @@ int bench_model(const Options& options) {
   if (plan.expected_us > 0) {
     fmt::print("the plan expected {}: {:+.1f} %\n", human_us(plan.expected_us),
                100 * (at(0.1) / plan.expected_us - 1));
+    fmt::print("expected: kernels {}, conversions {}; measured: kernels {}, conversions {}, dispatch {}\n",
+               human_us(expected.kernels_us), human_us(expected.conversions_us), human_us(split.kernels_us),
+               human_us(split.conversions_us), human_us(split.dispatch_us));
   }
   fmt::print("memory: arena {}, packed weights {}\n", human_bytes(static_cast<double>(session.arena_bytes())),
              human_bytes(static_cast<double>(session.packed_bytes())));
