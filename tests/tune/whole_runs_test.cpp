@@ -125,7 +125,7 @@ TEST_F(Correcting, EndsWhereItMayNotRunAndKeepsWhatItKnows) {
 
 TEST_F(Correcting, RunsOfOtherProtocolsConditionsOrRevisionsCorrectNothing) {
   ran("first", 60, protocol::check);
-  ran("first", 60, protocol::paper);
+  ran("first", 60, protocol::alone);
   conditions.threads = 2;
   ran("first", 60);
   conditions.threads = 1;

@@ -25,7 +25,6 @@ inline constexpr const char* correct =
     "correct";                                 ///< to learn what steps take inside; costs are made of these
 inline constexpr const char* check = "check";  ///< to compare with: part of no cost
 inline constexpr const char* alone = "alone";  ///< a baseline by itself
-inline constexpr const char* paper = "paper";  ///< once per global implementation, see paper_protocol.h
 /// In turn with another plan; its samples stand beside.
 std::string race_against(const std::string& signature);
 }  // namespace protocol
