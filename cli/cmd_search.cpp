@@ -1,4 +1,8 @@
 // raceline search: a plan from measured costs without measuring anything, or the answer to a problem file.
+#include <algorithm>
+#include <map>
+#include <string>
+
 #include <fmt/format.h>
 
 #include "cli/cmd_profile.h"
@@ -18,22 +22,72 @@ struct Options {
   PrimitiveFilter filter;
   ProfileOptions profile;
   SearchOptions search;
-  std::filesystem::path problem, output, dump;
+  std::filesystem::path problem, output, dump, curve;
   std::string strategy = "exact";
   bool json = false;
 };
 
-Json answer_json(const SearchAnswer& answer) {
-  return {{"choice", answer.choice},
-          {"cost_us", answer.cost_us},
-          {"lower_bound_us", answer.lower_bound_us},
-          {"optimal", answer.optimal},
-          {"evaluations", answer.evaluations},
-          {"seconds", answer.seconds},
-          {"note", answer.note}};
+/// The exact strategy beside any other: how far from the optimum an answer is.
+struct Referee {
+  static constexpr double most_seconds = 1;
+
+  Referee(const SelectionProblem& problem, const SearchAnswer& answer, const Options& options) {
+    if (options.strategy == "exact") {
+      best = answer;
+      return;
+    }
+    SearchOptions search = options.search;
+    search.seconds = std::min(search.seconds, most_seconds);
+    best = make_strategy("exact")->search(problem, search);
+  }
+  /// In percent of what the referee proved: the optimum, else a bound.
+  double gap(double cost_us) const {
+    return best.lower_bound_us > 0 ? 100 * std::max(0.0, cost_us / best.lower_bound_us - 1) : 0;
+  }
+  std::string text(double cost_us) const {
+    if (!best.optimal && best.lower_bound_us <= 0) return "";
+    return fmt::format("{}{:.2f} % above the optimum", best.optimal ? "" : "at most ", gap(cost_us));
+  }
+
+  SearchAnswer best;
+};
+
+Json answer_json(const SearchAnswer& answer, const Referee& referee) {
+  Json json{{"choice", answer.choice},
+            {"cost_us", answer.cost_us},
+            {"lower_bound_us", answer.lower_bound_us},
+            {"optimal", answer.optimal},
+            {"evaluations", answer.evaluations},
+            {"seconds", answer.seconds},
+            {"note", answer.note},
+            {"optimum_us", referee.best.optimal ? Json(referee.best.cost_us) : Json()},
+            {"optimum_at_least_us", referee.best.lower_bound_us},
+            {"gap_percent", referee.gap(answer.cost_us)}};
+  if (!answer.curve.empty()) {
+    Json& curve = json["curve"] = Json::array();
+    for (const CurvePoint& point : answer.curve) {
+      curve.push_back(
+          {{"evaluations", point.evaluations}, {"cost_us", point.cost_us}, {"best_us", point.best_us}});
+    }
+  }
+  if (!answer.learned_choice.empty()) {
+    json["learned"] = {{"choice", answer.learned_choice},
+                       {"cost_us", answer.learned_us},
+                       {"gap_percent", referee.gap(answer.learned_us)}};
+  }
+  return json;
 }
 
-void print_answer(const SelectionProblem& problem, const SearchAnswer& answer, std::string_view strategy) {
+void write_curve(const std::filesystem::path& path, const SearchAnswer& answer) {
+  std::string csv = "evaluations,cost_us,best_us\n";
+  for (const CurvePoint& point : answer.curve) {
+    csv += fmt::format("{},{},{}\n", point.evaluations, point.cost_us, point.best_us);
+  }
+  write_file(path, csv);
+}
+
+void print_answer(const SelectionProblem& problem, const SearchAnswer& answer, const Referee& referee,
+                  std::string_view strategy) {
   const Evaluation evaluation = evaluate(problem, answer.choice);
   std::vector<std::vector<std::string>> rows{{"layer", "primitive", "us"}};
   for (size_t layer = 0; layer < problem.layers.size(); ++layer) {
@@ -44,12 +98,23 @@ void print_answer(const SelectionProblem& problem, const SearchAnswer& answer, s
   const std::string note = answer.note.empty() ? "" : fmt::format(" ({})", answer.note);
   fmt::print("{}{}: {} = layers {} + conversions {}{}, {} evaluations in {:.3f} s\n", strategy, note,
              human_us(answer.cost_us), human_us(evaluation.layers_us), human_us(evaluation.conversions_us),
-             answer.optimal ? ", proven optimal"
-                            : (answer.lower_bound_us > 0
-                                   ? fmt::format(", at most {:.1f} % above the optimum",
-                                                 100 * (answer.cost_us / answer.lower_bound_us - 1))
-                                   : ""),
-             answer.evaluations, answer.seconds);
+             answer.optimal ? ", proven optimal" : "", answer.evaluations, answer.seconds);
+  if (answer.optimal) return;
+  fmt::print("{}\n", referee.text(answer.cost_us));
+  if (!answer.learned_choice.empty()) {
+    fmt::print("what was learned, greedily: {}, {}\n", human_us(answer.learned_us),
+               referee.text(answer.learned_us));
+  }
+}
+
+void tell(const SelectionProblem& problem, const SearchAnswer& answer, const Options& options) {
+  if (!options.curve.empty()) write_curve(options.curve, answer);
+  const Referee referee(problem, answer, options);
+  if (options.json) {
+    print_json(answer_json(answer, referee));
+  } else {
+    print_answer(problem, answer, referee, options.strategy);
+  }
 }
 
 int search_file(const Options& options) {
@@ -61,11 +126,7 @@ int search_file(const Options& options) {
     throw ParseError(fmt::format("problem '{}': {}", options.problem.string(), error.what()));
   }
   const SearchAnswer answer = make_strategy(options.strategy)->search(problem, options.search);
-  if (options.json) {
-    print_json(answer_json(answer));
-  } else {
-    print_answer(problem, answer, options.strategy);
-  }
+  tell(problem, answer, options);
   return done;
 }
 
@@ -99,11 +160,7 @@ int search_model(Options& options) {
     plan.shapes = model.shapes();
     write_file(options.output, plan.to_json());
   }
-  if (options.json) {
-    print_json(answer_json(answer));
-  } else {
-    print_answer(built.problem, answer, options.strategy);
-  }
+  tell(built.problem, answer, options);
   return done;
 }
 
@@ -126,6 +183,30 @@ std::function<int()> setup_search(CLI::App& app) {
   app.add_option("--seconds", options->search.seconds, "No search goes on for longer")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_flag("--unpruned", options->search.unpruned,
+               "Show strategies that learn or anneal all choices, not only those that an optimum may need");
+  QLearningOptions& q = options->search.q;
+  app.add_option("--step-size", q.step_size, "Of q-learning: the paper's alpha")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--discount", q.discount, "Of q-learning: the paper's gamma")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--replay", q.replay,
+                 "Of q-learning, after each episode: the last 128 episodes, or 128 steps")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, QLearningOptions::Replay>{
+          {"episodes", QLearningOptions::Replay::episodes},
+          {"transitions", QLearningOptions::Replay::transitions}}))
+      ->default_str("episodes");
+  app.add_option("--replay-buffer", q.buffer, "Of q-learning: how many of them")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  app.add_flag("--whole-reward", q.whole_reward,
+               "Of q-learning: the network's time at its end, not each layer's at the layer");
+  app.add_flag("--per-edge", q.per_edge,
+               "Of q-learning: each consumer pays for its conversion, also of a copy that is there");
+  app.add_flag("--zero-start", q.zero_start, "Of q-learning: Q begins as 0, not as the first target seen");
+  app.add_option("--curve", options->curve, "Write the learning curve as CSV")->type_name("FILE");
   app.add_option("-o,--output", options->output, "Write the plan")->type_name("PLAN");
   app.add_option("--dump-problem", options->dump, "Write the problem as JSON")->type_name("FILE");
   app.add_flag("--json", options->json, "One JSON document");

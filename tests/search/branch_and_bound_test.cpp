@@ -34,7 +34,7 @@ TEST(BranchAndBound, FindsTheOptimumFromNothing) {
     const double optimum = BruteForce(problem).optimum();
     if (optimum == impossible) continue;
     ++solved;
-    Compact compact(problem, Keep::cheapest_of_interfaces);
+    Compact compact(problem, Keep::worthwhile);
     for (const size_t copy_states : {size_t{1}, size_t{4096}}) {
       for (const double cells : {0.0, 4.0, 30.0}) {
         const BoundedAnswer answer = from_nothing(compact, copy_states, cells);
@@ -49,19 +49,21 @@ TEST(BranchAndBound, FindsTheOptimumFromNothing) {
 }
 
 TEST(BranchAndBound, ClosesTheGapOnANet) {
-  for (const uint64_t seed : {1, 2, 3, 5, 11, 12}) {
+  int open = 0;
+  for (const uint64_t seed : {1, 2, 3, 5, 11, 12, 13, 14, 15, 16}) {
     const SelectionProblem problem = test::unet_like(seed).problem();
     const SearchAnswer exact = search_exact(problem, {});
-    Compact compact(problem, Keep::cheapest_of_interfaces);
+    Compact compact(problem, Keep::worthwhile);
     FactorModel model = make_model(compact, 4096);
     const EliminationOrder order = elimination_order(model);
     const auto elimination = Elimination::run(std::move(model), order, 100, never);
-    ASSERT_LT(elimination->bound(), 0.98 * exact.cost_us) << "nothing to close, seed " << seed;
+    open += elimination->bound() < 0.999 * exact.cost_us ? 1 : 0;
     const BoundedAnswer answer = branch_and_bound(compact, *elimination, {}, never);
     EXPECT_TRUE(answer.complete);
     EXPECT_NEAR(answer.cost_us, exact.cost_us, 1e-9 * exact.cost_us) << "seed " << seed;
     EXPECT_LT(answer.nodes, 1'000'000) << "seed " << seed;
   }
+  EXPECT_GE(open, 3) << "too little to close";
 }
 
 TEST(BranchAndBound, BoundsOfSplitTablesAreNeverAboveTheOptimum) {
@@ -70,7 +72,7 @@ TEST(BranchAndBound, BoundsOfSplitTablesAreNeverAboveTheOptimum) {
         random_problem(seed, {.layers = 7, .interfaces = 5, .outputs = 1, .private_share = 0.04});
     const double optimum = BruteForce(problem).optimum();
     if (optimum == impossible) continue;
-    const Compact compact(problem, Keep::cheapest_of_interfaces);
+    const Compact compact(problem, Keep::worthwhile);
     for (const size_t copy_states : {size_t{1}, size_t{4}, size_t{4096}}) {
       for (const double cells : {0.0, 4.0, 30.0, 1e6}) {
         FactorModel model = make_model(compact, copy_states);
@@ -93,7 +95,7 @@ TEST(BranchAndBound, StoppedItStillStatesAValidBound) {
     const SelectionProblem problem = test::ssd_like(seed).problem();
     const SearchAnswer exact = search_exact(problem, {});
     ASSERT_TRUE(exact.optimal);
-    Compact compact(problem, Keep::cheapest_of_interfaces);
+    Compact compact(problem, Keep::worthwhile);
     for (const int64_t checks : {1, 20}) {
       int64_t left = checks;
       const BoundedAnswer answer = from_nothing(compact, 4096, 30, [&] { return --left <= 0; });
@@ -148,7 +150,7 @@ TEST(CopyStates, EqualTryingEverythingWhereConsumersWantCopiesOfTheirOwn) {
     const double optimum = BruteForce(problem).optimum();
     if (optimum == impossible) continue;
     ++solved;
-    const Compact compact(problem, Keep::cheapest_of_interfaces);
+    const Compact compact(problem, Keep::worthwhile);
     FactorModel model = make_model(compact, 4096);
     ASSERT_FALSE(model.relaxed);
     // Sets of four copies, and the producer's private interface; far fewer than the sets that may be wanted.

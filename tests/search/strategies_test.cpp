@@ -103,7 +103,8 @@ TEST(Strategies, RandomFindsTheOptimumOfASmallProblemWithEnoughEpisodes) {
 
 TEST(Strategies, SamplingKeepsToItsBudget) {
   const SelectionProblem problem = test::googlenet_like(7).problem();
-  for (const std::string_view name : {"random", "coordinate-descent"}) {
+  for (const std::string_view name :
+       {"random", "coordinate-descent", "annealing", "q-learning", "q-learning+"}) {
     for (const int64_t episodes : {0, 1, 10, 500}) {
       const SearchAnswer answer = make_strategy(name)->search(problem, {.episodes = episodes});
       EXPECT_LE(answer.evaluations, std::max<int64_t>(episodes, 1)) << name;

@@ -20,6 +20,11 @@ constexpr auto table = std::to_array<StrategyInfo>({
     {"random", "the best of random choices", make_random},
     {"coordinate-descent", "one layer after the other to its best, from many starts",
      make_coordinate_descent},
+    {"annealing", "single changes, worse ones too while it is hot", make_annealing},
+    {"q-learning", "reinforcement learning as in QS-DNN: epsilon-greedy, replay, shaped reward",
+     make_q_learning},
+    {"q-learning+", "the same with a state that knows the open branches, and whole steps",
+     make_q_learning_plus},
 });
 
 }  // namespace

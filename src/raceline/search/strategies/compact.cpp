@@ -1,8 +1,10 @@
 #include "raceline/search/strategies/compact.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
+#include "raceline/search/prune.h"
 #include "raceline/search/strategies/assigner.h"
 
 namespace raceline {
@@ -18,39 +20,18 @@ size_t at(int index) {
 
 Compact::Compact(const SelectionProblem& problem, Keep keep)
     : problem_(problem), domains_(problem.layers.size()) {
-  prune_interfaces(keep);
+  if (keep == Keep::worthwhile) {
+    domains_ = worthwhile_choices(problem);
+  } else {
+    for (size_t layer = 0; layer < domains_.size(); ++layer) {
+      domains_[layer].resize(problem.layers[layer].choices.size());
+      std::iota(domains_[layer].begin(), domains_[layer].end(), 0);
+    }
+  }
   do {
     build();
   } while (drop_inconsistent());
   sort_layers();
-}
-
-void Compact::prune_interfaces(Keep keep) {
-  std::set<std::pair<int, int>> consumed;
-  for (const ProblemTensor& tensor : problem_.tensors) {
-    if (!tensor.consumers.empty()) consumed.emplace(tensor.producer.layer, tensor.producer.slot);
-  }
-  for (size_t layer = 0; layer < domains_.size(); ++layer) {
-    const auto& choices = problem_.layers[layer].choices;
-    std::map<std::vector<int>, int> best;
-    for (int index = 0; index < static_cast<int>(choices.size()); ++index) {
-      const Choice& choice = choices[at(index)];
-      if (keep == Keep::all) {
-        domains_[layer].push_back(index);
-        continue;
-      }
-      std::vector<int> key = choice.inputs;
-      for (size_t slot = 0; slot < choice.outputs.size(); ++slot) {
-        // What nobody consumes makes no difference.
-        const bool matters = consumed.contains({static_cast<int>(layer), static_cast<int>(slot)});
-        key.push_back(matters ? choice.outputs[slot] : -1);
-      }
-      const auto [found, fresh] = best.try_emplace(std::move(key), index);
-      if (!fresh && choice.cost_us < choices[at(found->second)].cost_us) found->second = index;
-    }
-    for (const auto& [key, index] : best) domains_[layer].push_back(index);
-    std::ranges::sort(domains_[layer]);
-  }
 }
 
 void Compact::build() {
@@ -170,20 +151,34 @@ double Compact::cost(int layer, int value) const {
   return problem_.layers[at(layer)].choices[at(domains_[at(layer)][at(value)])].cost_us;
 }
 
+void Compact::want(const CompactTensor& tensor, size_t consumer, std::span<const int> values) {
+  const auto& wanted = tensor.wanted[consumer][at(values[at(tensor.consumers[consumer])])];
+  key_.insert(key_.end(), wanted.begin(), wanted.end());
+}
+
 double Compact::conversions_us(int tensor, std::span<const int> values) {
   const CompactTensor& compact = tensors_[at(tensor)];
   key_.assign(1, compact.from[at(values[at(compact.producer)])]);
-  for (size_t consumer = 0; consumer < compact.consumers.size(); ++consumer) {
-    const auto& wanted = compact.wanted[consumer][at(values[at(compact.consumers[consumer])])];
-    key_.insert(key_.end(), wanted.begin(), wanted.end());
-  }
+  for (size_t consumer = 0; consumer < compact.consumers.size(); ++consumer) want(compact, consumer, values);
+  return known_us(tensor);
+}
+
+double Compact::conversions_us(int tensor, std::span<const int> values, std::span<const size_t> consumers) {
+  const CompactTensor& compact = tensors_[at(tensor)];
+  key_.assign(1, compact.from[at(values[at(compact.producer)])]);
+  for (const size_t consumer : consumers) want(compact, consumer, values);
+  return known_us(tensor);
+}
+
+/// Of what stands in key_.
+double Compact::known_us(int tensor) {
   std::sort(key_.begin() + 1, key_.end());
   key_.erase(std::unique(key_.begin() + 1, key_.end()), key_.end());
-  if (key_.size() == 2 && key_[0] == key_[1]) return 0;
+  if (key_.size() == 1 || (key_.size() == 2 && key_[0] == key_[1])) return 0;
   auto& known = known_[at(tensor)];
   if (const auto found = known.find(key_); found != known.end()) return found->second;
   if (known.size() == most_known) known.clear();
-  const double us = compact.graph.cheapest(key_[0], std::span(key_).subspan(1)).cost_us;
+  const double us = tensors_[at(tensor)].graph.cheapest(key_[0], std::span(key_).subspan(1)).cost_us;
   known.emplace(key_, us);
   return us;
 }

@@ -12,9 +12,8 @@ namespace raceline {
 
 /// What of a layer's choices takes part.
 enum class Keep : uint8_t {
-  all,                     ///< all that can be part of a solution
-  cheapest_of_interfaces,  ///< of choices with equal interfaces the cheapest (then the first): loses no
-                           ///< optimum
+  all,         ///< all that can be part of a solution
+  worthwhile,  ///< what search/prune leaves of them: the optimum stays
 };
 
 /// A tensor, seen from the layers' values. Vertices are those of `graph`.
@@ -55,18 +54,21 @@ class Compact {
 
   /// Cheapest conversions of one tensor; remembered.
   double conversions_us(int tensor, std::span<const int> values);
+  /// Of some of its consumers (indices into CompactTensor::consumers): those that have a value already.
+  double conversions_us(int tensor, std::span<const int> values, std::span<const size_t> consumers);
   /// The whole objective.
   double total_us(std::span<const int> values);
   /// The problem's choices that the values stand for.
   std::vector<int> choices(std::span<const int> values) const;
 
  private:
-  void prune_interfaces(Keep keep);
   void build();
   CompactTensor compact_tensor(const ProblemTensor& tensor) const;
   void add_constraints(int tensor);
   bool drop_inconsistent();
   void sort_layers();
+  void want(const CompactTensor& tensor, size_t consumer, std::span<const int> values);
+  double known_us(int tensor);
 
   const SelectionProblem& problem_;
   std::vector<std::vector<int>> domains_;

@@ -2,6 +2,7 @@
 // first start is the greedy choice, the others are random; all share one budget of evaluations.
 #include "raceline/base/random.h"
 #include "raceline/search/strategies/assigner.h"
+#include "raceline/search/strategies/curve.h"
 #include "raceline/search/strategies/local_search.h"
 #include "raceline/search/strategies/stopwatch.h"
 #include "raceline/search/strategies/strategies.h"
@@ -13,29 +14,24 @@ class CoordinateDescent final : public SearchStrategy {
  public:
   SearchAnswer search(const SelectionProblem& problem, const SearchOptions& options) const override {
     const Stopwatch watch;
-    Compact compact(problem, Keep::cheapest_of_interfaces);
+    Compact compact(problem, Keep::worthwhile);
     Assigner assigner(compact);
     Random random(options.seed);
-    SearchAnswer answer;
-    std::vector<int> best = cheapest_assignment(compact);
-    double best_us = compact.total_us(best);
-    std::vector<int> values = best;
+    int64_t evaluations = 0;
+    std::vector<int> values = cheapest_assignment(compact);
+    Best best;
+    best.see(values, compact.total_us(values), 1, true);
     for (;;) {
-      ++answer.evaluations;
-      descend(compact, values, random, answer.evaluations, options.episodes);
-      const double us = compact.total_us(values);
-      if (us < best_us) {
-        best_us = us;
-        best = values;
-      }
-      if (answer.evaluations >= options.episodes) break;
+      ++evaluations;
+      descend(compact, values, random, evaluations, options.episodes);
+      best.see(values, compact.total_us(values), evaluations, true);
+      if (evaluations >= options.episodes) break;
       const auto start = assigner.assign([&](int, std::span<const int> left) {
         return left[static_cast<size_t>(random.below(static_cast<int64_t>(left.size())))];
       });
-      values = start ? *start : best;
+      values = start ? *start : best.values();
     }
-    answer.choice = compact.choices(best);
-    answer.cost_us = evaluate(problem, answer.choice).cost_us;
+    SearchAnswer answer = std::move(best).answer(compact, evaluations);
     answer.seconds = watch.seconds();
     return answer;
   }

@@ -1,7 +1,7 @@
 // Selection with pairwise costs is a partitioned boolean quadratic problem (Anderson and Gregg, CGO 2018):
 // NP-hard in general, linear in the layers where the network is a tree or series-parallel, and exponential in
 // its width only. Networks are narrow; of the usual ones only densely concatenated ones are not.
-//  1. Of choices with equal interfaces only the cheapest stays; choices that fit nothing go.
+//  1. Choices that no optimum needs go (search/prune.h), and those that fit nothing.
 //  2. Each tensor becomes tables over two variables (model.cpp).
 //  3. Variables are eliminated in a good order. Where the tables stay within the limits the answer is exact.
 //  4. Else the tables are split: the result bounds the cost from below, and guides branch and bound.
@@ -81,7 +81,7 @@ SearchAnswer search_exact(const SelectionProblem& problem, const SearchOptions& 
                           const ExactLimits& limits) {
   const Stopwatch watch;
   const auto stop = [&] { return watch.seconds() >= options.seconds; };
-  Compact compact(problem, Keep::cheapest_of_interfaces);
+  Compact compact(problem, Keep::worthwhile);
   FactorModel model = make_model(compact, limits.copy_states);
   const EliminationOrder order = elimination_order(model);
   SearchAnswer answer;

@@ -6,6 +6,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/search/strategies/assigner.h"
+#include "raceline/search/strategies/curve.h"
 #include "raceline/search/strategies/stopwatch.h"
 #include "raceline/search/strategies/strategies.h"
 
@@ -19,26 +20,20 @@ class RandomSearch final : public SearchStrategy {
     Compact compact(problem, Keep::all);
     Assigner assigner(compact);
     Random random(options.seed);
-    SearchAnswer answer;
-    std::vector<int> best;
-    double best_us = impossible;
+    Best best;
+    int64_t evaluations = 0;
     do {
-      ++answer.evaluations;
+      ++evaluations;
       const auto values = assigner.assign([&](int, std::span<const int> left) {
         return left[static_cast<size_t>(random.below(static_cast<int64_t>(left.size())))];
       });
       if (!values) continue;
-      const double us = compact.total_us(*values);
-      if (us < best_us) {
-        best_us = us;
-        best = *values;
-      }
-    } while (answer.evaluations < options.episodes);
-    if (best_us == impossible) {
-      throw UnsupportedError(fmt::format("no feasible choice found in {} random ones", answer.evaluations));
+      best.see(*values, compact.total_us(*values), evaluations, true);
+    } while (evaluations < options.episodes);
+    if (best.us() == impossible) {
+      throw UnsupportedError(fmt::format("no feasible choice found in {} random ones", evaluations));
     }
-    answer.choice = compact.choices(best);
-    answer.cost_us = evaluate(problem, answer.choice).cost_us;
+    SearchAnswer answer = std::move(best).answer(compact, evaluations);
     answer.seconds = watch.seconds();
     return answer;
   }
