@@ -36,9 +36,9 @@ class WholeWay(support.CliTest):
         self.assertEqual(self.json_of("store", "info", "--store", self.store), rows)
         # The race is run again when that is asked for, and nothing else is.
         third = self.json_of(*arguments, "-o", self.folder / "c.plan", "--race")
-        self.assertEqual((third["race_kept"], third["correction"]["run_now"]), (len(third["race"]) < 3, 0))
-        self.assertEqual(third["predicted_before"], first["predicted_before"] if third["winner"] == first["winner"]
-                         else third["predicted_before"])
+        self.assertEqual(third["correction"]["run_now"], 0)
+        if any(entry["ratio"] != 1 for entry in first["race"][1:-1]):  # else all plans are one
+            self.assertFalse(third["race_kept"])
 
     def test_what_is_predicted_and_measured_is_split_and_adds_up(self):
         result = self.json_of("tune", self.zoo(), "--store", self.store, "--threads", 1, "--race-rounds", 5,
