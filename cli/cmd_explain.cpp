@@ -56,11 +56,14 @@ int explain_plan(Options& options) {
                  100 * item.step.expected_us / std::max(plan.expected_us, 1e-9));
     }
     for (const Alternative& other : item.alternatives) {
-      const std::string why = why_not(item, other, plan.expected_us);
-      if (!options.json) fmt::print("    not {}: {}\n", other.primitive, why);
+      const std::string why = why_not(item, other, plan);
+      if (!options.json)
+        fmt::print("    not {}  {} (spread {}): {}\n", other.primitive, human_us(other.alone_us),
+                   human_us(other.spread_us), why);
       alternatives.push_back({{"primitive", other.primitive},
                               {"alone_us", other.alone_us},
                               {"spread_us", other.spread_us},
+                              {"conversions_us", other.conversions_us},
                               {"plan_us", std::isfinite(other.plan_us) ? Json(other.plan_us) : Json(nullptr)},
                               {"why", why}});
     }

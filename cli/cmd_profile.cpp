@@ -11,11 +11,15 @@
 
 namespace raceline::cli {
 
-void add_profile_options(CLI::App& app, ProfileOptions& options) {
+void add_max_error(CLI::App& app, ProfileOptions& options) {
   app.add_option("--max-error", options.max_error,
                  "Largest error of a primitive against fp64, as a share of the layer's largest output")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+}
+
+void add_profile_options(CLI::App& app, ProfileOptions& options) {
+  add_max_error(app, options);
   app.add_option("--budget", options.seconds, "Seconds that all of it may take; 0: no limit")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

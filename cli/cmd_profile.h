@@ -8,6 +8,7 @@
 
 namespace raceline::cli {
 
+void add_max_error(CLI::App& app, ProfileOptions& options);
 /// --max-error and --budget.
 void add_profile_options(CLI::App& app, ProfileOptions& options);
 /// Shows progress, and stops at Ctrl-C.

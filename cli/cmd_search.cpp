@@ -8,10 +8,11 @@
 #include "cli/cmd_profile.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/limits.h"
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
 #include "raceline/base/text.h"
-#include "raceline/search/build_problem.h"
+#include "raceline/search/restrict.h"
 
 namespace raceline::cli {
 namespace {
@@ -24,15 +25,19 @@ struct Options {
   SearchOptions search;
   std::filesystem::path problem, output, dump, curve;
   std::string strategy = "exact";
-  bool json = false;
+  PlanLimits limits;
+  bool pareto = false, csv = false, json = false;
 };
+
+constexpr int curve_points = 12;
 
 /// The exact strategy beside any other: how far from the optimum an answer is.
 struct Referee {
   static constexpr double most_seconds = 1;
 
   Referee(const SelectionProblem& problem, const SearchAnswer& answer, const Options& options) {
-    if (options.strategy == "exact") {
+    // A limit of memory has a search and a bound of its own.
+    if (options.strategy == "exact" || options.limits.max_memory_bytes > 0) {
       best = answer;
       return;
     }
@@ -107,17 +112,44 @@ void print_answer(const SelectionProblem& problem, const SearchAnswer& answer, c
   }
 }
 
-void tell(const SelectionProblem& problem, const SearchAnswer& answer, const Options& options) {
+/// found: of a model, what the limits did.
+void tell(const SelectionProblem& problem, const SearchAnswer& answer, const Referee& referee,
+          const Options& options, const LimitedSearch* found = nullptr) {
   if (!options.curve.empty()) write_curve(options.curve, answer);
-  const Referee referee(problem, answer, options);
   if (options.json) {
-    print_json(answer_json(answer, referee));
-  } else {
-    print_answer(problem, answer, referee, options.strategy);
+    Json document = answer_json(answer, referee);
+    if (found != nullptr) document.update(limited_json(*found, options.limits));
+    print_json(document);
+    return;
   }
+  print_answer(problem, answer, referee, options.limits.max_memory_bytes > 0 ? "exact" : options.strategy);
+  if (found != nullptr) print_limited(*found, options.limits);
+}
+
+int print_points(const std::vector<LimitedAnswer>& points, const Options& options) {
+  if (options.json) {
+    print_json(curve_json(points));
+  } else {
+    print_curve(points, options.csv);
+  }
+  return done;
+}
+
+/// Choices whose name the filter admits; layers without such keep theirs, as do choices that run nothing.
+RestrictedProblem admitted(const SelectionProblem& problem, const PrimitiveFilter& filter) {
+  const auto admits = [&](const Choice& choice) {
+    return library_of(choice.primitive).empty() || filter.admits(choice.primitive);
+  };
+  return restrict_choices(problem, [&](int layer, int choice) {
+    const auto& choices = problem.layers[static_cast<size_t>(layer)].choices;
+    return admits(choices[static_cast<size_t>(choice)]) || std::ranges::none_of(choices, admits);
+  });
 }
 
 int search_file(const Options& options) {
+  if (options.limits.deterministic) {
+    throw Error("--deterministic runs primitives: it needs a model, not a problem file");
+  }
   const std::string text = read_file(options.problem);
   SelectionProblem problem;
   try {
@@ -125,9 +157,29 @@ int search_file(const Options& options) {
   } catch (const ParseError& error) {
     throw ParseError(fmt::format("problem '{}': {}", options.problem.string(), error.what()));
   }
-  const SearchAnswer answer = make_strategy(options.strategy)->search(problem, options.search);
-  tell(problem, answer, options);
+  const RestrictedProblem part = admitted(problem, options.filter);
+  const MemoryModel model;
+  MemoryLimits limits(part.problem, model, options.search);
+  if (options.pareto) {
+    std::vector<LimitedAnswer> points = limits.pareto(curve_points);
+    for (LimitedAnswer& point : points) point.answer.choice = part.expand(point.answer.choice);
+    return print_points(points, options);
+  }
+  SearchAnswer answer = options.limits.max_memory_bytes > 0
+                            ? limits.within(options.limits.max_memory_bytes).answer
+                            : make_strategy(options.strategy)->search(part.problem, options.search);
+  const Referee referee(part.problem, answer, options);
+  answer.choice = part.expand(answer.choice);
+  if (!answer.learned_choice.empty()) answer.learned_choice = part.expand(answer.learned_choice);
+  tell(problem, answer, referee, options);
   return done;
+}
+
+/// The problem with the memory of its choices, which preparing each of them tells.
+void write_problem(const SearchScene& scene, const std::filesystem::path& file) {
+  GraphProblem built = build_problem(scene.graph, scene.candidates, scene.costs);
+  PlanMemories(scene.graph, scene.registry, scene.device, scene.threads).fill(built);
+  write_file(file, built.problem.to_json());
 }
 
 int search_model(Options& options) {
@@ -146,11 +198,13 @@ int search_model(Options& options) {
   if (!report.complete) {
     fmt::print(stderr, "the store lacks costs of this model; `raceline profile` measures them\n");
   }
-  const GraphProblem built = build_problem(model.graph, candidates, table);
-  if (!options.dump.empty()) write_file(options.dump, built.problem.to_json());
-  const SearchAnswer answer = make_strategy(options.strategy)->search(built.problem, options.search);
+  const SearchScene scene{model.graph, bench.registry, device, candidates, table, options.profile.threads};
+  if (!options.dump.empty()) write_problem(scene, options.dump);
+  if (options.pareto) return print_points(pareto_curve(scene, options.search, curve_points).points, options);
+  const LimitedSearch found = search_limited(scene, options.limits, options.strategy, options.search);
+  const SearchAnswer& answer = found.answer;
   if (!options.output.empty()) {
-    Plan plan = make_plan(model.graph, built, answer, candidates, table);
+    Plan plan = make_plan(model.graph, found.built, answer, candidates, table);
     plan.model = model.name;
     plan.machine = device.fingerprint();
     plan.strategy = options.strategy;
@@ -160,7 +214,8 @@ int search_model(Options& options) {
     plan.shapes = model.shapes();
     write_file(options.output, plan.to_json());
   }
-  tell(built.problem, answer, options);
+  const GraphProblem& built = found.built;
+  tell(built.problem, answer, Referee(built.problem, answer, options), options, &found);
   return done;
 }
 
@@ -171,12 +226,16 @@ std::function<int()> setup_search(CLI::App& app) {
   options->model.add_to(app, false);
   options->timing.add_to(app);
   add_filter(app, options->filter);
+  add_max_error(app, options->profile);
+  add_limits(app, options->limits);
   std::string names;
   for (const StrategyInfo& strategy : all_strategies()) {
     names += fmt::format("\n  {}: {}", strategy.name, strategy.what);
   }
   app.add_option("--problem", options->problem, "A problem file in place of a model")->type_name("FILE");
-  app.add_option("--strategy", options->strategy, "How to search:" + names)->capture_default_str();
+  app.add_option("--strategy", options->strategy, "How to search:" + names)
+      ->type_name("STRATEGY")
+      ->capture_default_str();
   app.add_option("--episodes", options->search.episodes, "Of strategies that sample")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -209,6 +268,11 @@ std::function<int()> setup_search(CLI::App& app) {
   app.add_option("--curve", options->curve, "Write the learning curve as CSV")->type_name("FILE");
   app.add_option("-o,--output", options->output, "Write the plan")->type_name("PLAN");
   app.add_option("--dump-problem", options->dump, "Write the problem as JSON")->type_name("FILE");
+  app.add_flag("--pareto", options->pareto,
+               "What memory limits cost: the fastest plans for less and less memory")
+      ->excludes("--max-memory")
+      ->excludes("--deterministic");
+  app.add_flag("--csv", options->csv, "The curve of --pareto as CSV")->needs("--pareto");
   app.add_flag("--json", options->json, "One JSON document");
   return [options] {
     options->search.seed = options->model.seed;

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/limits.h"
 #include "raceline/base/file.h"
 #include "raceline/base/text.h"
 #include "raceline/tune/tuner.h"
@@ -162,8 +163,9 @@ std::optional<TuneResult> tune_binding(const ModelOptions& binding, Options& opt
   return result;
 }
 
-void print_result(const TuneResult& result) {
+void print_result(const TuneResult& result, const PlanLimits& limits) {
   print_plan(result.plan);
+  if (limits.any()) return print_limited(result.limited, limits);
   print_sum(result);
   if (result.raced) print_race(result);
 }
@@ -187,9 +189,10 @@ int tune_model(Options& options) {
     if (!again) plans.plans.push_back(result->plan);
     if (options.json) {
       documents.push_back(result_json(*result));
+      documents.back()["limits"] = limited_json(result->limited, options.tune.limits);
     } else {
       if (bindings.size() > 1) fmt::print("{}\n", shapes_text(result->plan.shapes));
-      print_result(*result);
+      print_result(*result, options.tune.limits);
     }
     if (is_interrupted()) break;
   }
@@ -213,7 +216,9 @@ std::function<int()> setup_tune(CLI::App& app) {
   options->timing.add_to(app);
   add_profile_options(app, options->tune.profile);
   add_filter(app, options->tune.filter);
+  add_limits(app, options->tune.limits);
   app.add_option("--strategy", options->tune.strategy, "How to search; see `raceline search --help`")
+      ->type_name("STRATEGY")
       ->capture_default_str();
   app.add_option("--race-rounds", options->tune.race_rounds, "Whole runs by each plan of the race")
       ->check(CLI::Range(5, 100000))

@@ -137,7 +137,7 @@ std::function<int()> setup_verify(CLI::App& app) {
       ->type_name("PATH");
   auto* plan = app.add_option("--plan", options->mode.plan, "Run by this plan")->type_name("PLAN");
   auto* only = app.add_option("--only", options->mode.only.only, "Run by these primitives wherever they can")
-                   ->type_name("NAME")
+                   ->type_name("PRIMITIVE")
                    ->delimiter(',')
                    ->excludes(plan);
   app.add_flag("--each-primitive", options->mode.each_primitive,

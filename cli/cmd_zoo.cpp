@@ -49,7 +49,7 @@ std::function<int()> setup_zoo(CLI::App& app) {
   show->add_flag("--json", options->json, "One JSON document");
   show->final_callback([=] { *run = [=] { return list(*options); }; });
   CLI::App* write = app.add_subcommand("write", "Write a network with He-initialised random weights");
-  write->add_option("name", options->name, "Its name in the list")->required()->type_name("NAME");
+  write->add_option("name", options->name, "Its name in the list")->required()->type_name("NET");
   write->add_option("-o,--output", options->output, "ONNX file")->required()->type_name("FILE");
   write->add_option("--batch", options->zoo.batch, "Images in a batch")
       ->check(CLI::Range(1, 4096))

@@ -21,6 +21,7 @@ struct Command {
 };
 
 std::function<int()> setup_bench(CLI::App& app);
+std::function<int()> setup_completions(CLI::App& app);
 std::function<int()> setup_diff(CLI::App& app);
 std::function<int()> setup_explain(CLI::App& app);
 std::function<int()> setup_inspect(CLI::App& app);

@@ -39,6 +39,8 @@ constexpr Command commands[] = {
      "raceline zoo write squeezenet -o squeezenet.onnx", setup_zoo},
     {"worker", "Be measured: answer the requests of docs/platforms.md on stdin", "ssh board raceline worker",
      setup_worker},
+    {"completions", "A script for bash, zsh or fish that completes commands, options and names",
+     "raceline completions bash > ~/.local/share/bash-completion/completions/raceline", setup_completions},
 };
 
 int program(int argc, char** argv) {

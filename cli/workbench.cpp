@@ -43,7 +43,7 @@ void ModelOptions::add_to(CLI::App& app, bool required) {
       ->check(CLI::PositiveNumber);
   app.add_option("--input", inputs, "Values of an input; random where not given")->type_name("NAME=FILE.npy");
   app.add_flag("--no-fusion", no_fusion, "Keep the layers of the model: no folding of batch-norm, no fusion");
-  app.add_option("--without-pass", without_passes, "Leave out a graph pass")->type_name("NAME");
+  app.add_option("--without-pass", without_passes, "Leave out a graph pass")->type_name("PASS");
   app.add_option("--seed", seed, "Of random inputs, and of strategies that sample")->capture_default_str();
 }
 
@@ -274,10 +274,10 @@ CostStore TimingOptions::open_store(CostStore::Mode mode) const {
 
 void add_filter(CLI::App& app, PrimitiveFilter& filter) {
   app.add_option("--only", filter.only, "Use these primitives wherever they can (a name or a part of one)")
-      ->type_name("NAME")
+      ->type_name("PRIMITIVE")
       ->delimiter(',');
   app.add_option("--without", filter.without, "Do not use these primitives")
-      ->type_name("NAME")
+      ->type_name("PRIMITIVE")
       ->delimiter(',');
 }
 

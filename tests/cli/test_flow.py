@@ -201,7 +201,7 @@ class WholeWay(support.CliTest):
 
     def test_every_command_has_help_with_an_example(self):
         for command in ("tune", "run", "bench", "verify", "explain", "diff", "profile", "search", "inspect", "primitives",
-                        "store", "zoo"):
+                        "store", "zoo", "completions"):
             self.assertIn("Example:", self.run_program(command, "--help").stdout, command)
 
 

@@ -20,15 +20,24 @@ LayerDesc desc_of(const Graph& graph, const std::vector<NodeId>& covers) {
   return covers.size() == 1 ? graph.layer(covers.front()) : graph.layer(Fusion{covers});
 }
 
-/// Cost of the best plan in which the layer makes this choice.
-double cost_with(const SelectionProblem& problem, size_t layer, size_t choice) {
+/// The best plan in which the layer makes this choice, put into the alternative.
+void judge(const SelectionProblem& problem, size_t layer, size_t choice, Alternative& alternative) {
   SelectionProblem forced = problem;
   forced.layers[layer].choices = {problem.layers[layer].choices[choice]};
+  alternative.plan_us = impossible;
   try {
-    return make_strategy("exact")->search(forced, {}).cost_us;
+    const SearchAnswer answer = make_strategy("exact")->search(forced, {});
+    alternative.plan_us = answer.cost_us;
+    alternative.conversions_us = evaluate(forced, answer.choice).conversions_us;
   } catch (const UnsupportedError&) {
-    return impossible;
+    // No plan has it: impossible.
   }
+}
+
+/// "saves 2.0 us in conversions"; empty for what is nothing.
+std::string share_text(double us, std::string_view where) {
+  if (std::abs(us) < 0.05) return {};
+  return fmt::format(", {} {} {}", us > 0 ? "costs" : "saves", human_us(std::abs(us)), where);
 }
 
 }  // namespace
@@ -58,8 +67,10 @@ std::vector<StepExplanation> explain(const Graph& graph, const Plan& plan, const
     for (const auto& [alone_us, choice] : others) {
       const std::string& primitive = built.meanings[layer][choice].primitive->name();
       const auto cost = costs.find(key, primitive);
-      explanation.alternatives.push_back(
-          {primitive, alone_us, cost ? cost->spread_us : 0, cost_with(built.problem, layer, choice)});
+      Alternative alternative{
+          .primitive = primitive, .alone_us = alone_us, .spread_us = cost ? cost->spread_us : 0};
+      judge(built.problem, layer, choice, alternative);
+      explanation.alternatives.push_back(std::move(alternative));
     }
     std::stable_sort(explanation.alternatives.begin(), explanation.alternatives.end(),
                      [](const Alternative& a, const Alternative& b) { return a.plan_us < b.plan_us; });
@@ -72,16 +83,20 @@ std::vector<StepExplanation> explain(const Graph& graph, const Plan& plan, const
   return explanations;
 }
 
-std::string why_not(const StepExplanation& chosen, const Alternative& alternative, double plan_us) {
+std::string why_not(const StepExplanation& chosen, const Alternative& alternative, const Plan& plan) {
   const double alone = alternative.alone_us - chosen.step.expected_us;
-  std::string first = alone < 0 ? fmt::format("{} faster alone", human_us(-alone))
-                                : fmt::format("{} slower alone", human_us(alone));
+  const std::string first = alone < 0 ? fmt::format("{} faster alone", human_us(-alone))
+                                      : fmt::format("{} slower alone", human_us(alone));
   if (!std::isfinite(alternative.plan_us)) return first + ", fits no plan";
-  const double elsewhere = alternative.plan_us - plan_us - alone;
-  if (std::abs(elsewhere) < 0.05) return first;
-  return elsewhere > 0
-             ? fmt::format("{}, costs {} in conversions and neighbours", first, human_us(elsewhere))
-             : fmt::format("{}, saves {} in conversions and neighbours", first, human_us(-elsewhere));
+  double conversions_us = 0;
+  for (const PlanConversion& conversion : plan.conversions) conversions_us += conversion.expected_us;
+  const double loss = alternative.plan_us - plan.expected_us;
+  const double conversions = alternative.conversions_us - conversions_us;
+  const bool noise = loss < std::max(chosen.spread_us, alternative.spread_us);
+  return fmt::format(
+      "{}{}{}{}", first, share_text(conversions, "in conversions"),
+      share_text(loss - alone - conversions, "at other layers"),
+      noise ? "; within the noise" : fmt::format("; the plan would be {} slower", human_us(loss)));
 }
 
 }  // namespace raceline

@@ -12,7 +12,8 @@ struct Alternative {
   std::string primitive;
   double alone_us = 0;  ///< its own cost
   double spread_us = 0;
-  double plan_us = 0;  ///< of the best plan that uses it; impossible when there is none
+  double plan_us = 0;         ///< of the best plan that uses it; impossible when there is none
+  double conversions_us = 0;  ///< of that plan's conversions
 };
 
 /// A step with its alternatives, best plan first.
@@ -28,7 +29,8 @@ struct StepExplanation {
 std::vector<StepExplanation> explain(const Graph& graph, const Plan& plan, const GraphProblem& built,
                                      const CostTable& costs, std::string_view node, size_t most);
 
-/// One line of why an alternative lost: "2.1 us faster alone, costs 9.0 us in conversions elsewhere".
-std::string why_not(const StepExplanation& chosen, const Alternative& alternative, double plan_us);
+/// One line of why an alternative lost: "2.1 us faster alone, costs 9.0 us in conversions", what its
+/// neighbours lose or gain by it, and whether all of that lies within the spread of the two costs.
+std::string why_not(const StepExplanation& chosen, const Alternative& alternative, const Plan& plan);
 
 }  // namespace raceline

@@ -6,7 +6,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
-#include "raceline/runtime/schedule.h"
+#include "raceline/runtime/arena.h"
 
 namespace raceline {
 namespace {
@@ -217,18 +217,9 @@ class Builder {
   }
 
   void plan_arena() {
-    std::vector<Lifetime> lifetimes;
-    std::vector<size_t> placed;  // blocks of the arena
-    for (size_t block = 0; block < schedule_.blocks.size(); ++block) {
-      if (schedule_.blocks[block].home != Block::Home::arena) continue;
-      lifetimes.push_back(schedule_.blocks[block].lifetime);
-      placed.push_back(block);
-    }
-    for (size_t moment = 0; moment < workspaces_.size(); ++moment) {
-      const auto now = static_cast<int32_t>(moment);
-      lifetimes.push_back({workspaces_[moment], now, now});
-    }
-    const MemoryPlan memory = plan_memory(lifetimes);
+    const ArenaBuffers buffers = arena_buffers(schedule_, workspaces_);
+    const std::vector<size_t>& placed = buffers.blocks;
+    const MemoryPlan memory = plan_memory(buffers.lifetimes);
     ready_.peak_live_bytes = memory.peak_live_bytes;
     try {
       ready_.arena = Buffer(device_, memory.arena_bytes);

@@ -10,6 +10,7 @@
 #include "raceline/profile/timing_lock.h"
 #include "raceline/runtime/session.h"
 #include "raceline/tune/correct.h"
+#include "raceline/tune/limited_tune.h"
 #include "raceline/tune/race.h"
 
 namespace raceline {
@@ -274,6 +275,7 @@ class Tuning {
 
 TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
                 std::span<const TensorView> inputs, const TuneOptions& options) {
+  if (options.limits.any()) return tune_limited(graph, registry, device, store, options);
   return Tuning(graph, registry, device, store, inputs, options).run();
 }
 

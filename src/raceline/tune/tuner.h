@@ -7,6 +7,7 @@
 
 #include "raceline/profile/profiler.h"
 #include "raceline/search/build_problem.h"
+#include "raceline/search/limited_search.h"
 #include "raceline/tune/whole_runs.h"
 
 namespace raceline {
@@ -17,6 +18,8 @@ struct TuneOptions {
   PrimitiveFilter filter;
   SearchOptions search;
   std::string strategy = "exact";
+  PlanLimits
+      limits;  ///< with any, the plan is the search's answer on the layers' costs, and nothing is raced
   bool correct = true;       ///< learn from whole runs what layers take inside the network
   bool race_again = false;   ///< race also what the store has a result of
   int race_rounds = 30;      ///< paired whole runs: enough for a confidence interval of a few percent
@@ -41,6 +44,7 @@ struct TuneResult {
   size_t winner = 0;               ///< index into entries
   std::vector<RaceEntry> entries;  ///< the search's answer first, the reference last
   ProfileReport profile;
+  LimitedSearch limited;                          ///< under limits: the search, with the memory and the price
   SearchAnswer answer;                            ///< on the corrected costs
   int solves = 0;                                 ///< of the correction; 0: there was none
   size_t corrected_plans = 0, corrected_now = 0;  ///< run whole for the correction; of these not in the store

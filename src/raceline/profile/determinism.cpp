@@ -1,0 +1,42 @@
+#include "raceline/profile/determinism.h"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "raceline/profile/layer_run.h"
+#include "raceline/profile/operands.h"
+
+namespace raceline {
+
+std::string result_varies(const Primitive& primitive, const LayerDesc& layer, Device& device, int threads,
+                          uint64_t seed) {
+  constexpr int runs = 3;
+  LayerBuffers buffers(device, layer, random_operands(layer, seed));
+  const LayerLayouts layouts = primitive.layouts(layer);
+  std::vector<std::vector<std::byte>> first;
+  for (const int count : std::set<int>{1, 2, threads}) {
+    const auto queue = device.make_queue(count);
+    queue->bind();
+    LayerRun run(primitive, layer, buffers, count);
+    for (int repeat = 0; repeat < runs; ++repeat) {
+      run.produce(*queue);
+      Status status = run.run(*queue);
+      if (status.is_ok()) status = queue->wait();
+      if (!status.is_ok()) return fmt::format("fails with {} threads: {}", count, status.message());
+      for (size_t slot = 0; slot < layer.outputs.size(); ++slot) {
+        const std::byte* begin = buffers.output_room(slot).host();
+        std::vector<std::byte> now(begin, begin + layer.outputs[slot].with(layouts.outputs[slot]).bytes());
+        if (first.size() <= slot) {
+          first.push_back(std::move(now));
+        } else if (first[slot] != now) {
+          return repeat > 0 ? fmt::format("another result when run again with {} threads", count)
+                            : fmt::format("another result with {} threads", count);
+        }
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace raceline

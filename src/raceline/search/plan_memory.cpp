@@ -1,0 +1,154 @@
+#include "raceline/search/plan_memory.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "raceline/runtime/arena.h"
+
+namespace raceline {
+namespace {
+
+LayerDesc layer_of(const Graph& graph, const std::vector<NodeId>& covers) {
+  return covers.size() == 1 ? graph.layer(covers.front()) : graph.layer(Fusion{covers});
+}
+
+std::vector<ValueId> operands_of(const Graph& graph, const std::vector<NodeId>& covers) {
+  return covers.size() == 1 ? graph.node(covers.front()).inputs : graph.operands(Fusion{covers});
+}
+
+/// Values that may come to lie in the same memory, by some plan: where a primitive works in place or gives a
+/// view. Of each group only one member counts at a time, and none where the group may lie outside the arena.
+class SharedMemory {
+ public:
+  SharedMemory(const Graph& graph, const GraphProblem& built)
+      : parents_(graph.values().size()), outside_(graph.values().size()) {
+    std::iota(parents_.begin(), parents_.end(), ValueId{0});
+    for (const auto& layer : built.meanings) {
+      for (const ChoiceMeaning& meaning : layer) {
+        if (meaning.primitive == nullptr) continue;
+        if (meaning.primitive->sharing(layer_of(graph, meaning.covers)) == Sharing::none) continue;
+        const std::vector<ValueId> operands = operands_of(graph, meaning.covers);
+        if (operands.empty() || operands[0] == absent) continue;
+        parents_[index(group(operands[0]))] = group(graph.node(meaning.covers.back()).outputs[0]);
+      }
+    }
+    for (const ValueId input : graph.inputs()) outside_[index(group(input))] = true;
+    for (const Graph::Output& output : graph.outputs()) outside_[index(group(output.value))] = true;
+    for (ValueId value = 0; value < static_cast<ValueId>(parents_.size()); ++value) {
+      if (graph.is_constant(value)) outside_[index(group(value))] = true;
+    }
+  }
+
+  ValueId group(ValueId value) {
+    while (parents_[index(value)] != value)
+      value = parents_[index(value)] = parents_[index(parents_[index(value)])];
+    return value;
+  }
+  bool outside(ValueId group) const { return outside_[index(group)]; }
+
+ private:
+  static size_t index(ValueId value) { return static_cast<size_t>(value); }
+  std::vector<ValueId> parents_;
+  std::vector<bool> outside_;
+};
+
+}  // namespace
+
+PlanMemories::PlanMemories(const Graph& graph, const PrimitiveRegistry& registry, Device& device, int threads)
+    : graph_(graph),
+      registry_(registry),
+      device_(device),
+      threads_(threads),
+      queue_(device.make_queue(threads)) {}
+
+const Footprint& PlanMemories::learn(const Primitive& primitive, const std::vector<NodeId>& covers) {
+  const LayerDesc layer = layer_of(graph_, covers);
+  const auto [place, is_new] = known_.try_emplace({layer.key(), &primitive});
+  if (!is_new) return place->second;
+  const std::vector<ValueId> operands = operands_of(graph_, covers);
+  std::vector<TensorView> constants(operands.size());
+  for (size_t operand = 0; operand < operands.size(); ++operand) {
+    if (operands[operand] != absent && graph_.is_constant(operands[operand]))
+      constants[operand] = graph_.constant(operands[operand]);
+  }
+  if (primitive.sharing(layer) != Sharing::view)
+    place->second = footprint(primitive, layer, constants, device_, threads_);
+  return place->second;
+}
+
+bool PlanMemories::fill(GraphProblem& built, const std::function<bool()>& stop) {
+  // Libraries look at the size of the team when they plan scratch memory and when they pack.
+  queue_->bind();
+  for (size_t layer = 0; layer < built.meanings.size(); ++layer) {
+    for (size_t at = 0; at < built.meanings[layer].size(); ++at) {
+      const ChoiceMeaning& meaning = built.meanings[layer][at];
+      if (meaning.primitive == nullptr) continue;
+      if (stop && stop()) return false;
+      const Footprint& found = learn(*meaning.primitive, meaning.covers);
+      Choice& choice = built.problem.layers[layer].choices[at];
+      choice.weights_bytes = found.weights_bytes;
+      choice.workspace_bytes = found.workspace_bytes;
+    }
+  }
+  return true;
+}
+
+std::vector<std::vector<int64_t>> PlanMemories::working_bytes(const GraphProblem& built) {
+  SharedMemory shared(graph_, built);
+  std::vector<std::vector<int64_t>> working;
+  for (size_t layer = 0; layer < built.meanings.size(); ++layer) {
+    std::vector<int64_t>& of_layer = working.emplace_back();
+    for (size_t at = 0; at < built.meanings[layer].size(); ++at) {
+      const ChoiceMeaning& meaning = built.meanings[layer][at];
+      int64_t& bytes = of_layer.emplace_back(built.problem.layers[layer].choices[at].workspace_bytes);
+      if (meaning.primitive == nullptr) continue;
+      const LayerDesc desc = layer_of(graph_, meaning.covers);
+      const LayerLayouts layouts = meaning.primitive->layouts(desc);
+      std::map<ValueId, int64_t> groups;
+      const auto add = [&](ValueId value, Layout layout) {
+        if (value == absent) return;
+        const ValueId group = shared.group(value);
+        if (shared.outside(group)) return;
+        groups[group] =
+            std::max(groups[group], static_cast<int64_t>(graph_.desc(value).with(layout).bytes()));
+      };
+      const std::vector<ValueId> operands = operands_of(graph_, meaning.covers);
+      for (size_t operand = 0; operand < operands.size(); ++operand) {
+        if (operands[operand] == absent || graph_.is_constant(operands[operand])) continue;
+        add(operands[operand], layouts.inputs[operand]);
+      }
+      const std::vector<ValueId>& outputs = graph_.node(meaning.covers.back()).outputs;
+      for (size_t slot = 0; slot < outputs.size(); ++slot) add(outputs[slot], layouts.outputs[slot]);
+      for (const auto& [group, most] : groups) bytes += most;
+    }
+  }
+  return working;
+}
+
+size_t PlanMemories::workspace_bytes(const Primitive& primitive, const LayerDesc& layer) {
+  const std::pair key{layer.key(), &primitive};
+  if (const auto found = known_.find(key); found != known_.end())
+    return static_cast<size_t>(found->second.workspace_bytes);
+  const auto [place, is_new] = workspaces_.try_emplace(key);
+  if (is_new) place->second = primitive.workspace_bytes(layer, threads_);
+  return place->second;
+}
+
+PlanMemory PlanMemories::memory(const GraphProblem& built, std::span<const int> choice,
+                                const CandidateSet& candidates, const CostTable& costs) {
+  PlanMemory memory;
+  for (size_t layer = 0; layer < choice.size(); ++layer) {
+    memory.weights_bytes +=
+        built.problem.layers[layer].choices[static_cast<size_t>(choice[layer])].weights_bytes;
+  }
+  SearchAnswer answer;
+  answer.choice.assign(choice.begin(), choice.end());
+  const Plan plan = make_plan(graph_, built, answer, candidates, costs);
+  memory.arena_bytes = static_cast<int64_t>(planned_arena_bytes(
+      plan, graph_, registry_, [this](const Primitive& primitive, const LayerDesc& layer) {
+        return workspace_bytes(primitive, layer);
+      }));
+  return memory;
+}
+
+}  // namespace raceline

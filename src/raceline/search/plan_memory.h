@@ -1,0 +1,49 @@
+// The memory of plans: figures for the choices of a graph's problem, and the whole of a choice.
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "raceline/profile/footprint.h"
+#include "raceline/search/build_problem.h"
+#include "raceline/search/memory_limit.h"
+
+namespace raceline {
+
+/// Memory of a plan: what a Session of it holds.
+struct PlanMemory {
+  int64_t weights_bytes = 0;  ///< packed constants, and those that kernels read as they are
+  int64_t arena_bytes = 0;    ///< tensors and workspaces, as they are laid out
+  int64_t total() const { return weights_bytes + arena_bytes; }
+};
+
+/// What is asked for a layer of several uses is learned once. The references must outlive it.
+class PlanMemories {
+ public:
+  PlanMemories(const Graph& graph, const PrimitiveRegistry& registry, Device& device, int threads);
+
+  /// Sets weights_bytes and workspace_bytes of all choices, by preparing each primitive for each of its
+  /// layers once: as long as packing all weights takes. `stop` is asked between; true gives false.
+  bool fill(GraphProblem& built, const std::function<bool()>& stop = {});
+  /// The working bytes of the choices: workspace, operands and outputs, as far as they surely lie in the
+  /// arena, each piece of memory once.
+  std::vector<std::vector<int64_t>> working_bytes(const GraphProblem& built);
+  /// Of a choice whose problem was filled.
+  PlanMemory memory(const GraphProblem& built, std::span<const int> choice, const CandidateSet& candidates,
+                    const CostTable& costs);
+
+ private:
+  const Footprint& learn(const Primitive& primitive, const std::vector<NodeId>& covers);
+  size_t workspace_bytes(const Primitive& primitive, const LayerDesc& layer);
+
+  const Graph& graph_;
+  const PrimitiveRegistry& registry_;
+  Device& device_;
+  int threads_;
+  std::unique_ptr<Queue> queue_;
+  std::map<std::pair<std::string, const Primitive*>, Footprint> known_;
+  std::map<std::pair<std::string, const Primitive*>, size_t> workspaces_;
+};
+
+}  // namespace raceline
