@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "raceline/primitive/registry.h"
+#include "raceline/profile/accuracy.h"
 
 namespace raceline {
 
@@ -44,7 +45,8 @@ class Conformance {
   std::set<std::string> exercised_, refusing_;
   int runs_ = 0;
   // Of the layer in hand.
-  std::vector<Tensor> operands_, expected_;
+  std::vector<Tensor> operands_;
+  Expected expected_;
 };
 
 }  // namespace raceline

@@ -31,6 +31,18 @@ TEST(RelativeError, IsTheLargestDifferenceOverTheLargestWanted) {
   EXPECT_EQ(relative_error(want.view(), want.view()), 0);
 }
 
+TEST(RelativeError, OfALoneSumIsHeldToTheSizeOfItsTerms) {
+  EXPECT_DOUBLE_EQ(relative_error(tensor_of({1}, {0.5f}).view(), tensor_of({1}, {0.25f}).view(), 8),
+                   0.25 / 8);
+  // 4 - 3 + 0 + 0: the terms' magnitudes sum to 7, over the root of their number.
+  std::vector<Tensor> operands;
+  operands.push_back(tensor_of({4}, {4, -3, 0, 1}));
+  operands.push_back(tensor_of({4}, {1, 1, 1, 0}));
+  CpuDevice device(Machine::detect());
+  EXPECT_DOUBLE_EQ(usual_size(builtin(), device, LayerDesc::parse("matmul 4 4"), operands), 7 / std::sqrt(4));
+  EXPECT_EQ(usual_size(builtin(), device, LayerDesc::parse("binary 4 4"), operands), 0);
+}
+
 TEST(RelativeError, ComparesLogicalElementsInAnyLayout) {
   const LayerDesc layer = LayerDesc::parse("unary 2x5x3x2");
   const Tensor plain = std::move(random_operands(layer, 5)[0]);

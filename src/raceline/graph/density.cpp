@@ -17,14 +17,18 @@ uint8_t class_of(int64_t count, int64_t all) {
   return density;
 }
 
-/// Whether a sample of the weights has more than half that are not zero, by so much that it is no chance.
+/// Whether a sample of the weights has more than half that are not zero, by so much that it is no chance. The
+/// sample lies in few places: weights are a mapped file, of which each place read brings pages into memory.
 bool looks_dense(const float* weights, int64_t count) {
-  constexpr int64_t samples = 1024;
-  if (count < 16 * samples) return false;
+  constexpr int64_t places = 12, samples = 64;
+  if (count < 16 * places * samples) return false;
   Random random(static_cast<uint64_t>(count));
   int64_t found = 0;
-  for (int64_t i = 0; i < samples; ++i) found += weights[random.below(count)] != 0 ? 1 : 0;
-  return found > samples * 5 / 8;
+  for (int64_t place = 0; place < places; ++place) {
+    const float* first = weights + random.below(count - samples);
+    found += std::count_if(first, first + samples, [](float weight) { return weight != 0; });
+  }
+  return found > places * samples * 5 / 8;
 }
 
 }  // namespace

@@ -34,10 +34,16 @@ double error_bound(const Primitive& primitive, const LayerDesc& layer);
 std::vector<Tensor> reference_outputs_f64(const PrimitiveRegistry& registry, Device& device,
                                           const LayerDesc& layer, std::span<const Tensor> operands);
 
-/// The largest |got - want| over the largest |want| (the difference itself when want is all zeros). Any two
-/// layouts, and types of the same kind. An element that is NaN or infinite on one side only makes it
-/// infinite.
-double relative_error(const TensorView& got, const TensorView& want);
+/// The largest |got - want| over the largest |want|, or over `usual` where that is larger (the difference
+/// itself when both are 0). Any two layouts, and types of the same kind. An element that is NaN or infinite
+/// on one side only makes it infinite.
+double relative_error(const TensorView& got, const TensorView& want, double usual = 0);
+
+/// How large outputs of a sum of products usually are on operands of these sizes, for layers of so few
+/// outputs that all of them may happen to be near 0, where no sum can be held to its own size: the layer on
+/// the operands' magnitudes, over sqrt(additions). 0 for other layers.
+double usual_size(const PrimitiveRegistry& registry, Device& device, const LayerDesc& layer,
+                  std::span<const Tensor> operands);
 
 /// What a layer must give on certain operands, whole or at sampled positions.
 struct Expected {
@@ -45,6 +51,7 @@ struct Expected {
     Tensor whole;                    ///< as reference_outputs_f64 gives it; empty when sampled
     std::vector<int64_t> positions;  ///< sampled: row-major indices into the logical shape, ascending
     std::vector<double> values;      ///< sampled: one a position
+    double usual = 0;                ///< usual_size()
   };
   std::vector<Output> outputs;
 };
