@@ -1,6 +1,5 @@
 // raceline search: a plan from measured costs without measuring anything, or the answer to a problem file.
 #include <algorithm>
-#include <map>
 #include <string>
 
 #include <fmt/format.h>
@@ -24,7 +23,7 @@ struct Options {
   ProfileOptions profile;
   SearchOptions search;
   std::filesystem::path problem, output, dump, curve;
-  std::string strategy = "exact";
+  std::string strategy = "exact", replay = "episodes";
   PlanLimits limits;
   bool pareto = false, csv = false, json = false;
 };
@@ -251,12 +250,10 @@ std::function<int()> setup_search(CLI::App& app) {
   app.add_option("--discount", q.discount, "Of q-learning: the paper's gamma")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  app.add_option("--replay", q.replay,
+  app.add_option("--replay", options->replay,
                  "Of q-learning, after each episode: the last 128 episodes, or 128 steps")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, QLearningOptions::Replay>{
-          {"episodes", QLearningOptions::Replay::episodes},
-          {"transitions", QLearningOptions::Replay::transitions}}))
-      ->default_str("episodes");
+      ->check(CLI::IsMember({"episodes", "transitions"}))
+      ->capture_default_str();
   app.add_option("--replay-buffer", q.buffer, "Of q-learning: how many of them")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
@@ -276,6 +273,8 @@ std::function<int()> setup_search(CLI::App& app) {
   app.add_flag("--json", options->json, "One JSON document");
   return [options] {
     options->search.seed = options->model.seed;
+    options->search.q.replay = options->replay == "episodes" ? QLearningOptions::Replay::episodes
+                                                             : QLearningOptions::Replay::transitions;
     if (options->problem.empty() == options->model.path.empty()) {
       throw Error("search: give a MODEL or --problem FILE, and not both");
     }

@@ -116,10 +116,30 @@ class WholeWay(support.CliTest):
         of_file = self.json_of("search", "--problem", problem)
         self.assertEqual(of_model["choice"], of_file["choice"])
         self.assertTrue(of_file["optimal"])
-        for strategy in ("greedy", "random", "best-single-library", "coordinate-descent"):
+        for strategy in ("greedy", "random", "best-single-library", "coordinate-descent", "annealing", "q-learning",
+                         "q-learning+"):
             other = self.json_of("search", "--problem", problem, "--strategy", strategy, "--episodes", 50)
             self.assertGreaterEqual(other["cost_us"], of_file["cost_us"] - 1e-9, strategy)
+            self.assertEqual(other["optimum_us"], of_file["cost_us"], strategy)
+            gap = 100 * (other["cost_us"] / of_file["cost_us"] - 1)
+            self.assertAlmostEqual(other["gap_percent"], max(gap, 0), places=9, msg=strategy)
         self.run_program("verify", model, "--plan", self.folder / "s.plan")
+
+    def test_search_writes_its_learning_curve(self):
+        model = self.zoo()
+        self.tuned(model)
+        curve = self.folder / "curve.csv"
+        search = ["search", model, "--store", self.store, "--threads", 1, "--strategy", "q-learning", "--episodes", 40]
+        answer = self.json_of(*search, "--curve", curve)
+        lines = curve.read_text().splitlines()
+        self.assertEqual(lines[0], "evaluations,cost_us,best_us")
+        rows = [[float(field) for field in line.split(",")] for line in lines[1:]]
+        self.assertEqual([row[0] for row in rows], list(range(1, 41)))
+        self.assertEqual(rows, [[point["evaluations"], point["cost_us"], point["best_us"]] for point in answer["curve"]])
+        self.assertAlmostEqual(rows[-1][2], answer["cost_us"], places=6)
+        self.assertGreaterEqual(answer["learned"]["gap_percent"], 0)
+        text = self.run_program(*search).stdout
+        self.assertRegex(text, r"% above the optimum\nwhat was learned, greedily: ")
 
     def test_winners_of_a_store_are_the_cheapest_of_each_layer(self):
         model = self.zoo()
