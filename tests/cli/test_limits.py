@@ -33,7 +33,8 @@ class Limits(support.CliTest):
         self.assertEqual(session["arena_bytes"], found["arena_bytes"])
         csv = self.run_program("search", model, *store, "--pareto", "--csv", "--seconds", 2).stdout.splitlines()
         self.assertEqual(csv[0], "memory_bytes,weights_bytes,cost_us,lower_bound_us,optimal")
-        self.assertGreater(len(csv), 2)
+        # The fastest plan may be the smallest one too.
+        self.assertGreaterEqual(len(csv), 2)
         self.assertRegex(self.refused("search", model, *store, "--max-memory", 1000),
                          r"least that is possible is|smallest plan found needs")
         # The dumped problem carries the figures.
@@ -41,7 +42,7 @@ class Limits(support.CliTest):
         self.assertGreater(sum(choice.get("weights_bytes", 0) > 0 for choice in choices), 10)
         self.assertGreater(sum(choice.get("workspace_bytes", 0) > 0 for choice in choices), 0)
         numbers = self.json_of("search", "--problem", problem, "--pareto", "--seconds", 2)
-        self.assertGreater(len(numbers), 1)
+        self.assertGreaterEqual(len(numbers), 1)
 
     def test_a_deterministic_plan_is_the_same_each_time(self):
         model, store = self.profiled()
@@ -66,6 +67,8 @@ class Limits(support.CliTest):
         limited = search("--max-memory", "4K")
         self.assertEqual((sorted(limited["choice"]), limited["cost_us"], limited["optimal"]), ([1, 1], 4, True))
         self.assertEqual(sorted(search("--max-memory", "4009")["choice"]), [0, 2])
+        curve = search("--pareto")
+        self.assertEqual([point["cost_us"] for point in curve], [2, 3, 4, 5, 6, 8])
         self.refused("search", "--problem", file, "--max-memory", "1009", words=("1010 bytes", "least"))
         self.refused("search", "--problem", file, "--deterministic", words=("--deterministic", "model"))
         self.refused("search", "--problem", file, "--max-memory", "much", words=("--max-memory",))
