@@ -1,6 +1,7 @@
 // The innermost loops of the direct convolution. For each channel one or two vectors of filters are loaded
 // and multiplied by one number of each pixel: with AVX-512 28 multiply-adds for 16 loads.
 #pragma once
+#include <algorithm>
 #include <utility>
 
 #include "raceline/kernels/native/direct.h"
@@ -72,7 +73,7 @@ RACELINE_INLINE void for_sums(const DirectBlock& block, const Body& body) {
 template <int lanes, int pixels, int vectors>
 RACELINE_INLINE void store_block(const DirectBlock& block, float* y, const float* residual,
                                  Vec<lanes> (&sums)[pixels][vectors]) {
-  constexpr int half = lanes == 16 ? 8 : lanes;
+  constexpr int half = std::min(lanes, 8);
   const bool halves = lanes == 16 && block.halves, partial = block.last_used < lanes;
   if (residual != nullptr) {
     for_sums<pixels, vectors>(block, [&](auto vector, auto pixel, int64_t offset) RACELINE_LAMBDA {
