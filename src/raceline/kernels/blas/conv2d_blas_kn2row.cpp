@@ -35,10 +35,6 @@ struct Kn2Cuts {
   }
 };
 
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
 Kn2Cuts Kn2Cuts::choose(const Conv2dShape& shape, Layout layout, int threads) {
   Kn2Cuts cuts;
   const int64_t taps = shape.kernel_h * shape.kernel_w;

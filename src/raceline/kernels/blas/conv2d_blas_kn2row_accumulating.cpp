@@ -19,10 +19,6 @@ constexpr int64_t tile_elements = int64_t{1} << 19;
 constexpr int64_t least_pixels = 384;
 constexpr int64_t most_pixels = 2048;
 
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
 /// Rounds down.
 int64_t floor_div(int64_t a, int64_t b) {
   return a >= 0 ? a / b : -ceil_div(-a, b);

@@ -11,10 +11,6 @@ constexpr int64_t tile_elements = int64_t{1} << 18;
 /// Fewer pixels than this make packing the filters, once a tile, expensive.
 constexpr int64_t least_tile = 384;
 
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
 }  // namespace
 
 Slice outputs_inside(int64_t out, int64_t stride, int64_t shift, int64_t extent) {

@@ -5,6 +5,11 @@
 
 namespace raceline {
 
+/// a / b rounded up, for a > -b and b > 0.
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
 /// A part [first, last) of a loop.
 struct Slice {
   int64_t first = 0, last = 0;
@@ -13,7 +18,7 @@ struct Slice {
 
 /// The part of [0, count) that falls to `index` of `parts`, in multiples of `grain`. Parts may be empty.
 inline Slice slice_of(int64_t count, int64_t index, int64_t parts, int64_t grain = 1) {
-  const int64_t grains = (count + grain - 1) / grain;
+  const int64_t grains = ceil_div(count, grain);
   const int64_t base = grains / parts;
   const int64_t rest = grains % parts;
   const int64_t first = base * index + std::min(index, rest);

@@ -10,10 +10,6 @@ namespace {
 /// Bytes of a band: what the second-level cache holds beside the filters.
 constexpr int64_t band_bytes = 320 * 1024;
 
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
 /// Whether no tap of any output lies outside of the image.
 bool is_inside(const Conv2dShape& conv) {
   return conv.pad_top == 0 && conv.pad_left == 0 &&

@@ -11,7 +11,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/random.h"
 #include "raceline/search/strategies/assigner.h"
-#include "raceline/search/strategies/curve.h"
+#include "raceline/search/strategies/episodes.h"
 #include "raceline/search/strategies/schedule.h"
 #include "raceline/search/strategies/stopwatch.h"
 #include "raceline/search/strategies/strategies.h"
@@ -174,22 +174,7 @@ class QLearning final : public SearchStrategy {
     const Stopwatch watch;
     Compact compact(problem, options.unpruned ? Keep::all : Keep::worthwhile);
     Learner learner(compact, options.q, options.seed);
-    Best best;
-    const int64_t episodes = std::max<int64_t>(options.episodes, 1);
-    for (int64_t episode = 0; episode < episodes; ++episode) {
-      if (!learner.walk(qs_dnn_epsilon(episode, episodes))) continue;
-      const double us = compact.total_us(learner.values());
-      best.see(learner.values(), us, episode + 1, true);
-      learner.learn(us);
-    }
-    if (best.us() == impossible) {
-      throw UnsupportedError(fmt::format("no feasible choice found in {} episodes", episodes));
-    }
-    SearchAnswer answer = std::move(best).answer(compact, episodes);
-    if (learner.walk(0)) {
-      answer.learned_choice = compact.choices(learner.values());
-      answer.learned_us = evaluate(problem, answer.learned_choice).cost_us;
-    }
+    SearchAnswer answer = learn_episodes(compact, learner, options.episodes, qs_dnn_epsilon);
     answer.seconds = watch.seconds();
     return answer;
   }

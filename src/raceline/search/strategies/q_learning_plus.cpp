@@ -17,7 +17,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/random.h"
 #include "raceline/search/strategies/assigner.h"
-#include "raceline/search/strategies/curve.h"
+#include "raceline/search/strategies/episodes.h"
 #include "raceline/search/strategies/stopwatch.h"
 #include "raceline/search/strategies/strategies.h"
 #include "raceline/search/strategies/walk.h"
@@ -73,8 +73,8 @@ class Learner {
   }
   const std::vector<int>& values() const { return values_; }
 
-  /// Learns from the last way and, by replay, from those before.
-  void learn() {
+  /// Learns from the steps of the last way and, by replay, of those before.
+  void learn(double /*whole_us*/) {
     for (size_t place = 0; place < values_.size(); ++place) {
       episode_[place].reward = -walk_.step_us(place, values_);
     }
@@ -190,21 +190,9 @@ class QLearningPlus final : public SearchStrategy {
     const Stopwatch watch;
     Compact compact(problem, options.unpruned ? Keep::all : Keep::worthwhile);
     Learner learner(compact, options.seed);
-    Best best;
-    const int64_t episodes = std::max<int64_t>(options.episodes, 1);
-    for (int64_t episode = 0; episode < episodes; ++episode) {
-      if (!learner.walk(deviations(episode, episodes, compact.layers()))) continue;
-      best.see(learner.values(), compact.total_us(learner.values()), episode + 1, true);
-      learner.learn();
-    }
-    if (best.us() == impossible) {
-      throw UnsupportedError(fmt::format("no feasible choice found in {} episodes", episodes));
-    }
-    SearchAnswer answer = std::move(best).answer(compact, episodes);
-    if (learner.walk(0)) {
-      answer.learned_choice = compact.choices(learner.values());
-      answer.learned_us = evaluate(problem, answer.learned_choice).cost_us;
-    }
+    SearchAnswer answer = learn_episodes(
+        compact, learner, options.episodes,
+        [&](int64_t episode, int64_t episodes) { return deviations(episode, episodes, compact.layers()); });
     answer.seconds = watch.seconds();
     return answer;
   }
