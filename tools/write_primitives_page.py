@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+from markdown import table
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 INTRODUCTION = """# Which primitives win?
@@ -38,13 +40,6 @@ def run(program, *arguments):
     if result.returncode != 0:
         sys.exit(f"raceline {' '.join(map(str, arguments))} ended with status {result.returncode}")
     return result.stdout
-
-
-def table(header, rows):
-    yield "| " + " | ".join(header) + " |"
-    yield "|" + "---|" * len(header)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
 
 
 def short(primitive):

@@ -1,0 +1,147 @@
+"""tools/bench-suite end to end, with Raceline as its own peer and with a peer that fails; floors on fixed numbers."""
+import json
+import os
+import subprocess
+import sys
+
+import support
+
+SUITE = support.SOURCE / "tools/bench-suite"
+sys.path.insert(0, str(support.SOURCE / "tools"))
+from bench_suite import floors  # noqa: E402
+from bench_suite.page import page  # noqa: E402
+from bench_suite.results import Results  # noqa: E402
+
+MISSED_OR_NOT = (0, 1)  # whether a floor holds depends on the machine
+
+
+class BenchSuite(support.CliTest):
+    def setUp(self):
+        super().setUp()
+        self.results, self.page = self.folder / "results.json", self.folder / "page.md"
+
+    def suite(self, *arguments, statuses):
+        """Runs the suite on LeNet-5, quickly; gives the finished process."""
+        environment = dict(os.environ, XDG_CACHE_HOME=str(self.folder / "cache"), OPENBLAS_TEST="seen")
+        done = subprocess.run([sys.executable, SUITE, "--raceline", support.PROGRAM, "--quick",
+                               "--nets", "lenet5_caffe", "--results", self.results, "--page", self.page,
+                               *map(str, arguments)], capture_output=True, text=True, timeout=280, env=environment)
+        self.assertIn(done.returncode, statuses, f"{arguments}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+        return done
+
+    def found(self):
+        return json.loads(self.results.read_text())
+
+    def test_what_was_measured_is_kept_and_the_page_is_made_of_it(self):
+        peer = ["--peers", f"{support.PROGRAM} worker"]
+        self.assertIn("not finished", self.suite(*peer, "--minutes", 0, statuses=[130]).stderr)
+        status = self.suite(*peer, statuses=MISSED_OR_NOT).returncode
+        found = self.found()
+        row, = found["cells"]
+        self.assertEqual((row["net"], row["threads"], row["batch"]), ("lenet5_caffe", 1, 1))
+        self.assertEqual([side["name"] for side in row["sides"]], ["raceline", peer[1]])
+        self.assertGreater(row["tune"]["measured"], 0)
+        self.assertEqual(row["environment"]["OPENBLAS_TEST"], "seen")
+        self.assertIn("fingerprint", found["machine"])
+        text = self.page.read_text()
+        self.assertIn("| lenet5_caffe | ", text)
+        self.assertIn("OPENBLAS_TEST=seen", text)
+        # All is there: nothing is measured again.
+        self.suite(*peer, statuses=[status])
+        self.assertEqual(self.found(), found)
+        self.page.unlink()
+        self.suite("--report", statuses=[status])
+        self.assertEqual(self.page.read_text(), text)
+        # What another build measured is measured again; its costs are in the store.
+        found["cells"][0]["build"] = "another"
+        self.results.write_text(json.dumps(found))
+        self.suite(*peer, "--keep", statuses=MISSED_OR_NOT)
+        self.assertEqual(self.found(), found)
+        self.suite(*peer, statuses=MISSED_OR_NOT)
+        row, = self.found()["cells"]
+        self.assertNotEqual(row["build"], "another")
+        self.assertEqual(row["tune"]["measured"], 0)
+        self.assertGreater(row["tune"]["from_store"], 0)
+
+    def test_a_peer_that_fails_is_named_and_one_that_is_missing_fails_the_cell(self):
+        self.suite("--peers", "/no/such/peer", statuses=MISSED_OR_NOT)
+        row, = self.found()["cells"]
+        self.assertIn("why", row["sides"][1])
+        self.assertIn("`/no/such/peer`", self.page.read_text())
+        done = self.suite("--peers", "onnxruntime", "--python", "/no/python", "--results",
+                          self.folder / "other.json", statuses=[1])
+        self.assertIn("failed: lenet5_caffe, 1 thread, batch 1", done.stdout)
+
+    def test_results_of_another_machine_or_format_are_refused(self):
+        self.results.write_text('{"format": "raceline-bench/9"}')
+        self.assertIn("raceline-bench/9", self.suite(statuses=[2]).stderr)
+        self.results.write_text(json.dumps({"format": "raceline-bench/1", "cells": [], "memory": [],
+                                            "machine": {"fingerprint": "0", "cpu": "toaster"}}))
+        self.assertIn("toaster", self.suite(statuses=[2]).stderr)
+
+
+class Floors(support.CliTest):
+    """On numbers made up: nothing runs."""
+
+    @staticmethod
+    def side(name, us, ratio):
+        return {"name": name, "versions": {name: "1.0"}, "median_us": us, "ratio": [ratio, ratio, ratio],
+                "load_us": 5000.0, "peak_bytes": 2**27, "one_op_us": 0}
+
+    def row(self, net, ratio, threads=1, batch=1):
+        """Raceline takes 100 us, one peer twice the other's time."""
+        return {"net": net, "threads": threads, "batch": batch, "build": "b", "environment": {},
+                "taken_at": "2026-01-02T03:04:05+00:00",
+                "alone": {"p10_us": 100, "measured": {"kernels_us": 80}, "arena_bytes": 105, "live_bytes": 100},
+                "sides": [self.side("raceline", 100, 1), self.side("slow", 200 * ratio, 2 * ratio),
+                          self.side("quick", 100 * ratio, ratio), {"name": "broken", "why": "no reason"}]}
+
+    def results(self, *rows):
+        results = Results(self.folder / "results.json")
+        results["machine"] = {"cpu": "a processor", "physical_cores": 2}
+        results["version"] = ["raceline 1", "onednn 2"]
+        for row in rows:
+            results.put("cells", row)
+        return results
+
+    def floor(self, results, what, nets=floors.NETS):
+        found, = [floor for floor in floors.floors(results, nets) if floor.what == what]
+        return found
+
+    def test_ratios_are_against_the_faster_peer(self):
+        results = self.results(self.row("squeezenet", 1.2), self.row("vgg19", 2.1), self.row("mobilenet_v1", 0.98))
+        floor = self.floor(results, "squeezenet, 1 thread")
+        self.assertEqual((floor.measured, floor.holds, floor.wanted), (1.2, True, "above 1"))
+        self.assertIs(self.floor(results, "vgg19, 1 thread").holds, False)
+        floor = self.floor(results, "mobilenet_v1, 1 thread")
+        self.assertEqual((floor.holds, floor.aim), (True, "1.05"))
+        self.assertIsNone(self.floor(results, "vgg16, 1 thread").holds)
+        self.assertIs(self.floor(self.results(self.row("squeezenet", 1.0)), "squeezenet, 1 thread").holds, False)
+
+    def test_the_mean_counts_when_all_were_measured(self):
+        nets = ["squeezenet", "vgg19"]
+        results = self.results(self.row("squeezenet", 1.0))
+        self.assertIsNone(self.floor(results, "geometric mean, 1 thread", nets).holds)
+        results = self.results(self.row("squeezenet", 1.0), self.row("vgg19", 4.0))
+        floor = self.floor(results, "geometric mean, 1 thread", nets)
+        self.assertAlmostEqual(floor.measured, 2.0)
+        self.assertIs(floor.holds, True)
+
+    def test_batches_arena_and_overhead_are_judged_by_the_worst(self):
+        results = self.results(self.row("squeezenet", 1.3, batch=4), self.row("vgg19", 0.9, batch=4),
+                               self.row("lenet5_caffe", 2))
+        floor = self.floor(results, "batch 4, 1 thread, each network")
+        self.assertEqual((floor.measured, floor.where, floor.holds), (0.9, "vgg19", False))
+        self.assertAlmostEqual(self.floor(results, "arena over what is alive at once").measured, 1.05)
+        self.assertIs(self.floor(results, "LeNet-5's run over the sum of its kernels").holds, False)
+
+    def test_the_page_names_machine_versions_floors_and_sides(self):
+        text = "\n".join(page(self.results(self.row("squeezenet", 1.2), self.row("vgg19", 2.1)), "r.json", "command"))
+        for words in ("a processor", "onednn 2", "slow 1.0, quick 1.0", "2026-01-02", "`command`",
+                      "| squeezenet | 100.0 us | 240.0 us | 120.0 us | - | 1.20x (1.20-1.20) |", "**missed**",
+                      "Geometric mean of the ratios of 2 networks: 1.59x"):
+            self.assertIn(words, text)
+
+
+if __name__ == "__main__":
+    support.main()

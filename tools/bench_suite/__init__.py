@@ -1,0 +1,1 @@
+"""What tools/bench-suite is made of: measuring, results on disk, floors, the page."""
