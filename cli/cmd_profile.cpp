@@ -8,8 +8,47 @@
 #include "cli/json.h"
 #include "cli/progress.h"
 #include "raceline/base/text.h"
+#include "raceline/tune/paper_protocol.h"
 
 namespace raceline::cli {
+
+void ProtocolOptions::add_to(CLI::App& app) {
+  app.add_option(
+         "--protocol", name,
+         "How costs are measured: each layer by itself, or as in QS-DNN's paper, the whole network once "
+         "for each implementation, without fusion")
+      ->check(CLI::IsMember({"default", "paper"}))
+      ->capture_default_str();
+  app.add_option("--inputs", inputs, "With --protocol paper: how many inputs each implementation sees")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+}
+
+MeasureCosts ProtocolOptions::measure(const ProfileOptions& profile, LoadedModel& model,
+                                      const Workbench& bench, Device& device, CostStore& store,
+                                      std::function<void(const std::string&)> say) const {
+  if (!is_paper()) return {};
+  return [=, this, &profile, &model, &bench, &device, &store](
+             const CandidateSet& candidates, const RunConditions& conditions, CostTable& table) {
+    const auto make_inputs = [&](int index) {
+      std::vector<Tensor> tensors;
+      uint64_t seed = profile.seed + static_cast<uint64_t>(index) * model.graph.inputs().size();
+      for (const ValueId input : model.graph.inputs())
+        tensors.push_back(random_tensor(model.graph.desc(input), seed++));
+      return tensors;
+    };
+    return profile_as_paper(model.graph, candidates, bench.registry, device, store, conditions,
+                            {.inputs = inputs,
+                             .max_error = profile.max_error,
+                             .seed = profile.seed,
+                             .lock = profile.lock,
+                             .make_inputs = make_inputs,
+                             .stop = profile.stop,
+                             .progress = profile.progress,
+                             .say = say},
+                            table);
+  };
+}
 
 void add_max_error(CLI::App& app, ProfileOptions& options) {
   app.add_option("--max-error", options.max_error,
@@ -32,6 +71,11 @@ void watch(ProfileOptions& options, Progress& progress) {
   };
 }
 
+void say(Progress& progress, const std::string& line) {
+  progress.finish();
+  fmt::print(stderr, "{}\n", line);
+}
+
 void report_profile(const ProfileReport& report) {
   fmt::print(stderr, "measured {} of {} candidates of {} layers in {:.1f} s; {} were in the store\n",
              report.measured, report.candidates, report.layers, report.seconds, report.from_store);
@@ -44,6 +88,7 @@ struct Options {
   ModelOptions model;
   TimingOptions timing;
   ProfileOptions profile;
+  ProtocolOptions protocol;
   PrimitiveFilter filter;
   bool json = false;
 };
@@ -51,7 +96,7 @@ struct Options {
 int profile_model(Options& options) {
   const Workbench bench;
   options.filter.check(bench.registry);
-  const LoadedModel model = load_model(options.model, bench);
+  LoadedModel model = load_model(options.model, bench);
   options.profile.threads = options.timing.prepare(bench);
   options.profile.pinned = !options.timing.no_pin;
   CostStore store = options.timing.open_store(CostStore::Mode::write);
@@ -60,7 +105,13 @@ int profile_model(Options& options) {
   const CandidateSet candidates(model.graph, bench.registry, options.filter);
   CpuDevice device(bench.cpu.machine());
   CostTable table;
-  const ProfileReport report = profile(candidates, bench.registry, device, store, options.profile, table);
+  const RunConditions conditions{model.graph.key(), device.fingerprint(), options.profile.threads,
+                                 options.profile.pinned};
+  const MeasureCosts measure = options.protocol.measure(
+      options.profile, model, bench, device, store, [&](const std::string& line) { say(progress, line); });
+  const ProfileReport report =
+      measure ? measure(candidates, conditions, table)
+              : profile(candidates, bench.registry, device, store, options.profile, table);
   progress.finish();
   report_profile(report);
   Json list = Json::array();
@@ -94,6 +145,7 @@ std::function<int()> setup_profile(CLI::App& app) {
   options->model.add_to(app);
   options->timing.add_to(app);
   add_profile_options(app, options->profile);
+  options->protocol.add_to(app);
   add_filter(app, options->filter);
   app.add_flag("--json", options->json, "One JSON document");
   return [options] { return profile_model(*options); };

@@ -21,6 +21,7 @@ struct Options {
   TimingOptions timing;
   PrimitiveFilter filter;
   ProfileOptions profile;
+  ProtocolOptions protocol;
   SearchOptions search;
   std::filesystem::path problem, output, dump, curve;
   std::string strategy = "exact", replay = "episodes";
@@ -184,7 +185,7 @@ void write_problem(const SearchScene& scene, const std::filesystem::path& file) 
 int search_model(Options& options) {
   const Workbench bench;
   options.filter.check(bench.registry);
-  const LoadedModel model = load_model(options.model, bench);
+  LoadedModel model = load_model(options.model, bench);
   const CandidateSet candidates(model.graph, bench.registry, options.filter);
   CpuDevice device(bench.cpu.machine());
   // Only what the store holds: a search measures nothing.
@@ -193,7 +194,12 @@ int search_model(Options& options) {
   options.profile.stop = [] { return true; };
   CostStore store = options.timing.open_store(CostStore::Mode::read);
   CostTable table;
-  const ProfileReport report = profile(candidates, bench.registry, device, store, options.profile, table);
+  const RunConditions conditions{model.graph.key(), device.fingerprint(), options.profile.threads,
+                                 options.profile.pinned};
+  const MeasureCosts measure = options.protocol.measure(options.profile, model, bench, device, store, {});
+  const ProfileReport report =
+      measure ? measure(candidates, conditions, table)
+              : profile(candidates, bench.registry, device, store, options.profile, table);
   if (!report.complete) {
     fmt::print(stderr, "the store lacks costs of this model; `raceline profile` measures them\n");
   }
@@ -226,6 +232,7 @@ std::function<int()> setup_search(CLI::App& app) {
   options->timing.add_to(app);
   add_filter(app, options->filter);
   add_max_error(app, options->profile);
+  options->protocol.add_to(app);
   add_limits(app, options->limits);
   std::string names;
   for (const StrategyInfo& strategy : all_strategies()) {

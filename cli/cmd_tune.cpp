@@ -21,6 +21,7 @@ struct Options {
   ModelOptions model;
   TimingOptions timing;
   TuneOptions tune;
+  ProtocolOptions protocol;
   std::filesystem::path output;
   bool json = false;
 };
@@ -141,10 +142,11 @@ std::optional<TuneResult> tune_binding(const ModelOptions& binding, Options& opt
   CpuDevice device(bench.cpu.machine());
   Progress progress("profile");
   watch(options.tune.profile, progress);
-  options.tune.say = [&](const std::string& line) {
-    progress.finish();
-    fmt::print(stderr, "{}\n", line);
-  };
+  options.tune.say = [&](const std::string& line) { say(progress, line); };
+  options.tune.measure =
+      options.protocol.measure(options.tune.profile, model, bench, device, store, options.tune.say);
+  // The paper knows costs as they are inside the network, and corrects nothing.
+  if (options.protocol.is_paper()) options.tune.correct = false;
   fmt::print(stderr, "{}: {} layers, {} fused alternatives; {} threads; {}\n", model.name,
              model.graph.nodes().size(), model.graph.fusions().size(), options.tune.profile.threads,
              shapes_text(model.shapes()));
@@ -215,6 +217,7 @@ std::function<int()> setup_tune(CLI::App& app) {
   app.add_option("-o,--output", options->output, "Where to write the plan")->required()->type_name("PLAN");
   options->timing.add_to(app);
   add_profile_options(app, options->tune.profile);
+  options->protocol.add_to(app);
   add_filter(app, options->tune.filter);
   add_limits(app, options->tune.limits);
   app.add_option("--strategy", options->tune.strategy, "How to search; see `raceline search --help`")

@@ -37,6 +37,8 @@ constexpr Command commands[] = {
     {"store", "Look at, export, import and merge measured costs", "raceline store info", setup_store},
     {"zoo", "Known networks as ONNX files with seeded weights",
      "raceline zoo write squeezenet -o squeezenet.onnx", setup_zoo},
+    {"paper", "A paper's tables and figures, made again on this machine", "raceline paper qs-dnn -o qs-dnn",
+     setup_paper},
     {"worker", "Be measured: answer the requests of docs/platforms.md on stdin", "ssh board raceline worker",
      setup_worker},
     {"completions", "A script for bash, zsh or fish that completes commands, options and names",

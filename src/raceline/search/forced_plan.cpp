@@ -14,22 +14,14 @@ constexpr double reference_cost = 1e3;
 
 }  // namespace
 
-Plan forced_plan(const Graph& graph, const CandidateSet& candidates, const PrimitiveFilter& wanted) {
+Plan preferred_plan(
+    const Graph& graph, const CandidateSet& candidates,
+    const std::function<std::optional<double>(const LayerDesc& layer, const Primitive& primitive)>& cost) {
   CostTable costs;
   for (const auto& [key, layer] : candidates.layers()) {
-    double rank = 0;  // breaks ties in the registry's order
     for (const Candidate& candidate : layer.candidates) {
-      const std::string& name = candidate.primitive->name();
-      const bool reference = candidate.primitive->info().library == "reference";
-      if (layer.layer.op == OpKind::reorder) {
-        if (reference) costs.set(key, name, {.us = conversion_cost});
-        // A wanted reorder is tried wherever it fits.
-        if (!reference && wanted.admits(name)) costs.set(key, name, {.us = conversion_cost / 2});
-      } else if (wanted.admits(name)) {
-        costs.set(key, name, {.us = wanted_cost * (1 + 1e-6 * rank++)});
-      } else if (reference) {
-        costs.set(key, name, {.us = reference_cost});
-      }
+      if (const auto us = cost(layer.layer, *candidate.primitive))
+        costs.set(key, candidate.primitive->name(), {.us = *us});
     }
   }
   const GraphProblem built = build_problem(graph, candidates, costs);
@@ -40,6 +32,22 @@ Plan forced_plan(const Graph& graph, const CandidateSet& candidates, const Primi
   for (PlanStep& step : plan.steps) step.expected_us = 0;
   for (PlanConversion& conversion : plan.conversions) conversion.expected_us = 0;
   return plan;
+}
+
+Plan forced_plan(const Graph& graph, const CandidateSet& candidates, const PrimitiveFilter& wanted) {
+  double rank = 0;  // breaks ties in the registry's order
+  return preferred_plan(graph, candidates,
+                        [&](const LayerDesc& layer, const Primitive& primitive) -> std::optional<double> {
+                          const bool reference = primitive.info().library == "reference";
+                          const bool is_wanted = wanted.admits(primitive.name());
+                          if (layer.op == OpKind::reorder) {
+                            // A wanted reorder is tried wherever it fits.
+                            if (reference) return conversion_cost;
+                            return is_wanted ? std::optional(conversion_cost / 2) : std::nullopt;
+                          }
+                          if (is_wanted) return wanted_cost * (1 + 1e-6 * rank++);
+                          return reference ? std::optional(reference_cost) : std::nullopt;
+                        });
 }
 
 }  // namespace raceline

@@ -7,7 +7,10 @@ TuneResult tune_limited(const Graph& graph, const PrimitiveRegistry& registry, D
   TuneResult result;
   const CandidateSet candidates(graph, registry, options.filter);
   CostTable costs;
-  result.profile = profile(candidates, registry, device, store, options.profile, costs);
+  const RunConditions conditions{graph.key(), device.fingerprint(), options.profile.threads,
+                                 options.profile.pinned};
+  result.profile = options.measure ? options.measure(candidates, conditions, costs)
+                                   : profile(candidates, registry, device, store, options.profile, costs);
   if (options.profile.stop && options.profile.stop()) return result;
   result.complete = true;
   if (options.say) options.say("search: the best plan within the limits");

@@ -41,7 +41,9 @@ class Tuning {
   TuneResult run() {
     ProfileOptions profile_options = options_.profile;
     profile_options.seconds *= profile_share;
-    result_.profile = profile(candidates_, registry_, device_, store_, profile_options, costs_);
+    result_.profile = options_.measure
+                          ? options_.measure(candidates_, conditions_, costs_)
+                          : profile(candidates_, registry_, device_, store_, profile_options, costs_);
     if (interrupted()) return std::move(result_);
     result_.complete = true;
     const Correction correction = options_.correct ? correct_costs() : Correction{};
@@ -181,26 +183,8 @@ class Tuning {
 
   /// Samples of whole runs by themselves, from the store or run now; empty when stopped.
   std::vector<double> runs_alone(const Plan& plan, double known_us, const MeasureOptions& options) {
-    const RunKey key = conditions_.key(plan_signature(plan, registry_), protocol::alone);
-    const std::vector<RunRow> kept = store_.find_runs(key);
-    if (!kept.empty()) return kept[0].samples_us;
-    if (!may_run()) return {};
-    Session session(graph_, plan, registry_, device_);
-    const std::vector<Tensor> outputs = output_tensors(graph_);
-    const std::vector<TensorView> views = views_of(outputs);
-    const Contender whole{.name = {},
-                          .run =
-                              [&](Queue&) {
-                                session.run(inputs_, views);
-                                return Status::ok();
-                              },
-                          .known_us = known_us};
-    Sentinel sentinel(clock_);
-    const auto queue = device_.make_queue(session.threads());
-    const std::vector<double> samples =
-        measure({&whole, 1}, *queue, sentinel, options).contenders[0].samples_us;
-    if (!samples.empty()) store_.save_runs(key, std::vector{RunRow{"", "", "", "", samples, ""}});
-    return samples;
+    return time_alone(plan, {graph_, registry_, device_, store_, conditions_, inputs_}, known_us, options,
+                      [this] { return may_run(); });
   }
 
   /// Fresh runs of the winner, for comparison only; then the reference.

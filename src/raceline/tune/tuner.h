@@ -12,9 +12,14 @@
 
 namespace raceline {
 
+/// Fills a table by another protocol than profile()'s, such as profile_as_paper().
+using MeasureCosts = std::function<ProfileReport(const CandidateSet& candidates,
+                                                 const RunConditions& conditions, CostTable& table)>;
+
 struct TuneOptions {
   ProfileOptions
       profile;  ///< its `seconds` bound the whole tune: profiling takes three quarters of them at most
+  MeasureCosts measure;  ///< in place of profile(); may be empty
   PrimitiveFilter filter;
   SearchOptions search;
   std::string strategy = "exact";

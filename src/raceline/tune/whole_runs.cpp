@@ -7,7 +7,6 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/hash.h"
-#include "raceline/profile/measure.h"
 #include "raceline/search/build_problem.h"
 
 namespace raceline {
@@ -196,6 +195,30 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, Gr
     rows.push_back(std::move(all[index].rows));
   }
   return rows;
+}
+
+std::vector<double> time_alone(const Plan& plan, const RunScene& scene, double known_us,
+                               const MeasureOptions& options, const std::function<bool()>& may_run) {
+  const RunKey key = scene.conditions.key(plan_signature(plan, scene.registry), protocol::alone);
+  const std::vector<RunRow> kept = scene.store.find_runs(key);
+  if (!kept.empty()) return kept[0].samples_us;
+  if (!may_run()) return {};
+  Session session(scene.graph, plan, scene.registry, scene.device);
+  const std::vector<Tensor> outputs = output_tensors(scene.graph);
+  const std::vector<TensorView> views = views_of(outputs);
+  const Contender whole{.name = {},
+                        .run =
+                            [&](Queue&) {
+                              session.run(scene.inputs, views);
+                              return Status::ok();
+                            },
+                        .known_us = known_us};
+  Sentinel sentinel(steady_clock());
+  const auto queue = scene.device.make_queue(session.threads());
+  const std::vector<double> samples =
+      measure({&whole, 1}, *queue, sentinel, options).contenders[0].samples_us;
+  if (!samples.empty()) scene.store.save_runs(key, std::vector{RunRow{"", "", "", "", samples, ""}});
+  return samples;
 }
 
 }  // namespace raceline

@@ -9,6 +9,7 @@
 #include "raceline/graph/graph.h"
 #include "raceline/primitive/registry.h"
 #include "raceline/profile/cost_table.h"
+#include "raceline/profile/measure.h"
 #include "raceline/profile/store.h"
 #include "raceline/runtime/plan.h"
 #include "raceline/runtime/session.h"
@@ -25,6 +26,7 @@ inline constexpr const char* correct =
     "correct";                                 ///< to learn what steps take inside; costs are made of these
 inline constexpr const char* check = "check";  ///< to compare with: part of no cost
 inline constexpr const char* alone = "alone";  ///< a baseline by itself
+inline constexpr const char* paper = "paper";  ///< phase 1 of QS-DNN: see paper_protocol.h
 /// In turn with another plan; its samples stand beside.
 std::string race_against(const std::string& signature);
 }  // namespace protocol
@@ -38,6 +40,16 @@ struct RunConditions {
   RunKey key(const std::string& plan, const std::string& protocol) const {
     return {graph, plan, protocol, device, threads, pinned};
   }
+};
+
+/// What whole runs are made with. The references must outlive it.
+struct RunScene {
+  Graph& graph;
+  const PrimitiveRegistry& registry;
+  Device& device;
+  CostStore& store;
+  const RunConditions& conditions;
+  std::span<const TensorView> inputs;
 };
 
 /// Rows without samples: the whole, then each step in the session's order, with the place, layer and revision
@@ -81,5 +93,11 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, Gr
                                                  const PrimitiveRegistry& registry, Device& device,
                                                  std::span<const TensorView> inputs,
                                                  const WholeRunOptions& options);
+
+/// Whole runs of one plan by itself, untimed by step, in microseconds (protocol::alone): from the store, or
+/// run now and kept there. `may_run` is asked before the first run, and takes the TimingLock; empty when it
+/// says no or when stopped. known_us: of a plan so slow that no run is spent on warming up, else 0.
+std::vector<double> time_alone(const Plan& plan, const RunScene& scene, double known_us,
+                               const MeasureOptions& options, const std::function<bool()>& may_run);
 
 }  // namespace raceline
