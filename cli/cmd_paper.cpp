@@ -13,6 +13,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
 #include "raceline/base/text.h"
+#include "raceline/dataset/child_process.h"
 #include "raceline/model/zoo/zoo.h"
 #include "raceline/report/qs_dnn.h"
 
@@ -77,7 +78,22 @@ QsDnnGraph study_graph(const std::filesystem::path& file, bool paper_layers, con
   return graph;
 }
 
-void write_report(const QsDnnReport& report, const std::filesystem::path& folder) {
+/// Charts as PNG too, where librsvg's converter is installed; whether it is.
+bool write_png(const std::filesystem::path& svg, const std::filesystem::path& log) {
+  constexpr double seconds = 30;
+  std::filesystem::path png = svg;
+  png.replace_extension(".png");
+  try {
+    ChildProcess child({"rsvg-convert", "-o", png.string(), svg.string()}, {.cores = {}, .log = log});
+    child.read_line(seconds);
+  } catch (const ChildError&) {
+    // It says nothing: reading ends when it is done.
+  }
+  return std::filesystem::exists(png);
+}
+
+void write_report(const QsDnnReport& report, const std::filesystem::path& folder,
+                  const std::filesystem::path& log) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw IoError(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
@@ -99,7 +115,12 @@ void write_report(const QsDnnReport& report, const std::filesystem::path& folder
       {"table2_paper_layers.svg", speedup_chart(report, true).to_svg()},
       {"table2_default_passes.svg", speedup_chart(report, false).to_svg()},
   };
-  for (const auto& [name, content] : files) write_file(folder / name, content);
+  bool png = true;
+  for (const auto& [name, content] : files) {
+    write_file(folder / name, content);
+    if (name.ends_with(".svg")) png = png && write_png(folder / name, log);
+  }
+  if (!png) fmt::print(stderr, "no PNG: rsvg-convert is not there (Debian's librsvg2-bin)\n");
 }
 
 Json table_json(const ReportTable& table) {
@@ -179,7 +200,7 @@ int qs_dnn(Options& options) {
     report.nets.push_back(std::move(net));
     std::filesystem::remove(file);
   }
-  write_report(report, options.output);
+  write_report(report, options.output, scratch.path() / "rsvg.log");
   const size_t measured = entries_of(store) - before;
   if (options.json) {
     print_json(report_json(report, measured));

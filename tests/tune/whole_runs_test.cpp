@@ -72,7 +72,7 @@ class Correcting : public testing::Test {
     store.save_runs(conditions.key(plan_signature(plan_of(library), registry), protocol), rows);
   }
   Correction run() {
-    return correct(CandidateSet(graph, registry, {}), costs, graph, registry, device, store, conditions, {},
+    return correct(CandidateSet(graph, registry, {}), costs, {graph, registry, device, store, conditions, {}},
                    {}, [] { return false; });
   }
   double at_place(const std::string& library) { return costs.find_at("relu", key, relu_name(library))->us; }

@@ -101,24 +101,13 @@ class Learned {
 
 class Correcting {
  public:
-  Correcting(const CandidateSet& candidates, CostTable& costs, Graph& graph,
-             const PrimitiveRegistry& registry, Device& device, CostStore& store,
-             const RunConditions& conditions, std::span<const TensorView> inputs,
+  Correcting(const CandidateSet& candidates, CostTable& costs, const RunScene& scene,
              const CorrectOptions& options, const std::function<bool()>& may_run)
-      : candidates_(candidates),
-        costs_(costs),
-        graph_(graph),
-        registry_(registry),
-        device_(device),
-        store_(store),
-        conditions_(conditions),
-        inputs_(inputs),
-        options_(options),
-        may_run_(may_run) {}
+      : candidates_(candidates), costs_(costs), scene_(scene), options_(options), may_run_(may_run) {}
 
   Correction run() {
     while (result_.solves < options_.most_solves && !result_.settled && result_.complete) {
-      const GraphProblem built = build_problem(graph_, candidates_, costs_);
+      const GraphProblem built = build_problem(scene_.graph, candidates_, costs_);
       const SearchAnswer answer = make_strategy(options_.strategy)->search(built.problem, options_.search);
       ++result_.solves;
       std::vector<CorrectedPlan> wanted;
@@ -131,7 +120,7 @@ class Correcting {
       // A search that needs its time limit would need it again for each rival.
       if (answer.optimal) want_rivals(built, answer.cost_us, wanted);
       take(std::move(wanted));
-      if (result_.complete) learned_.apply(costs_, graph_);
+      if (result_.complete) learned_.apply(costs_, scene_.graph);
     }
     result_.dispatch_us = learned_.dispatch_us();
     return std::move(result_);
@@ -140,10 +129,10 @@ class Correcting {
  private:
   /// Adds the answer's plan unless it is known or wanted already.
   bool want(const GraphProblem& built, const SearchAnswer& answer, std::vector<CorrectedPlan>& wanted) {
-    Plan plan = make_plan(graph_, built, answer, candidates_, costs_);
-    plan.threads = conditions_.threads;
-    plan.machine = conditions_.device;
-    std::string signature = plan_signature(plan, registry_);
+    Plan plan = make_plan(scene_.graph, built, answer, candidates_, costs_);
+    plan.threads = scene_.conditions.threads;
+    plan.machine = scene_.conditions.device;
+    std::string signature = plan_signature(plan, scene_.registry);
     for (const std::vector<CorrectedPlan>* plans : {&result_.plans, &wanted}) {
       for (const CorrectedPlan& other : *plans) {
         if (other.signature == signature) return false;
@@ -177,8 +166,8 @@ class Correcting {
   }
 
   double noise(const ChoiceMeaning& meaning) const {
-    const LayerDesc layer = meaning.covers.size() == 1 ? graph_.layer(meaning.covers.front())
-                                                       : graph_.layer(Fusion{meaning.covers});
+    const LayerDesc layer = meaning.covers.size() == 1 ? scene_.graph.layer(meaning.covers.front())
+                                                       : scene_.graph.layer(Fusion{meaning.covers});
     const auto cost = costs_.find(layer.key(), meaning.primitive->name());
     if (!cost || cost->us <= 0) return options_.near_tie;
     return std::clamp(0.5 * cost->spread_us / cost->us, options_.near_tie, options_.most_noise);
@@ -190,12 +179,12 @@ class Correcting {
     std::vector<size_t> index_of;
     std::vector<std::vector<RunRow>> rows(wanted.size());
     for (size_t index = 0; index < wanted.size(); ++index) {
-      rows[index] = store_.find_runs(key_of(wanted[index]));
+      rows[index] = scene_.store.find_runs(key_of(wanted[index]));
       if (!rows[index].empty()) continue;
       missing.push_back(wanted[index].plan);
       index_of.push_back(index);
     }
-    const size_t group = plans_at_a_time(graph_);
+    const size_t group = plans_at_a_time(scene_.graph);
     for (size_t begin = 0; begin < missing.size() && result_.complete; begin += group) {
       const size_t count = std::min(group, missing.size() - begin);
       if (!may_run_()) {
@@ -206,12 +195,12 @@ class Correcting {
         options_.say(fmt::format("correct: {} plans of solve {}, whole, for what layers take inside", count,
                                  result_.solves));
       }
-      auto taken = time_whole_runs(std::span(missing).subspan(begin, count), graph_, registry_, device_,
-                                   inputs_, options_.runs);
+      auto taken = time_whole_runs(std::span(missing).subspan(begin, count), scene_.graph, scene_.registry,
+                                   scene_.device, scene_.inputs, options_.runs);
       result_.complete = !taken.empty();
       for (size_t i = 0; i < taken.size(); ++i) {
         const size_t index = index_of[begin + i];
-        store_.save_runs(key_of(wanted[index]), taken[i]);
+        scene_.store.save_runs(key_of(wanted[index]), taken[i]);
         rows[index] = std::move(taken[i]);
         ++result_.measured;
       }
@@ -224,17 +213,12 @@ class Correcting {
   }
 
   RunKey key_of(const CorrectedPlan& plan) const {
-    return conditions_.key(plan.signature, protocol::correct);
+    return scene_.conditions.key(plan.signature, protocol::correct);
   }
 
   const CandidateSet& candidates_;
   CostTable& costs_;
-  Graph& graph_;
-  const PrimitiveRegistry& registry_;
-  Device& device_;
-  CostStore& store_;
-  const RunConditions& conditions_;
-  std::span<const TensorView> inputs_;
+  const RunScene& scene_;
   const CorrectOptions& options_;
   const std::function<bool()>& may_run_;
   Learned learned_;
@@ -243,12 +227,9 @@ class Correcting {
 
 }  // namespace
 
-Correction correct(const CandidateSet& candidates, CostTable& costs, Graph& graph,
-                   const PrimitiveRegistry& registry, Device& device, CostStore& store,
-                   const RunConditions& conditions, std::span<const TensorView> inputs,
+Correction correct(const CandidateSet& candidates, CostTable& costs, const RunScene& scene,
                    const CorrectOptions& options, const std::function<bool()>& may_run) {
-  return Correcting(candidates, costs, graph, registry, device, store, conditions, inputs, options, may_run)
-      .run();
+  return Correcting(candidates, costs, scene, options, may_run).run();
 }
 
 size_t load_corrections(CostTable& costs, const Graph& graph, const PrimitiveRegistry& registry,

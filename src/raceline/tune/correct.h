@@ -44,9 +44,7 @@ struct Correction {
 /// until the optimum is a plan that was run. What the store knows of a plan under these conditions is not run
 /// again: the same costs and runs give the same answer. The caller holds the TimingLock, or `may_run` gives
 /// false, and then it ends where it would have to run something.
-Correction correct(const CandidateSet& candidates, CostTable& costs, Graph& graph,
-                   const PrimitiveRegistry& registry, Device& device, CostStore& store,
-                   const RunConditions& conditions, std::span<const TensorView> inputs,
+Correction correct(const CandidateSet& candidates, CostTable& costs, const RunScene& scene,
                    const CorrectOptions& options, const std::function<bool()>& may_run);
 
 /// Puts all that the store knows of this graph from correcting runs, by the revisions of this registry, into

@@ -51,6 +51,7 @@ class Running {
   void say(const std::string& line) const {
     if (options_.say) options_.say(line);
   }
+  RunScene scene() { return {graph_, registry_, device_, store_, conditions_, inputs_}; }
   bool may_run() {
     if (stopped()) return false;
     if (!lock_ && !options_.profile.lock.empty()) {
@@ -133,8 +134,7 @@ class Running {
   bool race_some(const std::vector<size_t>& which, std::vector<RaceEntry>& entries) {
     entries.clear();
     for (const size_t index : which) entries.push_back(result_.runs[index].run);
-    return race(entries, graph_, registry_, device_, store_, conditions_, inputs_, race_options()) !=
-           RaceState::stopped;
+    return race(entries, scene(), race_options()) != RaceState::stopped;
   }
 
   bool race_all() {
@@ -209,13 +209,12 @@ class Running {
     for (MethodRun& run : result_.runs) {
       if (run.run.measured_us > 0) continue;
       say(fmt::format("{}: a few runs", run.run.name));
-      const std::vector<double> samples =
-          time_alone(run.run.plan, {graph_, registry_, device_, store_, conditions_, inputs_}, 1e6,
-                     {.rounds = options_.slow_runs,
-                      .min_rounds = 1,
-                      .enough_us = vanilla_seconds * 1e6,
-                      .stop = [this] { return stopped(); }},
-                     [this] { return may_run(); });
+      const std::vector<double> samples = time_alone(run.run.plan, scene(), 1e6,
+                                                     {.rounds = options_.slow_runs,
+                                                      .min_rounds = 1,
+                                                      .enough_us = vanilla_seconds * 1e6,
+                                                      .stop = [this] { return stopped(); }},
+                                                     [this] { return may_run(); });
       if (samples.empty()) return false;
       run.samples = static_cast<int>(samples.size());
       run.run.measured_us = percentile(samples, 0.1);

@@ -16,26 +16,25 @@ constexpr int fewest_rounds = 5;
 constexpr const char* rival_place = "rival";  ///< of the samples that stand beside: the other plan's
 
 /// Runs the plans in turn; the samples of each, of one index from one round.
-std::vector<std::vector<double>> run_in_turn(std::span<const Plan* const> plans, Graph& graph,
-                                             const PrimitiveRegistry& registry, Device& device,
-                                             std::span<const TensorView> inputs, const RaceOptions& options) {
-  const std::vector<Tensor> outputs = output_tensors(graph);
+std::vector<std::vector<double>> run_in_turn(std::span<const Plan* const> plans, const RunScene& scene,
+                                             const RaceOptions& options) {
+  const std::vector<Tensor> outputs = output_tensors(scene.graph);
   const std::vector<TensorView> output_views = views_of(outputs);
   std::vector<Session> sessions;
-  for (const Plan* plan : plans) sessions.emplace_back(graph, *plan, registry, device);
+  for (const Plan* plan : plans) sessions.emplace_back(scene.graph, *plan, scene.registry, scene.device);
   std::vector<Contender> contenders;
   for (Session& session : sessions) {
     contenders.push_back({.name = {},
                           .run =
                               [&](Queue&) {
-                                session.run(inputs, output_views);
+                                session.run(scene.inputs, output_views);
                                 return Status::ok();
                               },
                           // Once outside the clock: a deployed network finds its own weights in the cache,
                           // not those of a rival.
-                          .before_sample = [&](Queue&) { session.run(inputs, output_views); }});
+                          .before_sample = [&](Queue&) { session.run(scene.inputs, output_views); }});
   }
-  const auto queue = device.make_queue(plans.front()->threads);
+  const auto queue = scene.device.make_queue(plans.front()->threads);
   Sentinel sentinel(steady_clock());
   MeasureResult result = measure(contenders, *queue, sentinel,
                                  {.rounds = options.rounds,
@@ -59,13 +58,11 @@ struct Pair {
 
 }  // namespace
 
-RaceState race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& registry, Device& device,
-               CostStore& store, const RunConditions& conditions, std::span<const TensorView> inputs,
-               const RaceOptions& options) {
+RaceState race(std::span<RaceEntry> entries, const RunScene& scene, const RaceOptions& options) {
   std::vector<std::string> signatures;
-  for (const RaceEntry& entry : entries) signatures.push_back(plan_signature(entry.plan, registry));
+  for (const RaceEntry& entry : entries) signatures.push_back(plan_signature(entry.plan, scene.registry));
   const auto key_of = [&](const std::string& signature) {
-    return conditions.key(signature, protocol::race_against(signatures[0]));
+    return scene.conditions.key(signature, protocol::race_against(signatures[0]));
   };
   std::map<std::string, Pair> pairs;  // by the rival's signature
   std::vector<const Plan*> missing;
@@ -73,7 +70,7 @@ RaceState race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegist
   for (size_t index = 1; index < entries.size(); ++index) {
     const std::string& signature = signatures[index];
     if (signature == signatures[0] || !pairs.try_emplace(signature).second) continue;
-    const std::vector<RunRow> rows = store.find_runs(key_of(signature));
+    const std::vector<RunRow> rows = scene.store.find_runs(key_of(signature));
     if (!options.again && rows.size() == 2 && rows[0].samples_us.size() == rows[1].samples_us.size() &&
         !rows[0].samples_us.empty()) {
       pairs[signature] = {rows[0].samples_us, rows[1].samples_us};
@@ -83,18 +80,18 @@ RaceState race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegist
     }
   }
   if (!missing.empty() && options.may_run && !options.may_run()) return RaceState::stopped;
-  const size_t group = plans_at_a_time(graph) - 1;  // beside the first
+  const size_t group = plans_at_a_time(scene.graph) - 1;  // beside the first
   for (size_t begin = 0; begin < missing.size(); begin += group) {
     std::vector<const Plan*> plans{&entries[0].plan};
     for (size_t index = begin; index < std::min(begin + group, missing.size()); ++index)
       plans.push_back(missing[index]);
-    const auto samples = run_in_turn(plans, graph, registry, device, inputs, options);
+    const auto samples = run_in_turn(plans, scene, options);
     if (samples.empty()) return RaceState::stopped;
     for (size_t rival = 1; rival < plans.size(); ++rival) {
       const std::string& signature = missing_names[begin + rival - 1];
       const std::vector<RunRow> rows{{"", "", "", "", samples[rival], ""},
                                      {rival_place, "", "", "", samples[0], ""}};
-      store.save_runs(key_of(signature), rows);
+      scene.store.save_runs(key_of(signature), rows);
       pairs[signature] = {samples[rival], samples[0]};
     }
   }

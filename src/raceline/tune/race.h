@@ -24,8 +24,6 @@ enum class RaceState : uint8_t { stopped, from_store, run };
 /// with. Plans that do the same are one. A pair that the store has under these conditions is not run again;
 /// what is run is kept there. The caller's `may_run` takes the TimingLock. `stopped`: before there were 5
 /// rounds, and then no entry is changed.
-RaceState race(std::span<RaceEntry> entries, Graph& graph, const PrimitiveRegistry& registry, Device& device,
-               CostStore& store, const RunConditions& conditions, std::span<const TensorView> inputs,
-               const RaceOptions& options);
+RaceState race(std::span<RaceEntry> entries, const RunScene& scene, const RaceOptions& options);
 
 }  // namespace raceline

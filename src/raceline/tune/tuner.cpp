@@ -66,6 +66,8 @@ class Tuning {
     if (options_.say) options_.say(line);
   }
 
+  RunScene scene() { return {graph_, registry_, device_, store_, conditions_, inputs_}; }
+
   /// Nothing is run before this machine's lock is held, and nothing after the stop.
   bool may_run() {
     if (stopped()) return false;
@@ -96,8 +98,8 @@ class Tuning {
     options.runs.seed = options_.search.seed;
     options.runs.stop = [this] { return stopped(); };
     options.say = options_.say;
-    const Correction correction = correct(candidates_, costs_, graph_, registry_, device_, store_,
-                                          conditions_, inputs_, options, [this] { return may_run(); });
+    const Correction correction =
+        correct(candidates_, costs_, scene(), options, [this] { return may_run(); });
     result_.solves = correction.solves;
     result_.corrected_plans = correction.plans.size();
     result_.corrected_now = correction.measured;
@@ -159,8 +161,7 @@ class Tuning {
                               say(fmt::format("race: {} plans, whole, in turn", result_.entries.size()));
                               return may_run();
                             }};
-    const RaceState state =
-        race(result_.entries, graph_, registry_, device_, store_, conditions_, inputs_, options);
+    const RaceState state = race(result_.entries, scene(), options);
     result_.raced = state != RaceState::stopped;
     result_.race_kept = state == RaceState::from_store;
     if (!result_.raced) return;
@@ -183,8 +184,7 @@ class Tuning {
 
   /// Samples of whole runs by themselves, from the store or run now; empty when stopped.
   std::vector<double> runs_alone(const Plan& plan, double known_us, const MeasureOptions& options) {
-    return time_alone(plan, {graph_, registry_, device_, store_, conditions_, inputs_}, known_us, options,
-                      [this] { return may_run(); });
+    return time_alone(plan, scene(), known_us, options, [this] { return may_run(); });
   }
 
   /// Fresh runs of the winner, for comparison only; then the reference.
