@@ -35,8 +35,8 @@ struct MethodOptions {
   MeasureCosts measure;     ///< in place of profile(); may be empty
   SearchOptions search;     ///< of `random` and `q-learning`: seed and episodes
   bool tune = false;        ///< enter the tuned plan, first
-  int race_rounds = 15;     ///< of paired whole runs; 5 at least where they take long
-  double race_seconds = 4;  ///< no new round begins after this long
+  int race_rounds = 20;     ///< of paired whole runs; 5 at least where they take long
+  double race_seconds = 6;  ///< no new round begins after this long
   int slow_runs = 3;        ///< of plans too slow for the race, by themselves
   /// Slower than this many times the first plan, and than `slow_us`: too slow for the race.
   double slow_factor = 20;
