@@ -44,6 +44,7 @@ struct QsDnnFigures {
   std::vector<CurvePoint> learning;          ///< figure 4: one an episode
   std::vector<BudgetPoint> learned, random;  ///< figure 5
   std::vector<BudgetPoint> learned_pruned;   ///< beside it: q-learning after exact pruning
+  std::vector<BudgetPoint> plus;             ///< and q-learning+
 };
 /// Searches; the problem is of the paper's layers.
 QsDnnFigures qs_dnn_figures(const std::string& net, const SelectionProblem& problem, int seeds);

@@ -65,6 +65,7 @@ QsDnnFigures qs_dnn_figures(const std::string& net, const SelectionProblem& prob
   figures.learned = study_budgets(problem, "q-learning", all, budgets, seeds);
   figures.random = study_budgets(problem, "random", all, budgets, seeds);
   figures.learned_pruned = study_budgets(problem, "q-learning", {}, budgets, seeds);
+  figures.plus = study_budgets(problem, "q-learning+", {}, budgets, seeds);
   return figures;
 }
 
@@ -117,7 +118,8 @@ ReportTable budget_table(const QsDnnFigures& figures) {
   ReportTable table{
       .title = fmt::format("Figure 5: ms of the best choice found, {}: mean of {} searches (least to most)",
                            figures.net, figures.random.empty() ? 0 : figures.random[0].costs_us.size())};
-  table.rows.push_back({"episodes", "RS", "RL", "RL after pruning", "RS / RL", "RL / optimum"});
+  table.rows.push_back(
+      {"episodes", "RS", "RL", "RL after pruning", "q-learning+", "RS / RL", "RL / optimum"});
   for (size_t index = 0; index < figures.random.size(); ++index) {
     const BudgetPoint& random = figures.random[index];
     const BudgetPoint& learned = figures.learned[index];
@@ -126,7 +128,7 @@ ReportTable budget_table(const QsDnnFigures& figures) {
                          point.most_us() * 1e-3);
     };
     table.rows.push_back({fmt::format("{}", random.episodes), text(random), text(learned),
-                          text(figures.learned_pruned[index]),
+                          text(figures.learned_pruned[index]), text(figures.plus[index]),
                           fmt::format("{:.3f}", random.mean_us() / learned.mean_us()),
                           fmt::format("{:.3f}", learned.mean_us() / figures.optimum_us)});
   }
@@ -168,7 +170,7 @@ Chart figure_five(const QsDnnFigures& figures) {
               .x = {"episodes of the search"},
               .y = {"ms, by the table", true}};
   chart.series = {band("RL (q-learning)", figures.learned), band("RS (random)", figures.random),
-                  band("RL after pruning", figures.learned_pruned)};
+                  band("RL after pruning", figures.learned_pruned), band("q-learning+", figures.plus)};
   chart.levels = {{"optimum, proven", figures.optimum_us * 1e-3}};
   return chart;
 }
