@@ -50,6 +50,10 @@ class Paper(support.CliTest):
             self.assertAlmostEqual(float(row["log10 N_I^N_L"]), bound, delta=0.06)
             self.assertLessEqual(float(row["log10 of what there is"]), bound + 0.06)
 
+        self.assertEqual([row["net"] for row in first["predictions"]], ["lenet5_caffe"])
+        parts = [float(first["predictions"][0][part]) for part in ("kernels", "conversions", "dispatch")]
+        self.assertAlmostEqual(sum(parts), float(first["predictions"][0]["corrected inside"]), delta=2e-4)
+
         for name in ("figure4", "figure5", "table2_paper_layers", "table2_default_passes"):
             root = xml.fromstring((out / f"{name}.svg").read_text())
             self.assertTrue(root.tag.endswith("svg"))

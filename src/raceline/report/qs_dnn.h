@@ -73,6 +73,8 @@ ReportTable table_two(const QsDnnReport& report, bool paper_layers);
 ReportTable method_table(const QsDnnReport& report);
 /// The tuned plan in paired runs with each single library and with greedy.
 ReportTable tuned_table(const QsDnnReport& report);
+/// The tuned plan's sum of costs, before and after the correction, against fresh whole runs.
+ReportTable prediction_table(const QsDnnReport& report);
 ReportTable space_table(const QsDnnReport& report);
 ReportTable gap_table(const QsDnnReport& report, bool paper_layers);
 ReportTable claim_table(const QsDnnReport& report);

@@ -217,6 +217,7 @@ std::vector<ReportTable> tables_of(const QsDnnReport& report) {
   if (has_passes(report)) {
     tables.push_back(table_two(report, false));
     tables.push_back(tuned_table(report));
+    tables.push_back(prediction_table(report));
   }
   tables.push_back(gap_table(report, true));
   if (has_passes(report)) tables.push_back(gap_table(report, false));

@@ -234,6 +234,26 @@ ReportTable tuned_table(const QsDnnReport& report) {
   return table;
 }
 
+ReportTable prediction_table(const QsDnnReport& report) {
+  ReportTable table{.title = "The tuned plan: sums of costs against fresh whole runs, ms"};
+  table.rows.push_back({"net", "whole run", "layers by themselves", "off by, alone", "corrected inside",
+                        "off by, corrected", "kernels", "conversions", "dispatch"});
+  for (const QsDnnNet& net : report.nets) {
+    const TuneResult& tuned = net.passes.methods.tuned;
+    if (tuned.whole_us <= 0) continue;
+    const auto ms = [](double us) { return fmt::format("{:.4f}", us * 1e-3); };
+    const auto off = [&](double us) { return fmt::format("{:+.1f} %", 100 * (us / tuned.whole_us - 1)); };
+    table.rows.push_back({net.name, ms(tuned.whole_us), ms(tuned.before.whole_us()),
+                          off(tuned.before.whole_us()), ms(tuned.after.whole_us()),
+                          off(tuned.after.whole_us()), ms(tuned.after.kernels_us),
+                          ms(tuned.after.conversions_us), ms(tuned.after.dispatch_us)});
+  }
+  table.notes = {
+      "The whole runs took no part in the correction. Kernels, conversions and dispatch: of the corrected "
+      "sum."};
+  return table;
+}
+
 ReportTable space_table(const QsDnnReport& report) {
   ReportTable table{.title = "Design spaces: N_I implementations of N_L layers"};
   table.rows.push_back({"net", "graph", "N_L", "N_I", "log10 N_I^N_L", "log10 of what there is"});
