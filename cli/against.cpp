@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/progress.h"
+#include "cli/roofline.h"
 #include "cli/scratch_folder.h"
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
@@ -40,7 +41,7 @@ struct Side {
   double error = 0;  ///< against our outputs, as a share of the largest value
   int runs = 1;      ///< in a round
   std::vector<double> rounds_us;
-  double one_op_us = 0, peak_bytes = 0;
+  double one_op_us = 0, idle_bytes = 0, peak_bytes = 0;  ///< idle: the most before the model came
 };
 
 /// Runs a part of what a side does while all others stand still; a side that fails is out.
@@ -125,6 +126,7 @@ ModelRequest one_op(int threads, const std::filesystem::path& folder) {
 
 void load(Side& side, const ModelRequest& request, const std::filesystem::path& folder) {
   alone(side, [&](WorkerClient& worker) {
+    side.idle_bytes = worker.peak_bytes();
     side.opened = worker.open(request, load_seconds);
     for (const std::string& name : side.opened.outputs) {
       write_file(folder / "output.npy", worker.output(name, run_seconds));
@@ -174,6 +176,17 @@ int time_rounds(std::vector<Side>& sides, const AgainstOptions& options) {
   return round;
 }
 
+/// Of the layers as our plan fuses them; the same for all sides. Measures the machine's peaks.
+NetworkRoofline roofline_of_plan(const ModelOptions& options, const std::filesystem::path& plan_file,
+                                 int threads) {
+  const Workbench bench;
+  const PlanSet plans = read_plans(plan_file);
+  const LoadedModel model = load_model(options, bench, plans.empty() ? nullptr : &plans);
+  const Plan plan = plans.empty() ? library_planner(bench)(model.graph) : model.plan;
+  const Machine& machine = bench.cpu.machine();
+  return roofline_of(model.graph, plan, bench.registry, machine, measure_peaks(machine, threads));
+}
+
 std::string versions_of(const Side& side) {
   if (!side.worker) return "";
   const auto& versions = side.worker->facts().versions;
@@ -187,36 +200,42 @@ PairedRatio ratio_of(const Side& side, const Side& ours) {
   return paired_ratio(std::span(side.rounds_us).first(rounds), std::span(ours.rounds_us).first(rounds), 1);
 }
 
-Json to_json(const Side& side, const Side& ours) {
+Json to_json(const Side& side, const Side& ours, const NetworkRoofline& roofline) {
   if (!side.why.empty()) return {{"name", side.name}, {"why", side.why}};
   const PairedRatio ratio = ratio_of(side, ours);
+  const double median = percentile(side.rounds_us, 0.5);
   return {{"name", side.name},
           {"versions", side.worker->facts().versions},
-          {"median_us", percentile(side.rounds_us, 0.5)},
+          {"median_us", median},
           {"p10_us", percentile(side.rounds_us, 0.1)},
           {"ratio", {ratio.median, ratio.low, ratio.high}},
           {"load_us", side.opened.load_us},
+          {"idle_bytes", side.idle_bytes},
           {"peak_bytes", side.peak_bytes},
           {"error", side.error},
           {"one_op_us", side.one_op_us},
+          {"roofline", roofline_json(roofline.direct_us, roofline.winograd_us, median)},
           {"runs_a_round", side.runs},
           {"rounds_us", side.rounds_us}};
 }
 
-void print_table(const std::vector<Side>& sides, bool small) {
-  std::vector<std::vector<std::string>> rows{
-      {"", "version", "median", "p10", "time to ours", "of 95 %", "load", "peak memory", "difference"}};
+void print_table(const std::vector<Side>& sides, const NetworkRoofline& roofline, bool small) {
+  std::vector<std::vector<std::string>> rows{{"", "version", "median", "p10", "time to ours", "of 95 %",
+                                              "roofline", "load", "peak memory", "difference"}};
   if (small) rows[0].emplace_back("one op");
   for (const Side& side : sides) {
     if (!side.why.empty()) continue;
     const PairedRatio ratio = ratio_of(side, sides[0]);
-    rows.push_back({side.name, versions_of(side), human_us(percentile(side.rounds_us, 0.5)),
-                    human_us(percentile(side.rounds_us, 0.1)), fmt::format("{:.2f}x", ratio.median),
-                    fmt::format("{:.2f}-{:.2f}", ratio.low, ratio.high), human_us(side.opened.load_us),
+    const double median = percentile(side.rounds_us, 0.5);
+    rows.push_back({side.name, versions_of(side), human_us(median), human_us(percentile(side.rounds_us, 0.1)),
+                    fmt::format("{:.2f}x", ratio.median), fmt::format("{:.2f}-{:.2f}", ratio.low, ratio.high),
+                    fmt::format("{:.0f} %", 100 * roofline.direct_us / median), human_us(side.opened.load_us),
                     human_bytes(side.peak_bytes), fmt::format("{:.1e}", side.error)});
     if (small) rows.back().push_back(human_us(side.one_op_us));
   }
   fmt::print("{}", align_table(rows));
+  fmt::print("roofline of the direct definition {}, by Winograd {}\n", human_us(roofline.direct_us),
+             human_us(roofline.winograd_us));
   for (const Side& side : sides) {
     if (!side.why.empty()) fmt::print("{} takes no part: {}\n", side.name, printable(side.why));
   }
@@ -254,6 +273,7 @@ int bench_against(const ModelOptions& model, const AgainstOptions& options) {
 
   if (time_rounds(sides, options) == 0) return interrupted;
   if (!sides[0].why.empty()) throw Error(sides[0].why);
+  const NetworkRoofline roofline = roofline_of_plan(model, options.plan, threads);
   const bool small = percentile(sides[0].rounds_us, 0.5) < small_net_us;
   const ModelRequest tiny = one_op(threads, scratch.path());
   for (Side& side : sides) {
@@ -266,7 +286,7 @@ int bench_against(const ModelOptions& model, const AgainstOptions& options) {
   }
   if (options.json) {
     Json list = Json::array();
-    for (const Side& side : sides) list.push_back(to_json(side, sides[0]));
+    for (const Side& side : sides) list.push_back(to_json(side, sides[0], roofline));
     print_json({{"model", model.path.stem().string()},
                 {"plan", options.plan.string()},
                 {"threads", threads},
@@ -276,7 +296,7 @@ int bench_against(const ModelOptions& model, const AgainstOptions& options) {
   } else {
     fmt::print("{}, {} threads, {} rounds\n\n", model.path.stem().string(), threads,
                sides[0].rounds_us.size());
-    print_table(sides, small);
+    print_table(sides, roofline, small);
   }
   const bool all = std::all_of(sides.begin(), sides.end(), [](const Side& side) { return side.why.empty(); });
   return all ? done : answer_is_no;

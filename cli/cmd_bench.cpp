@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/roofline.h"
 #include "cli/workbench.h"
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
@@ -132,6 +133,9 @@ int bench_model(const Options& options) {
   if (!measured.why.empty()) throw Error(fmt::format("a run failed: {}", measured.why));
   if (measured.samples_us.empty()) return interrupted;
   const auto at = [&](double share) { return percentile(measured.samples_us, share); };
+  const Machine& machine = bench.cpu.machine();
+  const Peaks peaks = measure_peaks(machine, threads);
+  const NetworkRoofline roofline = roofline_of(model.graph, plan, bench.registry, machine, peaks);
   TimeSplit expected, split;
   for (const PlanStep& step : plan.steps) expected.kernels_us += step.expected_us;
   for (const PlanConversion& conversion : plan.conversions) expected.conversions_us += conversion.expected_us;
@@ -159,7 +163,10 @@ int bench_model(const Options& options) {
                 {"expected_us", plan.expected_us},
                 {"expected", to_json(expected)},
                 {"measured", plan.expected_us > 0 ? to_json(split) : Json()},
+                {"roofline", roofline_json(roofline.direct_us, roofline.winograd_us, at(0.1))},
+                {"peaks", peaks_json(peaks)},
                 {"arena_bytes", session.arena_bytes()},
+                {"peak_live_bytes", session.peak_live_bytes()},
                 {"packed_bytes", session.packed_bytes()},
                 {"cache", cache ? to_json(cache->use()) : Json()}});
     return done;
@@ -178,6 +185,10 @@ int bench_model(const Options& options) {
                human_us(expected.kernels_us), human_us(expected.conversions_us), human_us(split.kernels_us),
                human_us(split.conversions_us), human_us(split.dispatch_us));
   }
+  fmt::print(
+      "{} (p10, {} threads: {:.0f} GFLOP/s, {:.0f} GB/s from L2, {:.0f} from L3, {:.0f} from memory)\n",
+      roofline_text(roofline.direct_us, roofline.winograd_us, at(0.1)), threads, peaks.fma_gflops,
+      peaks.l2_gbs, peaks.l3_gbs, peaks.ram_gbs);
   fmt::print("memory: arena {}, packed weights {}\n", human_bytes(static_cast<double>(session.arena_bytes())),
              human_bytes(static_cast<double>(session.packed_bytes())));
   if (cache) {

@@ -6,6 +6,7 @@
 #include "cli/cmd_profile.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/roofline.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 #include "raceline/report/explain.h"
@@ -45,15 +46,22 @@ int explain_plan(Options& options) {
   const GraphProblem built = build_problem(model.graph, candidates, table);
   const size_t most = options.layer.empty() ? 2 : 1000;
   const auto explanations = explain(model.graph, plan, built, table, options.layer, most);
+  const Machine& machine = bench.cpu.machine();
+  const NetworkRoofline network =
+      roofline_of(model.graph, plan, bench.registry, machine, measure_peaks(machine, plan.threads));
   Json steps = Json::array();
   double layers_us = 0, conversions_us = 0;
   for (const StepExplanation& item : explanations) {
     layers_us += item.step.expected_us;
+    const LayerRoofline& roofline = network.steps[item.index];
     Json alternatives = Json::array();
     if (!options.json) {
       fmt::print("{}\n  {}  {}  (spread {}, {:.1f} %)\n", printable(join(item.step.covers, " + ")),
                  item.step.primitive, human_us(item.step.expected_us), human_us(item.spread_us),
                  100 * item.step.expected_us / std::max(plan.expected_us, 1e-9));
+      const std::string text =
+          roofline_text(roofline.direct_us(), roofline.winograd_us(), item.step.expected_us);
+      if (!text.empty()) fmt::print("    {}\n", text);
     }
     for (const Alternative& other : item.alternatives) {
       const std::string why = why_not(item, other, plan);
@@ -67,11 +75,13 @@ int explain_plan(Options& options) {
                               {"plan_us", std::isfinite(other.plan_us) ? Json(other.plan_us) : Json(nullptr)},
                               {"why", why}});
     }
-    steps.push_back({{"covers", item.step.covers},
-                     {"primitive", item.step.primitive},
-                     {"expected_us", item.step.expected_us},
-                     {"spread_us", item.spread_us},
-                     {"alternatives", alternatives}});
+    steps.push_back(
+        {{"covers", item.step.covers},
+         {"primitive", item.step.primitive},
+         {"expected_us", item.step.expected_us},
+         {"spread_us", item.spread_us},
+         {"roofline", roofline_json(roofline.direct_us(), roofline.winograd_us(), item.step.expected_us)},
+         {"alternatives", alternatives}});
   }
   Json conversions = Json::array();
   for (const PlanConversion& conversion : plan.conversions) {
@@ -92,12 +102,16 @@ int explain_plan(Options& options) {
                 {"strategy", plan.strategy},
                 {"expected_us", plan.expected_us},
                 {"lower_bound_us", plan.lower_bound_us},
+                {"roofline", roofline_json(network.direct_us, network.winograd_us, plan.expected_us)},
                 {"steps", steps},
                 {"conversions", conversions}});
   } else if (options.layer.empty()) {
     fmt::print("\n{} = {} layers {} + {} conversions {}; proven lower bound {}\n", human_us(plan.expected_us),
                plan.steps.size(), human_us(layers_us), plan.conversions.size(), human_us(conversions_us),
                human_us(plan.lower_bound_us));
+    fmt::print("{}; {} of it in layers bound by memory\n",
+               roofline_text(network.direct_us, network.winograd_us, plan.expected_us),
+               human_us(network.memory_bound_us));
   }
   return done;
 }

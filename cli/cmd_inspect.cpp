@@ -3,11 +3,11 @@
 
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/roofline.h"
 #include "cli/workbench.h"
 #include "raceline/base/error.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
-#include "raceline/device/peaks.h"
 
 namespace raceline::cli {
 namespace {
@@ -21,7 +21,8 @@ struct Options {
 
 int inspect_machine(const Options& options, const Workbench& bench) {
   const Machine& machine = bench.cpu.machine();
-  const Peaks peaks = measure_peaks(machine, machine.physical_cores);
+  const Peaks one = measure_peaks(machine, 1);
+  const Peaks all = machine.physical_cores > 1 ? measure_peaks(machine, machine.physical_cores) : one;
   if (options.json) {
     print_json({{"cpu", machine.cpu_model},
                 {"physical_cores", machine.physical_cores},
@@ -33,11 +34,7 @@ int inspect_machine(const Options& options, const Workbench& bench) {
                 {"isa", machine.isa},
                 {"system", machine.system},
                 {"fingerprint", machine.fingerprint()},
-                {"fma_gflops_one_core", peaks.fma_gflops_one_core},
-                {"fma_gflops_all", peaks.fma_gflops_all},
-                {"l2_gbs", peaks.l2_gbs},
-                {"l3_gbs", peaks.l3_gbs},
-                {"ram_gbs", peaks.ram_gbs},
+                {"peaks", {peaks_json(one), peaks_json(all)}},
                 {"devices", {bench.cpu.id().to_string()}}});
     return done;
   }
@@ -47,10 +44,11 @@ int inspect_machine(const Options& options, const Workbench& bench) {
   fmt::print("caches       L1d {}, L2 {}, L3 {}; memory {}\n", bytes(machine.l1d_bytes),
              bytes(machine.l2_bytes), bytes(machine.l3_bytes), bytes(machine.ram_bytes));
   fmt::print("instructions {}\n", join(machine.isa, " "));
-  fmt::print("FMA peak     {:.0f} GFLOP/s one core, {:.0f} all\n", peaks.fma_gflops_one_core,
-             peaks.fma_gflops_all);
-  fmt::print("reading      L2 {:.0f} GB/s, L3 {:.0f} GB/s, memory {:.0f} GB/s (one core)\n", peaks.l2_gbs,
-             peaks.l3_gbs, peaks.ram_gbs);
+  fmt::print("FMA peak     {:.0f} GFLOP/s one core, {:.0f} all\n", one.fma_gflops, all.fma_gflops);
+  fmt::print(
+      "reading      L2 {:.0f} GB/s, L3 {:.0f} GB/s, memory {:.0f} GB/s one core; {:.0f}, {:.0f}, {:.0f} "
+      "all\n",
+      one.l2_gbs, one.l3_gbs, one.ram_gbs, all.l2_gbs, all.l3_gbs, all.ram_gbs);
   fmt::print("system       {}\nfingerprint  {}\ndevices      {}\n", machine.system, machine.fingerprint(),
              bench.cpu.id().to_string());
   return done;

@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/roofline.h"
 #include "cli/workbench.h"
 #include "raceline/base/error.h"
 #include "raceline/base/printable.h"
@@ -22,7 +23,7 @@ struct Options {
   bool json = false;
 };
 
-Json to_json(const Winners& winners, const Machine& machine, const Peaks& peaks, int threads) {
+Json to_json(const Winners& winners, const Machine& machine, const Peaks& peaks) {
   Json layers = Json::array(), families = Json::array();
   for (const LayerWinner& winner : winners.layers) {
     layers.push_back({{"layer", winner.layer},
@@ -45,16 +46,9 @@ Json to_json(const Winners& winners, const Machine& machine, const Peaks& peaks,
                         {"best_lead", record.best_lead},
                         {"best_layer", record.best_layer}});
   }
-  return {{"cpu", machine.cpu_model},
-          {"fingerprint", machine.fingerprint()},
-          {"threads", threads},
-          {"fma_gflops", threads > 1 ? peaks.fma_gflops_all : peaks.fma_gflops_one_core},
-          {"l2_gbs", peaks.l2_gbs},
-          {"l3_gbs", peaks.l3_gbs},
-          {"ram_gbs", peaks.ram_gbs},
-          {"best_library", winners.best_library},
-          {"layers", layers},
-          {"families", families}};
+  return {{"cpu", machine.cpu_model},   {"fingerprint", machine.fingerprint()},
+          {"peaks", peaks_json(peaks)}, {"best_library", winners.best_library},
+          {"layers", layers},           {"families", families}};
 }
 
 void print_tables(const Winners& winners) {
@@ -98,7 +92,7 @@ int show(const Options& options) {
                     options.timing.store.string(), threads, threads == 1 ? "" : "s"));
   }
   if (options.json) {
-    print_json(to_json(winners, machine, peaks, threads));
+    print_json(to_json(winners, machine, peaks));
   } else {
     print_tables(winners);
   }

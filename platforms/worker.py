@@ -31,6 +31,16 @@ class Refusal(Exception):
         self.kind = kind
 
 
+def peak_bytes():
+    """The largest resident set since the program began. (Linux's ru_maxrss begins with that of who started it.)"""
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 class Server:
     def __init__(self, worker, requests, replies, folder):
         self.worker, self.requests, self.replies, self.folder = worker, requests, replies, folder
@@ -43,9 +53,10 @@ class Server:
     def serve(self):
         for line in self.requests:
             request = json.loads(line)
-            attached = self.requests.read(request["bytes"]) if "bytes" in request else b""
+            if "bytes" in request:
+                self.take_in(request["bytes"])
             try:
-                answer, bytes_out = self.answer(request, attached)
+                answer, bytes_out = self.answer(request)
             except Refusal as refusal:
                 answer, bytes_out = {"error": {"kind": refusal.kind, "message": str(refusal)}}, b""
             except MemoryError as error:
@@ -61,14 +72,24 @@ class Server:
             if request["verb"] == "bye":
                 return
 
-    def answer(self, request, attached):
+    def take_in(self, left):
+        """What comes with a request lies in a file, piece by piece: a model should not count as memory of ours."""
+        with open(self.folder / "incoming", "wb") as file:
+            while left > 0:
+                piece = self.requests.read(min(left, 1 << 20))
+                if not piece:
+                    raise EOFError("a request ended too early")
+                file.write(piece)
+                left -= len(piece)
+
+    def answer(self, request):
         verb = request["verb"]
         if verb == "hello":
             return {"protocol": PROTOCOL} | self.worker.facts(), b""
         if verb == "have":
             return {"have": self.path(request["hash"]).exists()}, b""
         if verb == "put":
-            self.path(request["hash"]).write_bytes(attached)
+            (self.folder / "incoming").rename(self.path(request["hash"]))
             return {}, b""
         if verb == "open":
             inputs = {name: numpy.load(self.path(file)) for name, file in request["inputs"].items()}
@@ -83,7 +104,7 @@ class Server:
             numpy.save(file, numpy.ascontiguousarray(self.worker.output(request["name"])))
             return {}, file.getvalue()
         if verb == "memory":
-            return {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}, b""
+            return {"peak_bytes": peak_bytes()}, b""
         if verb == "bye":
             return {}, b""
         raise Refusal("unsupported", f"the verb '{verb}' is not known")

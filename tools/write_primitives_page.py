@@ -89,9 +89,9 @@ def layer_table(layers, best_library):
 
 
 def page(found, arguments, nets, libraries):
-    threads = found["threads"]
+    threads = found["peaks"]["threads"]
     real = [layer for layer in found["layers"] if op_of(layer) != "reorder"]
-    yield INTRODUCTION.format(**found | {
+    yield INTRODUCTION.format(**found | found["peaks"] | {
         "arguments": arguments, "libraries": libraries, "nets": nets, "layers": len(real),
         "threads_text": "1 thread" if threads == 1 else f"{threads} threads"})
     yield from family_tables(found["families"])

@@ -86,13 +86,15 @@ class Floors(support.CliTest):
     @staticmethod
     def side(name, us, ratio):
         return {"name": name, "versions": {name: "1.0"}, "median_us": us, "ratio": [ratio, ratio, ratio],
-                "load_us": 5000.0, "peak_bytes": 2**27, "one_op_us": 0}
+                "load_us": 5000.0, "idle_bytes": 2**25, "peak_bytes": 2**27, "one_op_us": 0,
+                "roofline": {"direct_us": 50.0, "winograd_us": 20.0, "share_of_direct": 50 / us,
+                             "share_of_winograd": 20 / us}}
 
     def row(self, net, ratio, threads=1, batch=1):
         """Raceline takes 100 us, one peer twice the other's time."""
         return {"net": net, "threads": threads, "batch": batch, "build": "b", "environment": {},
                 "taken_at": "2026-01-02T03:04:05+00:00",
-                "alone": {"p10_us": 100, "measured": {"kernels_us": 80}, "arena_bytes": 105, "live_bytes": 100},
+                "alone": {"p10_us": 100, "measured": {"kernels_us": 80}, "arena_bytes": 105, "peak_live_bytes": 100},
                 "sides": [self.side("raceline", 100, 1), self.side("slow", 200 * ratio, 2 * ratio),
                           self.side("quick", 100 * ratio, ratio), {"name": "broken", "why": "no reason"}]}
 
@@ -135,11 +137,31 @@ class Floors(support.CliTest):
         self.assertAlmostEqual(self.floor(results, "arena over what is alive at once").measured, 1.05)
         self.assertIs(self.floor(results, "LeNet-5's run over the sum of its kernels").holds, False)
 
+    def test_memory_is_judged_beside_onnx_runtime(self):
+        rows = [self.row("squeezenet", 1.2), self.row("vgg19", 3)]
+        for row, peak in zip(rows, (100, 40)):
+            row["sides"][1] = self.side("onnxruntime", 500, 5) | {"peak_bytes": peak}
+            row["sides"][0]["peak_bytes"] = 110
+        results = self.results(*rows)
+        floor = self.floor(results, "peak memory over ONNX Runtime's, each network")
+        self.assertEqual((floor.measured, floor.where, floor.holds), (2.75, "vgg19", False))
+        self.assertIsNone(self.floor(results, "networks with a plan within ONNX Runtime's memory").holds)
+        small = {"threads": 1, "batch": 1, "peer_peak_bytes": 2**27, "limit_bytes": 2**26, "fastest_fits": False}
+        results.put("memory", small | {"net": "vgg19", "exists": True, "slower": 1.8, "peak_bytes": 2**27,
+                                       "ratio": [1.4, 1.3, 1.5]})
+        results.put("memory", small | {"net": "squeezenet", "exists": False})
+        self.assertEqual(self.floor(results, "vgg19 within ONNX Runtime's memory").measured, 1.4)
+        floor = self.floor(results, "networks with a plan within ONNX Runtime's memory")
+        self.assertEqual((floor.holds, floor.where), (False, "squeezenet"))
+        text = "\n".join(page(results, "r.json", "command"))
+        self.assertIn("| vgg19 | 128 MiB | 64 MiB | 128 MiB | 1.80x | 1.40x (1.30-1.50) |", text)
+        self.assertIn("no plan is so small", text)
+
     def test_the_page_names_machine_versions_floors_and_sides(self):
         text = "\n".join(page(self.results(self.row("squeezenet", 1.2), self.row("vgg19", 2.1)), "r.json", "command"))
         for words in ("a processor", "onednn 2", "slow 1.0, quick 1.0", "2026-01-02", "`command`",
                       "| squeezenet | 100.0 us | 240.0 us | 120.0 us | - | 1.20x (1.20-1.20) |", "**missed**",
-                      "Geometric mean of the ratios of 2 networks: 1.59x"):
+                      "Geometric mean of the ratios of 2 networks: 1.59x", "| squeezenet | 50.0 us | 50 % | 21 % | 42 % |"):
             self.assertIn(words, text)
 
 

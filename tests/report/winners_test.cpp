@@ -15,7 +15,7 @@ class WinnersTest : public ::testing::Test {
     add("alone", Layout::nchw, "2.0");
     add("ours", Layout::nchw, "");
     add("ours", Layout::nhwc, "");
-    peaks_.fma_gflops_one_core = 100;
+    peaks_.fma_gflops = 100;
     peaks_.ram_gbs = peaks_.l3_gbs = peaks_.l2_gbs = 10;
   }
 

@@ -1,7 +1,10 @@
 """One cell of the suite, a network with a number of threads and a batch: written, tuned, timed beside its peers."""
 import dataclasses
 import datetime
+import json
 import time
+
+from bench_suite.floors import MEMORY_PEER, peer
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -24,6 +27,11 @@ class Timing:
     rounds: int
     seconds: float
     tune_seconds: float
+
+
+def about(cell):
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return {"net": cell.net, "threads": cell.threads, "batch": cell.batch, "taken_at": now}
 
 
 class Workshop:
@@ -61,6 +69,13 @@ class Workshop:
         return self.raceline.json("tune", self.model(cell), "-o", self.plan(cell), "--store", self.store,
                                   "--threads", cell.threads, *budget, resumes=True)
 
+    def search_within(self, cell, plan, most_bytes):
+        """The fastest plan on the stored costs that holds at most so much; None where there is no plan so small."""
+        output = self.raceline.run(["search", self.model(cell), "--store", self.store, "--threads", cell.threads,
+                                    "--max-memory", most_bytes, "--seconds", 20, "-o", plan, "--json"],
+                                   statuses=(0, 2))
+        return json.loads(output) if output else None
+
     def alone(self, cell, plan):
         return self.raceline.json("bench", self.model(cell), "--plan", plan, "--threads", cell.threads,
                                   "--seconds", min(10, self.timing.seconds))
@@ -79,11 +94,30 @@ class Workshop:
         say("timing")
         alone = self.alone(cell, self.plan(cell))
         against = self.against(cell, self.plan(cell), self.peers) if self.peers else {"sides": []}
-        return {"net": cell.net, "threads": cell.threads, "batch": cell.batch,
-                "taken_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-                "seconds": round(time.monotonic() - begin, 1),
+        return {**about(cell), "seconds": round(time.monotonic() - begin, 1),
                 "tune": {"winner": tuned["winner"], "optimal": tuned["optimal"],
                          "expected_us": tuned["plan"]["expected_us"], "steps": len(tuned["plan"]["steps"]),
                          "measured": tuned["profile"]["measured"], "from_store": tuned["profile"]["from_store"],
                          "complete": tuned["profile"]["complete"]},
                 "alone": alone, "sides": against["sides"]}
+
+    def measure_memory(self, cell, row, say):
+        """What the cell's network costs with no more memory than ONNX Runtime's process takes: the fastest plan of what
+        is left of that when our own process has begun. Where the fastest plan of all fits, it costs nothing."""
+        ours, rival = row["sides"][0], peer(row, MEMORY_PEER)
+        most = int(rival["peak_bytes"] - ours["idle_bytes"])
+        memory = {**about(cell), "limit_bytes": most, "peer_peak_bytes": rival["peak_bytes"]}
+        if ours["peak_bytes"] <= rival["peak_bytes"]:
+            return memory | {"exists": True, "fastest_fits": True, "slower": 1, "peak_bytes": ours["peak_bytes"],
+                             "ratio": rival["ratio"]}
+        say(f"within {most >> 20} MiB")
+        plan = self.plan(cell, "-small")
+        found = self.search_within(cell, plan, most)
+        if found is None:
+            return memory | {"exists": False, "fastest_fits": False}
+        against = self.against(cell, plan, [MEMORY_PEER])
+        small, rival = against["sides"]
+        return memory | {"exists": True, "fastest_fits": False, "slower": small["median_us"] / ours["median_us"],
+                         "expected_slower": found["cost_us"] / found["unlimited_us"],
+                         "plan_bytes": found["memory_bytes"], "optimal": found["optimal"],
+                         "peak_bytes": small["peak_bytes"], "ratio": rival.get("ratio")}

@@ -13,6 +13,7 @@ RATIO = ({net: (1.0, 1.0) for net in NETS} | {net: (0.98, 1.05) for net in MOBIL
          {"resnet50": (1.15, 1.25), "vgg16": (2.2, 2.2), "vgg19": (2.2, 2.2)})
 MEAN = {1: (1.25, 1.35), 2: (1.15, 1.15)}
 BATCHED = 0.95
+MEMORY_PEER = "onnxruntime"
 MEMORY = 2.5           # peak of our process over ONNX Runtime's
 SMALL_VGG19 = 1.3      # with ONNX Runtime's memory, its time over ours
 ARENA = 1.1            # over the largest sum of tensors and workspace alive at once
@@ -95,16 +96,38 @@ def floors(results, nets=NETS):
             where, least = extreme(by_net, min)
             on = f"{threads} thread{'s' if threads > 1 else ''}"
             found.append(at_least(f"batch {batch}, {on}, each network", least, BATCHED, where=where))
-    arenas = {str(row["net"]): row["alone"]["arena_bytes"] / row["alone"]["live_bytes"] for row in results["cells"]
-              if row["net"] in nets and row["alone"].get("live_bytes")}
+    arenas = {str(row["net"]): row["alone"]["arena_bytes"] / row["alone"]["peak_live_bytes"] for row in results["cells"]
+              if row["net"] in nets and row["alone"].get("peak_live_bytes")}
     where, most = extreme(arenas, max)
     found.append(at_most("arena over what is alive at once", most, ARENA, where))
+    found += memory_floors(results, nets)
     lenet = results.find("cells", ("lenet5_caffe", 1, 1))
     if "lenet5_caffe" in nets:
         split = lenet["alone"]["measured"] if lenet else None
         found.append(at_most("LeNet-5's run over the sum of its kernels",
                              lenet["alone"]["p10_us"] / split["kernels_us"] if split else None, LENET_OVERHEAD))
     return found
+
+
+def memory_floors(results, nets):
+    """Peaks of the fastest plans, and what is left of the speed with ONNX Runtime's memory. One thread, batch 1."""
+    peaks, exists = {}, {}
+    for net in nets:
+        row, small = results.find("cells", (net, 1, 1)), results.find("memory", (net, 1, 1))
+        rival = peer(row, MEMORY_PEER) if row else None
+        if rival:
+            peaks[net] = sides(row)[0]["peak_bytes"] / rival["peak_bytes"]
+        if small:
+            exists[net] = small["exists"]
+    where, most = extreme(peaks, max)
+    yield at_most("peak memory over ONNX Runtime's, each network", most, MEMORY, where)
+    missing = [net for net in nets if exists.get(net) is False]
+    yield Floor("networks with a plan within ONNX Runtime's memory", f"{len(exists)}",
+                sum(exists.values()) if exists else None, not missing if exists else None, where=" ".join(missing))
+    if "vgg19" in nets:
+        small = results.find("memory", ("vgg19", 1, 1))
+        ratio = small.get("ratio") if small else None
+        yield at_least("vgg19 within ONNX Runtime's memory", ratio[0] if ratio else None, SMALL_VGG19)
 
 
 def summary(found):

@@ -1,6 +1,6 @@
 """docs/benchmarks.md, made of the results alone."""
-from bench_suite.floors import (BATCHES, NETS, THREADS, faster_peer, floors, geometric_mean, peer, ratios, sides,
-                                summary)
+from bench_suite.floors import (BATCHES, MEMORY_PEER, NETS, THREADS, faster_peer, floors, geometric_mean, peer, ratios,
+                                sides, summary)
 from markdown import table
 
 INTRODUCTION = """# How fast is it beside other runtimes?
@@ -59,8 +59,23 @@ def time_table(results, threads, batch, peers):
     return table(["network", "Raceline", *peers, "ratio"], rows) if rows else []
 
 
+def roofline_table(results, threads, peers):
+    """What the machine would allow, and the share of it that each side reaches, for batch 1."""
+    rows = []
+    for net in NETS:
+        row = results.find("cells", (net, threads, 1))
+        if row is None or sides(row)[0] is None:
+            continue
+        ours = sides(row)[0]
+        roofline = ours["roofline"]
+        shares = [f"{100 * side['roofline']['share_of_direct']:.0f} %" if side else "-"
+                  for side in [ours, *(peer(row, name) for name in peers)]]
+        rows.append([net, duration(roofline["direct_us"]), *shares, duration(roofline["winograd_us"]),
+                     f"{100 * roofline['share_of_winograd']:.0f} %"])
+    return table(["network", "roofline", "Raceline", *peers, "by Winograd", "Raceline"], rows)
+
+
 def start_table(results, peers):
-    """Load times and peak memory, 1 thread, batch 1."""
     rows = []
     for net in NETS:
         row = results.find("cells", (net, 1, 1))
@@ -68,9 +83,22 @@ def start_table(results, peers):
             continue
         all_sides = [sides(row)[0], *(peer(row, name) for name in peers)]
         rows.append([net, *(duration(side["load_us"]) if side else "-" for side in all_sides),
-                     *(size(side["peak_bytes"]) if side else "-" for side in all_sides)])
+                     *(f"{size(side['peak_bytes'])} ({size(side['idle_bytes'])})" if side else "-"
+                       for side in all_sides)])
     names = ["Raceline", *peers]
     return table(["network", *(f"load, {name}" for name in names), *(f"peak, {name}" for name in names)], rows)
+
+
+def memory_table(results):
+    rows = []
+    for row in results["memory"]:
+        slower = f"{row['slower']:.2f}x" if row["exists"] else "no plan is so small"
+        rows.append([row["net"], size(row["peer_peak_bytes"]), size(row["limit_bytes"]),
+                     size(row["peak_bytes"]) if row["exists"] else "-",
+                     "the fastest plan fits" if row["fastest_fits"] else slower,
+                     interval(row["ratio"]) if row.get("ratio") else "-"])
+    return table(["network", f"peak, {MEMORY_PEER}", "plan's limit", "peak, Raceline", "slower than the fastest plan",
+                  "ratio"], rows)
 
 
 def peer_names(results):
@@ -136,6 +164,19 @@ def page(results, source, command):
     yield "\n## Floors\n"
     yield "What a release has to reach; " + summary(found) + ".\n"
     yield from table(["floor", "wanted", "aim", "measured", ""], list(floor_rows(found)))
+    for threads in THREADS:
+        if any(row["threads"] == threads and row["batch"] == 1 for row in results["cells"]):
+            yield f"\n## Roofline, {threads_text(threads)}\n"
+            yield ("Times that FMA peak and bandwidths would allow to the layers' definitions, and with the fewest "
+                   "multiplications of the Winograd tiles offered; shares of them that medians reach ([platforms.md]"
+                   "(platforms.md)).\n")
+            yield from roofline_table(results, threads, peers)
     yield "\n## Start and memory\n"
-    yield "Batch 1, 1 thread: from the file to the end of the first run, and the most the process ever held.\n"
+    yield ("Batch 1, 1 thread: from the file to the end of the first run; the most the process ever held in memory, and in "
+           "parentheses what it had held before the model came.\n")
     yield from start_table(results, peers)
+    if results["memory"]:
+        yield f"\n## With the memory of {MEMORY_PEER}\n"
+        yield ("Batch 1, 1 thread: `--max-memory` set to the peak of its process less what ours holds before the model "
+               "comes.\n")
+        yield from memory_table(results)

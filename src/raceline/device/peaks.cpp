@@ -148,31 +148,38 @@ double best_rate(int repeats, double amount, const Body& body) {
   return best;
 }
 
-/// GFLOP/s of one thread, or of several at once.
+/// The sum of what the body gives for each of the threads, which run at once.
+template <class Body>
+float on_threads(int threads, const Body& body) {
+  if (threads == 1) return body(0);
+  float sum = 0;
+#pragma omp parallel for num_threads(threads) schedule(static, 1) reduction(+ : sum)
+  for (int thread = 0; thread < threads; ++thread) sum += body(thread);
+  return sum;
+}
+
 double fma_gflops(const FmaLoop& loop, int threads) {
   constexpr int64_t iterations = 400'000;
   const double flops = loop.flops_each * static_cast<double>(iterations) * threads;
-  return 1e-9 * best_rate(100, flops, [&] {
-           if (threads == 1) return loop.run(iterations);
-           float sum = 0;
-#pragma omp parallel num_threads(threads) reduction(+ : sum)
-           sum += loop.run(iterations);
-           return sum;
-         });
+  return 1e-9 * best_rate(100, flops,
+                          [&] { return on_threads(threads, [&](int) { return loop.run(iterations); }); });
 }
 
-/// GB/s of reading the first `bytes` of the buffer again and again.
-double read_gbs(ReadLoop loop, std::span<const float> buffer, int64_t bytes) {
-  const int64_t count = std::min<int64_t>(bytes / 4, static_cast<int64_t>(buffer.size())) / 128 * 128;
+/// GB/s of threads that read `bytes` each again and again, one part of the buffer beside the other.
+double read_gbs(ReadLoop loop, std::span<const float> buffer, int64_t bytes, int threads) {
+  const int64_t count =
+      std::min<int64_t>(bytes / 4, static_cast<int64_t>(buffer.size()) / threads) / 128 * 128;
   if (count == 0) return 0;
   // At least 8 MB each time, so that the clock's own cost is not seen.
   const int64_t passes = std::max<int64_t>(1, (int64_t{8} << 20) / (count * 4));
-  const double amount = static_cast<double>(count * 4 * passes);
+  const double amount = static_cast<double>(count * 4 * passes * threads);
   const int repeats = static_cast<int>(std::clamp(1.5e9 / amount, 4.0, 60.0));
   return 1e-9 * best_rate(repeats, amount, [&] {
-           float sum = 0;
-           for (int64_t pass = 0; pass < passes; ++pass) sum += loop(buffer.data(), count);
-           return sum;
+           return on_threads(threads, [&](int thread) {
+             float sum = 0;
+             for (int64_t pass = 0; pass < passes; ++pass) sum += loop(buffer.data() + thread * count, count);
+             return sum;
+           });
          });
 }
 
@@ -183,13 +190,12 @@ struct Free {
 }  // namespace
 
 Peaks measure_peaks(const Machine& machine, int threads) {
-  Peaks peaks;
-  const FmaLoop fma = choose_fma(machine);
-  peaks.fma_gflops_one_core = fma_gflops(fma, 1);
-  peaks.fma_gflops_all = threads > 1 ? fma_gflops(fma, threads) : peaks.fma_gflops_one_core;
+  Peaks peaks{.threads = threads};
+  peaks.fma_gflops = fma_gflops(choose_fma(machine), threads);
 
   // Memory: what no cache holds, but never more than a part of what the machine has.
-  const int64_t cached = std::max(machine.l2_bytes, machine.l3_bytes);
+  const int64_t all_l2 = threads * machine.l2_bytes;
+  const int64_t cached = std::max(all_l2, machine.l3_bytes);
   const int64_t wanted = std::clamp<int64_t>(4 * cached, int64_t{64} << 20, int64_t{512} << 20);
   const int64_t bytes = std::min(wanted, machine.ram_bytes > 0 ? machine.ram_bytes / 8 : wanted) / 512 * 512;
   const std::unique_ptr<float, Free> memory(
@@ -198,13 +204,14 @@ Peaks measure_peaks(const Machine& machine, int threads) {
   const std::span<float> buffer(memory.get(), static_cast<size_t>(bytes / 4));
   std::fill(buffer.begin(), buffer.end(), 1.0f);
   const ReadLoop read = choose_read(machine);
-  peaks.l2_gbs = read_gbs(read, buffer, machine.l2_bytes / 2);
+  peaks.l2_gbs = read_gbs(read, buffer, machine.l2_bytes / 2, threads);
   // Several times the second level, so that it holds none of what comes next.
-  if (machine.l3_bytes > 2 * machine.l2_bytes) {
-    peaks.l3_gbs = read_gbs(read, buffer, std::min(machine.l3_bytes / 2, 8 * machine.l2_bytes));
+  if (machine.l3_bytes > 2 * all_l2) {
+    peaks.l3_gbs =
+        read_gbs(read, buffer, std::min(machine.l3_bytes / 2 / threads, 8 * machine.l2_bytes), threads);
   }
   // Read over and over in one direction, even little more than a cache holds is never found in it.
-  if (bytes >= cached + cached / 4) peaks.ram_gbs = read_gbs(read, buffer, bytes);
+  if (bytes >= cached + cached / 4) peaks.ram_gbs = read_gbs(read, buffer, bytes / threads, threads);
   return peaks;
 }
 

@@ -5,17 +5,18 @@
 
 namespace raceline {
 
+/// Of all threads together, at once.
 struct Peaks {
-  double fma_gflops_one_core =
-      0;                      ///< f32 multiply-adds, two operations each, in the widest vectors there are
-  double fma_gflops_all = 0;  ///< the same on all the threads asked for, at once
-  double l2_gbs = 0, l3_gbs = 0, ram_gbs = 0;  ///< reading by one thread, 10^9 bytes a second; 0 where there
-                                               ///< is no such cache, or no memory to measure it with
+  int threads = 1;
+  double fma_gflops = 0;  ///< f32 multiply-adds, two operations each, in the widest vectors there are
+  double l2_gbs = 0, l3_gbs = 0, ram_gbs = 0;  ///< reading, 10^9 bytes a second, each thread a part of its
+                                               ///< own; 0 where there is no such cache, or no memory to
+                                               ///< measure it with
 };
 
-/// Runs small loops: multiply-adds in registers, then sums over buffers that fit the second-level cache, the
-/// third only, and neither. The best of several repetitions, since all else that runs on the machine only
-/// slows them.
+/// Runs small loops: multiply-adds in registers, then sums over buffers that fit the threads' second-level
+/// caches, the third only, and neither. The best of several repetitions, since all else that runs on the
+/// machine only slows them.
 Peaks measure_peaks(const Machine& machine, int threads);
 
 }  // namespace raceline

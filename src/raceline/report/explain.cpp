@@ -54,7 +54,7 @@ std::vector<StepExplanation> explain(const Graph& graph, const Plan& plan, const
     for (const std::string& name : step.covers) covers.push_back(graph.find_node(name));
     const size_t layer = layer_of(graph, covers.back());
     const std::string key = desc_of(graph, covers).key();
-    StepExplanation explanation{.step = step};
+    StepExplanation explanation{.step = step, .index = static_cast<size_t>(&step - plan.steps.data())};
     if (const auto cost = costs.find(key, step.primitive)) explanation.spread_us = cost->spread_us;
     std::vector<std::pair<double, size_t>> others;  // cost alone, choice
     for (size_t choice = 0; choice < built.meanings[layer].size(); ++choice) {

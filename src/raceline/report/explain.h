@@ -19,6 +19,7 @@ struct Alternative {
 /// A step with its alternatives, best plan first.
 struct StepExplanation {
   PlanStep step;
+  size_t index = 0;  ///< in plan.steps
   double spread_us = 0;
   std::vector<Alternative> alternatives;
 };

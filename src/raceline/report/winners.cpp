@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/report/roofline.h"
 
 namespace raceline {
 namespace {
@@ -75,13 +76,6 @@ PairedRatio lead_of(const Entry& a, const Entry& b) {
   return paired_ratio(first(b), first(a), 1);
 }
 
-/// GB/s at which a layer's tensors can be read: of the smallest cache that holds them.
-double bandwidth(double bytes, const Machine& machine, const Peaks& peaks) {
-  if (bytes <= static_cast<double>(machine.l2_bytes) && peaks.l2_gbs > 0) return peaks.l2_gbs;
-  if (bytes <= static_cast<double>(machine.l3_bytes) && peaks.l3_gbs > 0) return peaks.l3_gbs;
-  return peaks.ram_gbs;
-}
-
 LayerWinner winner_of(const Contest& contest, const std::string& library, const Machine& machine,
                       const Peaks& peaks, double margin) {
   const Entry& best = contest.front();
@@ -104,12 +98,9 @@ LayerWinner winner_of(const Contest& contest, const std::string& library, const 
   }
 
   const LayerDesc layer = LayerDesc::parse(key.layer);
-  const double bytes = layer.bytes_moved();
-  const double peak = key.threads > 1 ? peaks.fma_gflops_all : peaks.fma_gflops_one_core;
-  const double gbs = bandwidth(bytes, machine, peaks);
   winner.gflops = layer.flops() / best.us * 1e-3;
-  winner.gbs = bytes / best.us * 1e-3;
-  winner.share_of_peak = std::max(peak > 0 ? winner.gflops / peak : 0, gbs > 0 ? winner.gbs / gbs : 0);
+  winner.gbs = layer.bytes_moved() / best.us * 1e-3;
+  winner.share_of_peak = roofline_of(layer, 1, machine, peaks).direct_us() / best.us;
   return winner;
 }
 

@@ -24,8 +24,8 @@ struct LayerWinner {
   bool is_clear = false;  ///< the whole interval lies above the margin
   double library_us = 0;  ///< of the best single library's fastest primitive; 0 where it has none
   double gflops = 0, gbs = 0;
-  /// The least time that the FMA peak and the bandwidth of the smallest cache that holds the layer's tensors
-  /// allow to the definition of the layer, over the winner's time. Winograd and FFT may exceed 1.
+  /// The roofline of the layer's definition (LayerRoofline::direct_us) over the winner's time. Winograd and
+  /// FFT may exceed 1.
   double share_of_peak = 0;
 };
 
