@@ -54,8 +54,8 @@ std::vector<const ZooNet*> chosen_nets(const Options& options) {
 }
 
 /// A network's methods on one of its graphs; incomplete when interrupted.
-QsDnnGraph study_graph(const std::filesystem::path& file, bool paper_layers, const Options& options,
-                       const Workbench& bench, CostStore& store) {
+QsDnnGraph measure_graph(const std::filesystem::path& file, bool paper_layers, const Options& options,
+                         const Workbench& bench, CostStore& store) {
   LoadedModel model = load_model({.path = file, .no_fusion = paper_layers, .seed = options.seed}, bench);
   CpuDevice device(bench.cpu.machine());
   Progress progress("profile");
@@ -70,12 +70,17 @@ QsDnnGraph study_graph(const std::filesystem::path& file, bool paper_layers, con
   graph.methods = run_methods(model.graph, bench.registry, device, store, views_of(model.inputs), methods);
   progress.finish();
   report_profile(graph.methods.profile);
-  if (!graph.methods.complete) return graph;
-  methods.say("searches");
-  graph.space = design_space(graph.methods.built.problem);
-  graph.strategies =
-      study_strategies(graph.methods.built.problem, options.seeds, options.methods.search.episodes);
   return graph;
+}
+
+/// The searches on what was measured.
+void study(QsDnnNet& net, const Options& options) {
+  for (QsDnnGraph* graph : {&net.paper, &net.passes}) {
+    if (!graph->methods.complete) continue;
+    const SelectionProblem& problem = graph->methods.built.problem;
+    graph->space = design_space(problem);
+    graph->strategies = study_strategies(problem, options.seeds, options.methods.search.episodes);
+  }
 }
 
 /// Charts as PNG too, where librsvg's converter is installed; whether it is.
@@ -189,7 +194,7 @@ int qs_dnn(Options& options) {
       // The paper's protocol knows no fusion: what Raceline's passes add could not be measured by it.
       if (options.protocol.is_paper() && !paper_layers) continue;
       QsDnnGraph& graph = paper_layers ? net.paper : net.passes;
-      graph = study_graph(file, paper_layers, options, bench, store);
+      graph = measure_graph(file, paper_layers, options, bench, store);
       if (!graph.methods.complete) {
         fmt::print(stderr,
                    "interrupted; what was measured is kept in {}, and the next call goes on from there\n",
@@ -197,10 +202,16 @@ int qs_dnn(Options& options) {
         return interrupted;
       }
     }
-    if (report.figures.net.empty() || net.name == figure_net)
-      report.figures = qs_dnn_figures(net.name, net.paper.methods.built.problem, options.seeds);
     report.nets.push_back(std::move(net));
     std::filesystem::remove(file);
+  }
+  // Searches are done again by each call, so they come when all is measured.
+  for (QsDnnNet& net : report.nets) {
+    fmt::print(stderr, "{}: searches\n", net.name);
+    study(net, options);
+    if (report.figures.net.empty() || net.name == figure_net)
+      report.figures = qs_dnn_figures(net.name, net.paper.methods.built.problem, options.seeds);
+    if (is_interrupted()) return interrupted;
   }
   write_report(report, options.output, scratch.path() / "rsvg.log");
   const size_t measured = entries_of(store) - before;

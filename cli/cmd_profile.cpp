@@ -26,7 +26,7 @@ void ProtocolOptions::add_to(CLI::App& app) {
 
 MeasureCosts ProtocolOptions::measure(const ProfileOptions& profile, LoadedModel& model,
                                       const Workbench& bench, Device& device, CostStore& store,
-                                      std::function<void(const std::string&)> say) const {
+                                      const std::function<void(const std::string&)>& say) const {
   if (!is_paper()) return {};
   return [=, this, &profile, &model, &bench, &device, &store](
              const CandidateSet& candidates, const RunConditions& conditions, CostTable& table) {

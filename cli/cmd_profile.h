@@ -18,7 +18,8 @@ struct ProtocolOptions {
   bool is_paper() const { return name == "paper"; }
   /// What measures by it; empty for profile()'s own protocol. The references must outlive it.
   MeasureCosts measure(const ProfileOptions& profile, LoadedModel& model, const Workbench& bench,
-                       Device& device, CostStore& store, std::function<void(const std::string&)> say) const;
+                       Device& device, CostStore& store,
+                       const std::function<void(const std::string&)>& say) const;
 };
 
 void add_max_error(CLI::App& app, ProfileOptions& options);
