@@ -95,9 +95,14 @@ int verify(const Options& options) {
   Progress progress("verify");
   int runs = 0;
   for (const Case& item : cases) {
+    const std::string file = item.path.filename().string();
+    progress.show(static_cast<size_t>(&item - cases.data()), cases.size(), file);
+    const auto on_run = [&](size_t run, size_t all, const std::string& primitive) {
+      if (cases.size() == 1) progress.show(run, all, primitive);
+    };
+    const VerifyResult result =
+        verify_case(item.path, options.model, options.mode, options.tolerance, bench, on_run);
     if (is_interrupted()) return interrupted;
-    progress.show(static_cast<size_t>(&item - cases.data()), cases.size(), item.path.filename().string());
-    const VerifyResult result = verify_case(item.path, options.model, options.mode, options.tolerance, bench);
     ++counts[result.state];
     runs += result.runs;
     const char* word = words[static_cast<int>(result.state)];
@@ -107,6 +112,7 @@ int verify(const Options& options) {
                       {"state", word},
                       {"runs", result.runs},
                       {"largest_error", result.largest_error},
+                      {"unused", result.unused},
                       {"why", result.why}});
     } else if (result.state != VerifyResult::State::passed || options.verbose || cases.size() == 1) {
       progress.finish();
@@ -136,12 +142,16 @@ std::function<int()> setup_verify(CLI::App& app) {
       ->required()
       ->type_name("PATH");
   auto* plan = app.add_option("--plan", options->mode.plan, "Run by this plan")->type_name("PLAN");
-  auto* only = app.add_option("--only", options->mode.only.only, "Run by these primitives wherever they can")
+  auto* only = app.add_option("--only", options->mode.only.only,
+                              "Run by these primitives wherever they can, by the reference elsewhere")
                    ->type_name("PRIMITIVE")
                    ->delimiter(',')
                    ->excludes(plan);
-  app.add_flag("--each-primitive", options->mode.each_primitive,
-               "One run for each primitive that can do some layer")
+  app.add_flag(
+         "--each-primitive", options->mode.each_primitive,
+         "One run for each primitive that can do some layer or conversion, against one run of the "
+         "reference. Layers that it cannot do are filled in by fast primitives of the libraries, each of "
+         "which has such a run of its own")
       ->excludes(plan)
       ->excludes(only);
   app.add_option("--rtol", options->tolerance.relative, "Relative tolerance")->capture_default_str();

@@ -1,11 +1,14 @@
 #include "cli/verify_case.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "cli/interrupt.h"
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
 #include "raceline/model/tensor_proto.h"
@@ -50,79 +53,152 @@ DataSet read_data_set(const fs::path& folder, const OnnxModel& model) {
 
 using Planner = std::function<Plan(const Graph&)>;
 
-/// The ways to run, each with a name for messages; of a plan file none, for the network runs by it at once.
-std::vector<std::pair<std::string, Planner>> planners_for(const Network& network, const VerifyMode& mode,
-                                                          bool stored, const Workbench& bench) {
-  const auto forced = [&bench](const PrimitiveFilter& filter) {
-    return [&bench, filter](const Graph& graph) {
-      return forced_plan(graph, CandidateSet(graph, bench.registry, {}), filter);
+/// Makes plans by forced_plan(). Who can compute what is asked once a graph.
+class ForcedPlanner {
+ public:
+  explicit ForcedPlanner(const PrimitiveRegistry& registry) : registry_(registry) {}
+
+  const CandidateSet& candidates(const Graph& graph) {
+    std::string key = graph.key();
+    for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
+      key += '\n';
+      key += graph.layer(id).key();  // knows the density of constants, the graph's key does not
+    }
+    auto place = candidates_.find(key);
+    if (place == candidates_.end()) {
+      place = candidates_.emplace(std::move(key), CandidateSet(graph, registry_, {})).first;
+    }
+    return place->second;
+  }
+
+  Planner by(PrimitiveFilter filter, FillIn fill) {
+    return [this, filter = std::move(filter), fill](const Graph& graph) {
+      return forced_plan(graph, candidates(graph), filter, fill);
     };
-  };
-  std::vector<std::pair<std::string, Planner>> planners;
-  if (mode.each_primitive) {
-    std::set<std::string> names;
-    for (const BoundStage* stage : network.stages()) {
-      const CandidateSet candidates(stage->stage.graph, bench.registry, {});
-      for (const auto& [key, layer] : candidates.layers()) {
-        for (const Candidate& candidate : layer.candidates) {
-          if (candidate.primitive->info().library != "reference") names.insert(candidate.primitive->name());
-        }
+  }
+
+ private:
+  const PrimitiveRegistry& registry_;
+  std::map<std::string, CandidateSet> candidates_;
+};
+
+/// Primitives, reference aside, that can compute some layer or conversion of the network's stages.
+std::set<std::string> able_primitives(const Network& network, ForcedPlanner& planner) {
+  std::set<std::string> names;
+  for (const BoundStage* stage : network.stages()) {
+    for (const auto& [key, layer] : planner.candidates(stage->stage.graph).layers()) {
+      for (const Candidate& candidate : layer.candidates) {
+        if (candidate.primitive->info().library != "reference") names.insert(candidate.primitive->name());
       }
     }
-    for (const std::string& name : names) {
-      planners.emplace_back(name, forced({.only = {name}, .without = {}}));
-    }
-  } else if (!mode.only.only.empty()) {
-    planners.emplace_back(join(mode.only.only, ","), forced(mode.only));
-  } else if (!stored && mode.plan.empty()) {
-    planners.emplace_back("libraries", forced({.only = {}, .without = {"reference"}}));
   }
-  return planners;
+  return names;
 }
 
-void run_data_set(Network& network, const DataSet& data, bool stored, const VerifyMode& mode,
-                  const Tolerance& tolerance, const Workbench& bench, VerifyResult& result) {
-  std::vector<TensorView> inputs;
-  for (const auto& [name, tensor] : data.inputs) inputs.push_back(tensor.view());
-  const std::vector<std::string> names = network.model().outputs();
-  if (stored && data.wanted.size() != names.size()) {
-    throw Error(fmt::format("{} outputs stored, the model has {}", data.wanted.size(), names.size()));
+/// One data set of one network: what it gives, by whom, and what was wanted.
+class DataSetCheck {
+ public:
+  DataSetCheck(Network& network, const DataSet& data, const Tolerance& tolerance, VerifyResult& result)
+      : network_(network), data_(data), tolerance_(tolerance), result_(result) {
+    for (const auto& [name, tensor] : data.inputs) inputs_.push_back(tensor.view());
+    wanted_ = views_of(data.wanted);
   }
-  std::vector<TensorView> wanted = views_of(data.wanted);
-  const auto check = [&](const std::string& by, const std::vector<Tensor>& outputs) {
-    ++result.runs;
+
+  std::vector<Tensor> run() { return network_.run(inputs_); }
+
+  /// From here on these are the wanted outputs.
+  void want(std::vector<Tensor> outputs) {
+    reference_ = std::move(outputs);
+    wanted_ = views_of(reference_);
+  }
+
+  void fail(const std::string& by, std::string_view why) {
+    result_.state = VerifyResult::State::failed;
+    result_.why.push_back(fmt::format("{}: by {}: {}", data_.name, by, why));
+  }
+
+  void compare_outputs(const std::string& by, const std::vector<Tensor>& outputs) {
+    ++result_.runs;
+    const std::vector<std::string> names = network_.model().outputs();
     for (size_t index = 0; index < outputs.size(); ++index) {
-      const Comparison comparison = compare(outputs[index].view(), wanted[index], tolerance);
+      const Comparison comparison = compare(outputs[index].view(), wanted_[index], tolerance_);
       if (comparison.largest_wanted > 0) {
-        result.largest_error =
-            std::max(result.largest_error, comparison.largest_difference / comparison.largest_wanted);
+        result_.largest_error =
+            std::max(result_.largest_error, comparison.largest_difference / comparison.largest_wanted);
       }
-      if (comparison.equal) continue;
-      result.state = VerifyResult::State::failed;
-      result.why.push_back(
-          fmt::format("{}: by {}: output '{}': {}", data.name, by, names[index], comparison.why));
+      if (!comparison.equal) fail(by, fmt::format("output '{}': {}", names[index], comparison.why));
     }
-  };
+  }
+
+  void run_by(const std::string& by, const Planner& planner) {
+    network_.plan_by(planner);
+    compare_outputs(by, run());
+  }
+
+  /// One run for each primitive. Nothing is taken on trust: who fills in for the layers that one cannot do is
+  /// a primitive with a run of its own.
+  void run_each(ForcedPlanner& planner, const OnRun& on_run) {
+    const std::set<std::string> names = able_primitives(network_, planner);
+    size_t done = 0;
+    for (const std::string& name : names) {
+      if (is_interrupted()) return;
+      on_run(done++, names.size(), name);
+      try {
+        network_.plan_by(planner.by({.only = {name}, .without = {}}, FillIn::libraries));
+        const std::vector<Tensor> outputs = run();
+        const auto& stages = network_.stages();
+        if (std::any_of(stages.begin(), stages.end(),
+                        [&](const BoundStage* stage) { return uses(stage->plan, name); })) {
+          compare_outputs(name, outputs);
+        } else if (starts_with(name, "reorder.")) {
+          result_.unused.insert(name);  // no way through the network has this pair of layouts in a row
+        } else {
+          fail(name, "the plan does not use it");
+        }
+      } catch (const Error& error) {
+        fail(name, error.what());
+      }
+    }
+  }
+
+ private:
+  Network& network_;
+  const DataSet& data_;
+  const Tolerance& tolerance_;
+  VerifyResult& result_;
+  std::vector<TensorView> inputs_, wanted_;
+  std::vector<Tensor> reference_;
+};
+
+void run_data_set(Network& network, const DataSet& data, bool stored, const VerifyMode& mode,
+                  const Tolerance& tolerance, ForcedPlanner& planner, const OnRun& on_run,
+                  VerifyResult& result) {
+  const size_t outputs_wanted = network.model().outputs().size();
+  if (stored && data.wanted.size() != outputs_wanted) {
+    throw Error(fmt::format("{} outputs stored, the model has {}", data.wanted.size(), outputs_wanted));
+  }
+  DataSetCheck check(network, data, tolerance, result);
   // First by the plan, if there is one, or by the reference.
-  const std::vector<Tensor> outputs = network.run(inputs);
-  std::vector<Tensor> reference;
+  std::vector<Tensor> outputs = check.run();
   if (!mode.plan.empty()) {
     if (!stored) {
       network.plan_by({});
-      reference = network.run(inputs);
-      wanted = views_of(reference);
+      check.want(check.run());
     }
-    check(mode.plan.string(), outputs);
+    check.compare_outputs(mode.plan.string(), outputs);
     return;
   }
   if (!stored) {
-    wanted = views_of(outputs);
+    check.want(std::move(outputs));
   } else if (mode.only.only.empty()) {
-    check("reference", outputs);
+    check.compare_outputs("reference", outputs);
   }
-  for (const auto& [name, planner] : planners_for(network, mode, stored, bench)) {
-    network.plan_by(planner);
-    check(name, network.run(inputs));
+  if (mode.each_primitive) {
+    check.run_each(planner, on_run);
+  } else if (!mode.only.only.empty()) {
+    check.run_by(join(mode.only.only, ","), planner.by(mode.only, FillIn::reference));
+  } else if (!stored) {
+    check.run_by("libraries", planner.by({.only = {}, .without = {"reference"}}, FillIn::reference));
   }
 }
 
@@ -142,7 +218,7 @@ std::vector<fs::path> data_folders(const fs::path& path) {
 }  // namespace
 
 VerifyResult verify_case(const fs::path& path, const ModelOptions& options, const VerifyMode& mode,
-                         const Tolerance& tolerance, const Workbench& bench) {
+                         const Tolerance& tolerance, const Workbench& bench, const OnRun& on_run) {
   VerifyResult result{.name = path.filename().empty() ? path.parent_path().filename().string()
                                                       : path.filename().string()};
   try {
@@ -150,6 +226,7 @@ VerifyResult verify_case(const fs::path& path, const ModelOptions& options, cons
     const fs::path file = fs::is_directory(path) ? path / "model.onnx" : path;
     const PlanSet plans = read_plans(mode.plan);
     CpuDevice device(bench.cpu.machine());
+    ForcedPlanner planner(bench.registry);
     const auto network_of = [&](OnnxModel model) {
       NetworkOptions wanted{.plans = plans,
                             .passes = {.fusion = !options.no_fusion, .without = options.without_passes}};
@@ -167,13 +244,13 @@ VerifyResult verify_case(const fs::path& path, const ModelOptions& options, cons
         data.inputs.emplace_back(opened.model.inputs()[index].name, std::move(inputs[index]));
       }
       Network network = network_of(std::move(opened.model));
-      run_data_set(network, data, false, mode, tolerance, bench, result);
+      run_data_set(network, data, false, mode, tolerance, planner, on_run, result);
     }
     for (const fs::path& folder : folders) {
       OnnxModel model = OnnxModel::load(file);
       const DataSet data = read_data_set(folder, model);
       Network network = network_of(std::move(model));
-      run_data_set(network, data, true, mode, tolerance, bench, result);
+      run_data_set(network, data, true, mode, tolerance, planner, on_run, result);
     }
   } catch (const UnsupportedError& error) {
     result.state = VerifyResult::State::refused;
