@@ -139,6 +139,11 @@ TEST_F(Native, ConcatCopiesEveryOperandToItsPlace) {
   expect_right("concat.native.copy.nhwc@cpu", "concat 2x3x4x5 2x7x4x5 axis=1");
   expect_refused("concat.native.copy.nchw16c@cpu", "concat 2x3x4x5 2x16x4x5 axis=1", "whole blocks");
   expect_refused("concat.native.copy.nhwc@cpu", "concat 2x3x4x5 2x3x4x5 axis=2", "channels only");
+  expect_right("concat.native.in_place.nchw@cpu", "concat 1x3x4x5 1x7x4x5 axis=1");
+  expect_right("concat.native.in_place.nchw@cpu", "concat 2x3x4x5 5x3x4x5 axis=0");
+  expect_right("concat.native.in_place.nchw16c@cpu", "concat 1x16x4x5 1x7x4x5 axis=1");
+  expect_refused("concat.native.in_place.nchw@cpu", "concat 2x3x4x5 2x7x4x5 axis=1", "no one piece");
+  expect_refused("concat.native.in_place.nchw8c@cpu", "concat 1x3x4x5 1x8x4x5 axis=1", "whole blocks");
 }
 
 TEST_F(Native, PadFillsBordersAndKeepsPaddedChannelsZero) {

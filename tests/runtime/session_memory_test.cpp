@@ -152,6 +152,77 @@ TEST_F(SessionMemoryTest, AConversionIsMadeOnceForAllItsUsers) {
   for (const Tensor& output : outputs) EXPECT_EQ(output.data<float>()[7], 13);
 }
 
+/// Concatenation of what lies elsewhere; counts its runs.
+void add_gathering(PrimitiveRegistry& registry, std::atomic<int>& runs) {
+  add_test_primitive(
+      registry, {.op = OpKind::concat, .sharing = Sharing::gathered, .run = [&runs](const KernelArgs& args) {
+                   ++runs;
+                   std::byte* place = args.outputs[0].memory.host();
+                   for (const TensorView& operand : args.inputs) {
+                     const size_t bytes = operand.desc.bytes();
+                     if (operand.memory.host() != place) std::memcpy(place, operand.memory.host(), bytes);
+                     place += bytes;
+                   }
+                   return Status::ok();
+                 }});
+}
+
+TEST_F(SessionMemoryTest, OperandsAreComputedInsideWhatGathersThem) {
+  std::atomic<int> runs = 0;
+  add_gathering(registry_, runs);
+  add_negation(Sharing::in_place);
+  const ValueId x = graph_.add_input("x", image_desc);
+  const auto concat = [&](const char* name, std::vector<ValueId> parts) {
+    return graph_.node(graph_.add_node(name, OpKind::concat, ConcatParams{1}, std::move(parts))).outputs[0];
+  };
+  const ValueId a = unary(x), b = unary(unary(x));
+  const ValueId inner = concat("inner", {a, b});             // -x, x
+  const ValueId whole = concat("whole", {inner, unary(x)});  // -x, x, -x: inner is a part of it
+  graph_.mark_output(unary(inner), "seen");                  // not in place: it is a part
+  graph_.mark_output(unary(whole), "y");
+  Session session(graph_, first_candidates(), registry_, device_);
+  const Tensor input = ramp(image_desc);
+  const std::vector<Tensor> outputs = empty_outputs(graph_);
+  session.run({{input.view()}}, views_of(outputs));
+  EXPECT_EQ(runs, 0) << "nothing is left to be copied";
+  EXPECT_EQ(session.arena_bytes(), 0u) << "all lies in the caller's memory for y";
+  const int64_t count = image.elements();
+  for (int64_t i = 0; i < count; ++i) {
+    const float value = input.data<float>()[i];
+    EXPECT_EQ(outputs[0].data<float>()[i], value);
+    EXPECT_EQ(outputs[0].data<float>()[count + i], -value);
+    for (const int part : {0, 1, 2})
+      EXPECT_EQ(outputs[1].data<float>()[part * count + i], part == 1 ? -value : value);
+  }
+}
+
+TEST_F(SessionMemoryTest, WhatCannotBeGatheredIsCopied) {
+  std::atomic<int> runs = 0;
+  add_gathering(registry_, runs);
+  add_negation(Sharing::in_place);
+  const ValueId x = graph_.add_input("x", image_desc);
+  const ValueId a = unary(x);
+  const auto concat = [&](const char* name, std::vector<ValueId> parts) {
+    return graph_.node(graph_.add_node(name, OpKind::concat, ConcatParams{1}, std::move(parts))).outputs[0];
+  };
+  graph_.mark_output(concat("twice", {a, a}), "twice");
+  graph_.mark_output(concat("second", {a, unary(x)}), "second");  // a is a part of the first
+  graph_.mark_output(concat("input", {x, x}), "input");
+  graph_.mark_output(a, "a");
+  const Tensor input = ramp(image_desc), unchanged = ramp(image_desc);
+  const std::vector<Tensor> outputs = run_once(graph_, first_candidates(), registry_, device_, one(input));
+  EXPECT_EQ(runs, 3);
+  EXPECT_EQ(difference(input, unchanged), 0);
+  const int64_t count = image.elements();
+  for (int64_t i = 0; i < 2 * count; ++i) {
+    const float value = input.data<float>()[i % count];
+    EXPECT_EQ(outputs[0].data<float>()[i], -value);
+    EXPECT_EQ(outputs[1].data<float>()[i], -value);
+    EXPECT_EQ(outputs[2].data<float>()[i], value);
+    EXPECT_EQ(outputs[3].data<float>()[i % count], -value);
+  }
+}
+
 TEST_F(SessionMemoryTest, WorkspaceIsAlignedAndApartFromTheTensors) {
   add_test_primitive(registry_,
                      {.op = OpKind::unary, .workspace_bytes = 1000, .run = [](const KernelArgs& args) {

@@ -59,6 +59,8 @@ enum class Sharing : uint8_t {
   none,      ///< apart from every operand
   in_place,  ///< over operand 0, when nobody else needs that any more
   view,      ///< it is operand 0's memory, and nothing is computed
+  gathered,  ///< its memory is that of the operands, one after the other; run() copies those that lie
+             ///< elsewhere
 };
 
 /// What a kernel runs on. Views are in the layouts that layouts() named; constant operands that the kernel

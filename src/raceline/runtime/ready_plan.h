@@ -24,6 +24,7 @@ struct ReadyOp {
 struct Patch {
   size_t view = 0;
   size_t external = 0;
+  size_t offset = 0;  ///< in it, in bytes
 };
 
 /// A tensor that the caller gives.

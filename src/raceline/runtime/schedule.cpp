@@ -110,29 +110,66 @@ class Scheduler {
         if (slot == 0 && share_first(op, static_cast<int32_t>(moment))) continue;
         new_block(op.outputs[slot], Block::Home::arena, 0);
       }
+      if (sharing_of(op) == Sharing::gathered) gather(op);
+    }
+  }
+
+  Sharing sharing_of(const Op& op) const {
+    if (op.kind == Op::Kind::output) return Sharing::none;
+    if (op.kind == Op::Kind::conversion) {
+      const BoundConversion& conversion = plan_.conversions[op.index];
+      return conversion.primitive->sharing(conversion.layer);
+    }
+    const BoundStep& step = plan_.steps[op.index];
+    return step.primitive->sharing(step.layer);
+  }
+
+  /// Makes the operands' blocks parts of the first output's, where they are in no other yet.
+  /// When all are, nothing is left to be done.
+  void gather(Op& op) {
+    const int32_t whole = copy_of(op.outputs[0]).block;
+    size_t offset = 0;
+    op.view = true;
+    for (const int32_t operand : op.inputs) {
+      const Copy& copy = copy_of(operand);
+      Block& part = block_of(copy);
+      const size_t bytes = copy.desc.bytes();
+      if (part.home == Block::Home::arena && part.parent == absent && part.lifetime.bytes == bytes) {
+        part.parent = whole;
+        part.offset = offset;
+        // Nobody may write over the whole while a part is still read.
+        auto& last_use = last_uses_[static_cast<size_t>(whole)];
+        last_use = std::max(last_use, last_uses_[static_cast<size_t>(copy.block)]);
+      } else {
+        op.view = false;
+      }
+      offset += bytes;
     }
   }
 
   bool share_first(Op& op, int32_t moment) {
-    const bool step = op.kind == Op::Kind::step;
-    const Primitive& primitive =
-        step ? *plan_.steps[op.index].primitive : *plan_.conversions[op.index].primitive;
-    const LayerDesc& layer = step ? plan_.steps[op.index].layer : plan_.conversions[op.index].layer;
-    const Sharing sharing = primitive.sharing(layer);
-    if (sharing == Sharing::none || op.inputs.empty() || op.inputs[0] == absent) return false;
+    const Sharing sharing = sharing_of(op);
+    if (sharing == Sharing::none || sharing == Sharing::gathered || op.inputs.empty() ||
+        op.inputs[0] == absent) {
+      return false;
+    }
     const Copy& source = copy_of(op.inputs[0]);
     const Copy& result = copy_of(op.outputs[0]);
     if (sharing == Sharing::view) {
       // Constants come in nchw whatever the primitive's layouts are: then there is something to compute.
       if (block_of(source).home == Block::Home::constant && result.desc.layout != Layout::nchw) return false;
       if (source.desc.bytes() != result.desc.bytes()) {
+        const Primitive& primitive = op.kind == Op::Kind::step ? *plan_.steps[op.index].primitive
+                                                               : *plan_.conversions[op.index].primitive;
         throw PlanError(fmt::format("{} calls '{}' a view of '{}', which has another size", primitive.name(),
                                     graph_.value(result.value).name, graph_.value(source.value).name));
       }
       op.view = true;
     } else {
-      if (block_of(source).home != Block::Home::arena || result.desc.bytes() > source.desc.bytes())
+      if (block_of(source).home != Block::Home::arena || block_of(source).parent != absent ||
+          result.desc.bytes() > source.desc.bytes()) {
         return false;
+      }
       if (last_uses_[static_cast<size_t>(source.block)] > moment) return false;
       // A kernel that writes over operand 0 may still read the others.
       for (size_t operand = 1; operand < op.inputs.size(); ++operand) {
@@ -152,8 +189,10 @@ class Scheduler {
   void join_block(int32_t id, int32_t block) {
     Copy& copy = copy_of(id);
     copy.block = block;
-    auto& last_use = last_uses_[static_cast<size_t>(block)];
-    last_use = std::max(last_use, copy.last_use);
+    for (int32_t part = block; part != absent; part = schedule_.blocks[static_cast<size_t>(part)].parent) {
+      auto& last_use = last_uses_[static_cast<size_t>(part)];
+      last_use = std::max(last_use, copy.last_use);
+    }
     size_t& bytes = schedule_.blocks[static_cast<size_t>(block)].lifetime.bytes;
     bytes = std::max(bytes, copy.desc.bytes());
   }
@@ -164,7 +203,8 @@ class Scheduler {
     for (size_t index = 0; index < graph_.outputs().size(); ++index) {
       const int32_t id = output_copy(graph_.outputs()[index]);
       Block& block = block_of(copy_of(id));
-      if (block.home == Block::Home::arena && block.lifetime.bytes == copy_of(id).desc.bytes()) {
+      if (block.home == Block::Home::arena && block.parent == absent &&
+          block.lifetime.bytes == copy_of(id).desc.bytes()) {
         block.home = Block::Home::output;
         block.index = static_cast<int32_t>(index);
       } else {
@@ -180,7 +220,7 @@ class Scheduler {
       for (const auto* copies : {&op.inputs, &op.outputs}) {
         for (const int32_t copy : *copies) {
           if (copy == absent) continue;
-          const auto block = static_cast<size_t>(copy_of(copy).block);
+          const auto block = static_cast<size_t>(schedule_.root_of(copy_of(copy).block).first);
           Lifetime& lifetime = schedule_.blocks[block].lifetime;
           if (!seen[block]) lifetime.first = static_cast<int32_t>(moment);
           lifetime.last = static_cast<int32_t>(moment);
@@ -202,6 +242,14 @@ class Scheduler {
 };
 
 }  // namespace
+
+std::pair<int32_t, size_t> Schedule::root_of(int32_t block) const {
+  size_t offset = 0;
+  for (; blocks[static_cast<size_t>(block)].parent != absent;
+       block = blocks[static_cast<size_t>(block)].parent)
+    offset += blocks[static_cast<size_t>(block)].offset;
+  return {block, offset};
+}
 
 Schedule make_schedule(const BoundPlan& plan, const Graph& graph) {
   return Scheduler(plan, graph).build();

@@ -1,6 +1,7 @@
 // A bound plan as a list of ops over blocks of memory: what runs when, and what lies where.
 #pragma once
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "raceline/runtime/bound_plan.h"
@@ -31,12 +32,17 @@ struct Block {
   enum class Home : uint8_t { arena, input, output, constant } home = Home::arena;
   int32_t index = 0;  ///< of the graph's input or output, or the constant's ValueId
   Lifetime lifetime;
+  int32_t parent = absent;  ///< the block that this one is a part of; then its home and lifetime mean nothing
+  size_t offset = 0;        ///< in the parent, in bytes
 };
 
 struct Schedule {
   std::vector<Op> ops;
   std::vector<Copy> copies;
   std::vector<Block> blocks;
+
+  /// The block that is part of no other and holds this one, and where in it.
+  std::pair<int32_t, size_t> root_of(int32_t block) const;
 };
 
 /// Conversions run just before their result is first used, those that graph outputs need right after their

@@ -36,7 +36,8 @@ void Session::State::take(std::span<const TensorView> inputs, std::span<const Te
   for (size_t index = 0; index < inputs.size(); ++index) take_one(index, inputs[index]);
   for (size_t index = 0; index < outputs.size(); ++index) take_one(ready.input_count + index, outputs[index]);
   refuse_overlaps();
-  for (const Patch& patch : ready.patches) ready.views[patch.view].memory = given[patch.external];
+  for (const Patch& patch : ready.patches)
+    ready.views[patch.view].memory = given[patch.external].at(patch.offset);
 }
 
 void Session::State::take_one(size_t external, const TensorView& view) {
