@@ -12,8 +12,11 @@ namespace {
 // Orders other than that of time compare each buffer with all placed ones; beyond this many it takes too
 // long.
 constexpr size_t most_for_quadratic = 5000;
-// Comparisons that may be spent on improving one order: a few milliseconds.
+// Comparisons that may be spent on improving one order: a few milliseconds; and so many times that while the
+// arena is larger than is tolerable.
 constexpr size_t most_work = 2'000'000;
+constexpr size_t most_patience = 30;
+constexpr double tolerable = 1.1;  // times the bound
 
 size_t aligned(size_t bytes) {
   return (bytes + arena_alignment - 1) / arena_alignment * arena_alignment;
@@ -106,11 +109,16 @@ Placement place_in_time(std::span<const Lifetime> buffers, std::span<const size_
 
 /// Places in this order and in others near it: a buffer, every other time the one that lies on top, moves to
 /// a random place; what is not worse stays.
-void improve(std::span<const Lifetime> buffers, std::vector<size_t> order, size_t tries, size_t enough,
+void improve(std::span<const Lifetime> buffers, std::vector<size_t> order, size_t tries, size_t bound,
              Placement& best) {
   Random random(1);
   Placement kept;
-  for (size_t attempt = 0; attempt < tries && best.arena_bytes > enough; ++attempt) {
+  const auto goes_on = [&](size_t attempt) {
+    if (best.arena_bytes <= bound) return false;
+    const bool patient = static_cast<double>(best.arena_bytes) > tolerable * static_cast<double>(bound);
+    return attempt < (patient ? most_patience * tries : tries);
+  };
+  for (size_t attempt = 0; goes_on(attempt); ++attempt) {
     std::vector<size_t> changed = order;
     if (attempt > 0) {
       const auto count = static_cast<int64_t>(order.size());
