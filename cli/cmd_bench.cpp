@@ -189,7 +189,9 @@ int bench_model(const Options& options) {
       "{} (p10, {} threads: {:.0f} GFLOP/s, {:.0f} GB/s from L2, {:.0f} from L3, {:.0f} from memory)\n",
       roofline_text(roofline.direct_us, roofline.winograd_us, at(0.1)), threads, peaks.fma_gflops,
       peaks.l2_gbs, peaks.l3_gbs, peaks.ram_gbs);
-  fmt::print("memory: arena {}, packed weights {}\n", human_bytes(static_cast<double>(session.arena_bytes())),
+  fmt::print("memory: arena {}, of which {} are alive at once; packed weights {}\n",
+             human_bytes(static_cast<double>(session.arena_bytes())),
+             human_bytes(static_cast<double>(session.peak_live_bytes())),
              human_bytes(static_cast<double>(session.packed_bytes())));
   if (cache) {
     const PackedDirectory::Use& use = cache->use();

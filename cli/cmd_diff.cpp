@@ -6,6 +6,7 @@
 #include "cli/workbench.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
+#include "raceline/primitive/on_threads.h"
 #include "raceline/report/plan_diff.h"
 
 namespace raceline::cli {
@@ -25,7 +26,7 @@ std::string steps_text(const std::vector<PlanStep>& steps) {
   if (steps.empty()) return "-";
   std::vector<std::string> parts;
   for (const PlanStep& step : steps) {
-    std::string text = step.primitive;
+    std::string text = on_threads(step.primitive, step.threads);
     if (step.threads > 0) text += fmt::format(" on {} threads", step.threads);
     parts.push_back(steps.size() == 1 ? text : fmt::format("{}: {}", join(step.covers, "+"), text));
   }

@@ -9,6 +9,7 @@
 #include "cli/roofline.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
+#include "raceline/primitive/on_threads.h"
 #include "raceline/report/explain.h"
 #include "raceline/tune/correct.h"
 
@@ -57,8 +58,8 @@ int explain_plan(Options& options) {
     Json alternatives = Json::array();
     if (!options.json) {
       fmt::print("{}\n  {}  {}  (spread {}, {:.1f} %)\n", printable(join(item.step.covers, " + ")),
-                 item.step.primitive, human_us(item.step.expected_us), human_us(item.spread_us),
-                 100 * item.step.expected_us / std::max(plan.expected_us, 1e-9));
+                 on_threads(item.step.primitive, item.step.threads), human_us(item.step.expected_us),
+                 human_us(item.spread_us), 100 * item.step.expected_us / std::max(plan.expected_us, 1e-9));
       const std::string text =
           roofline_text(roofline.direct_us(), roofline.winograd_us(), item.step.expected_us);
       if (!text.empty()) fmt::print("    {}\n", text);
@@ -78,6 +79,7 @@ int explain_plan(Options& options) {
     steps.push_back(
         {{"covers", item.step.covers},
          {"primitive", item.step.primitive},
+         {"threads", item.step.threads},
          {"expected_us", item.step.expected_us},
          {"spread_us", item.spread_us},
          {"roofline", roofline_json(roofline.direct_us(), roofline.winograd_us(), item.step.expected_us)},
@@ -90,11 +92,12 @@ int explain_plan(Options& options) {
                            {"from", conversion.from.to_string()},
                            {"to", conversion.to.to_string()},
                            {"primitive", conversion.primitive},
+                           {"threads", conversion.threads},
                            {"expected_us", conversion.expected_us}});
     if (!options.json && options.layer.empty()) {
       fmt::print("convert {} from {} to {}\n  {}  {}\n", printable(conversion.tensor),
-                 conversion.from.to_string(), conversion.to.to_string(), conversion.primitive,
-                 human_us(conversion.expected_us));
+                 conversion.from.to_string(), conversion.to.to_string(),
+                 on_threads(conversion.primitive, conversion.threads), human_us(conversion.expected_us));
     }
   }
   if (options.json) {

@@ -12,6 +12,7 @@
 #include "cli/limits.h"
 #include "raceline/base/file.h"
 #include "raceline/base/text.h"
+#include "raceline/primitive/on_threads.h"
 #include "raceline/tune/tuner.h"
 
 namespace raceline::cli {
@@ -34,10 +35,12 @@ void print_plan(const Plan& plan) {
                     std::move(what)});
   };
   for (const PlanStep& step : plan.steps) {
-    if (step.expected_us > 0) row(step.expected_us, step.primitive, join(step.covers, " + "));
+    if (step.expected_us > 0)
+      row(step.expected_us, on_threads(step.primitive, step.threads), join(step.covers, " + "));
   }
   for (const PlanConversion& conversion : plan.conversions) {
-    row(conversion.expected_us, conversion.primitive, "convert " + conversion.tensor);
+    row(conversion.expected_us, on_threads(conversion.primitive, conversion.threads),
+        "convert " + conversion.tensor);
   }
   fmt::print("{}\n", align_table(rows));
 }

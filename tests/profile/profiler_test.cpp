@@ -35,6 +35,12 @@ class ProfilerTest : public testing::Test {
     registry.add(std::make_unique<StandIn>(stand_in_info(OpKind::unary, library, layout, layout), pretence,
                                            us, behaviour));
   }
+  void add_relu_on_threads(const std::string& library, double all_us, double single_us) {
+    auto relu = std::make_unique<StandIn>(stand_in_info(OpKind::unary, library, Layout::nchw, Layout::nchw),
+                                          pretence, all_us);
+    relu->set_single_us(single_us);
+    registry.add(std::move(relu));
+  }
   void add_reorders(double us) {
     for (const auto& [from, to] : {std::pair{Layout::nchw, Layout::nhwc}, {Layout::nhwc, Layout::nchw}}) {
       registry.add(
@@ -95,6 +101,29 @@ TEST_F(ProfilerTest, SecondProfileMeasuresNothing) {
   EXPECT_EQ(second.failures, first.failures);
   EXPECT_EQ(table.costs(), costs);
   EXPECT_TRUE(pretence.runs.empty());
+}
+
+TEST_F(ProfilerTest, SmallLayersAreMeasuredOnOneThreadAsWell) {
+  options.threads = 2;
+  add_relu_on_threads("splits", 12, 15);
+  add_relu_on_threads("suffers", 14, 8);
+  add_relu_on_threads("far", 40, 60);
+  const ProfileReport first = run();
+  const std::string suffers = relu_name("suffers") + ":1";
+  EXPECT_DOUBLE_EQ(table.find(relu_key, suffers)->us, 8);
+  EXPECT_DOUBLE_EQ(table.find(relu_key, relu_name("suffers"))->us, 14);
+  EXPECT_DOUBLE_EQ(table.find(relu_key, relu_name("splits") + ":1")->us, 15);
+  EXPECT_FALSE(table.find(relu_key, relu_name("far") + ":1")) << "no region costs what it lacks";
+  EXPECT_EQ(first.candidates, 6u);
+  // It is the row of a profile on one thread.
+  CostKey single = key(relu_name("suffers"));
+  single.threads = 1;
+  EXPECT_EQ(store.find(single)->state, CostState::measured);
+  EXPECT_EQ(run().measured, 0u);
+  EXPECT_DOUBLE_EQ(table.find(relu_key, suffers)->us, 8);
+  options.single_below_us = 11;
+  run();
+  EXPECT_FALSE(table.find(relu_key, suffers)) << "larger layers are not";
 }
 
 TEST_F(ProfilerTest, WrongPrimitiveIsReportedAndNotTimed) {

@@ -43,7 +43,9 @@ inline PrimitiveInfo stand_in_info(OpKind op, std::string library, Layout from, 
 class StandIn final : public Primitive {
  public:
   StandIn(PrimitiveInfo info, Pretence& pretence, double us, Behaviour behaviour = Behaviour::right)
-      : Primitive(std::move(info)), pretence_(pretence), us_(us), behaviour_(behaviour) {}
+      : Primitive(std::move(info)), pretence_(pretence), us_(us), single_us_(us), behaviour_(behaviour) {}
+  /// On one thread it takes another time.
+  void set_single_us(double us) { single_us_ = us; }
 
   Support supports(const LayerDesc& layer) const override {
     if (layer.op == OpKind::reorder) {
@@ -69,7 +71,7 @@ class StandIn final : public Primitive {
     Run(const StandIn& owner, bool reorder) : owner_(owner), reorder_(reorder) {}
     Status run(const KernelArgs& args) const noexcept override {
       const int count = ++owner_.pretence_.runs[owner_.name()];
-      owner_.pretence_.now_us += owner_.us_;
+      owner_.pretence_.now_us += args.queue.threads() == 1 ? owner_.single_us_ : owner_.us_;
       if (owner_.behaviour_ == Behaviour::slow_at_first && count == 1) owner_.pretence_.now_us += 20'000;
       if (owner_.behaviour_ == Behaviour::fails) return Status::failed("out of luck");
       if (owner_.behaviour_ == Behaviour::breaks_later && count > 5) return Status::failed("worn out");
@@ -108,7 +110,7 @@ class StandIn final : public Primitive {
   };
 
   Pretence& pretence_;
-  double us_;
+  double us_, single_us_;
   Behaviour behaviour_;
 };
 

@@ -27,13 +27,13 @@ Plan small_plan() {
                  .primitive = "conv2d.onednn.brgconv@cpu",
                  .threads = 2,
                  .expected_us = 1e-7}};
-  plan.conversions = {{"x", {}, {{}, Layout::nhwc}, "reorder.reference.loops@cpu", 2}};
+  plan.conversions = {{"x", {}, {{}, Layout::nhwc}, "reorder.reference.loops@cpu", 2, 1}};
   return plan;
 }
 
 constexpr std::string_view golden = R"json({
   "conversions": [
-    {"expected_us": 2, "from": "cpu:nchw", "primitive": "reorder.reference.loops@cpu", "tensor": "x", "to": "cpu:nhwc"}
+    {"expected_us": 2, "from": "cpu:nchw", "primitive": "reorder.reference.loops@cpu", "tensor": "x", "threads": 1, "to": "cpu:nhwc"}
   ],
   "expected_us": 12.1,
   "format": "raceline-plan/1",
@@ -55,6 +55,12 @@ constexpr std::string_view golden = R"json({
   "without_passes": ["fold_bias", "remove_identity"]
 }
 )json";
+
+TEST(PlanJson, AConversionThatDoesNotSayItsThreadsHasThePlans) {
+  std::string text(golden);
+  text.erase(text.find(", \"threads\": 1"), std::string_view(", \"threads\": 1").size());
+  EXPECT_EQ(Plan::from_json(text).conversions[0].threads, 0);
+}
 
 TEST(PlanJson, IsSortedWithALineForEachStep) {
   EXPECT_EQ(small_plan().to_json(), golden);

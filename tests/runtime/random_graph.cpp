@@ -294,7 +294,8 @@ class PlanMaker {
 
   void convert(ValueId value, const Interface& from, const Interface& to) {
     const Primitive& primitive = pick(LayerDesc::reorder(graph_.desc(value), from, to));
-    plan_.conversions.push_back({graph_.value(value).name, from, to, primitive.name()});
+    plan_.conversions.push_back(
+        {graph_.value(value).name, from, to, primitive.name(), 0, static_cast<int>(random_.below(3))});
     exists(value).push_back(to);
   }
 

@@ -116,6 +116,16 @@ TEST_F(Correcting, WhatWasNotRunIsScaledLikeWhatWas) {
   EXPECT_DOUBLE_EQ(costs.find_at("elsewhere", key, relu_name("reference"))->us, 100);
 }
 
+TEST_F(Correcting, WhatIsSlowOnAllThreadsIsNotThoughtSlowOnOne) {
+  costs.set(key, relu_name("first") + ":1", {.us = 56});
+  ran("first", 60);
+  ran("second", 62);
+  ran("reference", 100);
+  EXPECT_FALSE(run().complete) << "that plan is wanted next, and may not run";
+  EXPECT_DOUBLE_EQ(at_place("second"), 62);
+  EXPECT_DOUBLE_EQ(costs.find_at("relu", key, relu_name("first") + ":1")->us, 56);
+}
+
 TEST_F(Correcting, EndsWhereItMayNotRunAndKeepsWhatItKnows) {
   const Correction correction = run();
   EXPECT_FALSE(correction.complete);

@@ -5,6 +5,8 @@
 #include <map>
 #include <tuple>
 
+#include "raceline/primitive/on_threads.h"
+
 namespace raceline {
 namespace {
 
@@ -21,8 +23,9 @@ class Conversions {
     const auto layer = candidates_.layers().find(key);
     if (!is_new || layer == candidates_.layers().end()) return place->second;
     for (const Candidate& candidate : layer->second.candidates) {
-      if (const auto cost = table_.find(key, candidate.primitive->name())) {
-        place->second = std::min(place->second, cost->us);
+      for (const int threads : {0, 1}) {
+        const auto cost = table_.find(key, on_threads(candidate.primitive->name(), threads));
+        if (cost) place->second = std::min(place->second, cost->us);
       }
     }
     return place->second;

@@ -1,5 +1,7 @@
 #include "raceline/profile/cost_table.h"
 
+#include "raceline/primitive/on_threads.h"
+
 namespace raceline {
 
 void CostTable::set(const std::string& layer, const std::string& primitive, const Cost& cost) {
@@ -30,8 +32,8 @@ void CostTable::set_inside(const std::string& place, const std::string& layer, c
   kept.source = CostSource::inside;
 }
 
-void CostTable::set_scale(const std::string& place, double scale) {
-  scales_[place] = scale;
+void CostTable::set_scale(const std::string& place, std::string_view processor, double scale) {
+  scales_[{place, std::string(processor)}] = scale;
 }
 
 std::optional<Cost> CostTable::find_at(const std::string& place, const std::string& layer,
@@ -39,7 +41,7 @@ std::optional<Cost> CostTable::find_at(const std::string& place, const std::stri
   if (const auto inside = inside_.find({place, layer, primitive}); inside != inside_.end())
     return inside->second;
   std::optional<Cost> cost = find(layer, primitive);
-  const auto scale = scales_.find(place);
+  const auto scale = scales_.find({place, std::string(processor_of(primitive))});
   if (!cost || scale == scales_.end()) return cost;
   for (double* us : {&cost->us, &cost->median_us, &cost->spread_us}) *us *= scale->second;
   cost->source = CostSource::inferred;

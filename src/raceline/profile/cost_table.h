@@ -28,7 +28,8 @@ struct Cost {
   friend bool operator==(const Cost&, const Cost&) = default;
 };
 
-/// Costs by layer key and primitive name, and why a pair has none. Beside them, and never in their place,
+/// Costs by layer key and primitive name, with its threads where they are not all (on_threads()), and why a
+/// pair has none. Beside them, and never in their place,
 /// what is known of a pair at a place of a network: a node's name, the names of a fusion's nodes joined by
 /// '+', or the name of the tensor that is converted.
 class CostTable {
@@ -42,8 +43,9 @@ class CostTable {
   /// Inside whole runs the pair was measured at this place.
   void set_inside(const std::string& place, const std::string& layer, const std::string& primitive,
                   const Cost& cost);
-  /// At this place, what was measured inside took so many times what it takes by itself.
-  void set_scale(const std::string& place, double scale);
+  /// At this place, what was measured inside on this processor (processor_of()) took so many times what it
+  /// takes by itself.
+  void set_scale(const std::string& place, std::string_view processor, double scale);
   /// What the pair costs at a place: measured inside, or by itself times the place's scale, or by itself.
   std::optional<Cost> find_at(const std::string& place, const std::string& layer,
                               const std::string& primitive) const;
@@ -57,7 +59,7 @@ class CostTable {
   std::map<Key, Cost> costs_;
   std::map<Key, std::string> failures_;
   std::map<std::tuple<std::string, std::string, std::string>, Cost> inside_;  // place, layer, primitive
-  std::map<std::string, double> scales_;
+  std::map<std::pair<std::string, std::string>, double> scales_;              // place, processor
 };
 
 }  // namespace raceline

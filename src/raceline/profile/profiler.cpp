@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 #include <memory>
 #include <optional>
 
@@ -13,12 +12,14 @@
 #include "raceline/profile/accuracy.h"
 #include "raceline/profile/conversion_costs.h"
 #include "raceline/profile/evict.h"
-#include "raceline/profile/layer_run.h"
+#include "raceline/profile/layer_entry.h"
 
 namespace raceline {
 namespace {
 
-constexpr double infinite = std::numeric_limits<double>::infinity();
+using Entry = LayerEntry;
+
+constexpr double infinite = LayerEntry::infinite;
 
 /// A Session lets a primitive write over its operand where it may. Below this size both tensors lie in a
 /// core's cache and it makes no difference, while calls repeated in one sample would feed on their own
@@ -32,37 +33,12 @@ std::string now_utc() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
 }
 
-Cost cost_of(const CostRow& row) {
-  Cost cost;
-  cost.us = percentile(row.samples_us, 0.1);
-  cost.median_us = percentile(row.samples_us, 0.5);
-  cost.spread_us = percentile(row.samples_us, 0.9) - cost.us;
-  cost.samples = static_cast<int>(row.samples_us.size());
-  cost.error = row.error;
-  return cost;
-}
-
 bool is_free(const Primitive& primitive, const LayerDesc& layer) {
   const auto is_empty = [](const TensorDesc& desc) { return desc.shape.elements() == 0; };
-  return primitive.sharing(layer) == Sharing::view ||
+  const Sharing sharing = primitive.sharing(layer);
+  return sharing == Sharing::view || sharing == Sharing::gathered ||
          std::all_of(layer.outputs.begin(), layer.outputs.end(), is_empty);
 }
-
-/// What is known of one candidate of the layer at hand.
-struct Entry {
-  const Primitive* primitive = nullptr;
-  CostRow row;
-  double best_us = infinite;
-  bool known = false;  ///< the row holds samples, or the candidate is free
-  bool failed = false;
-  std::unique_ptr<LayerRun> run;  ///< ready to be timed
-
-  void take(std::vector<double> samples) {
-    row.samples_us = std::move(samples);
-    best_us = *std::min_element(row.samples_us.begin(), row.samples_us.end());
-    known = true;
-  }
-};
 
 /// One profile: its state, and the steps in their order.
 class Profiling {
@@ -87,7 +63,10 @@ class Profiling {
 
   ProfileReport run() {
     std::map<std::string, std::vector<Entry>> entries;
-    for (const auto& [key, layer] : candidates_.layers()) entries[key] = look_up(layer);
+    for (const auto& [key, layer] : candidates_.layers()) {
+      for (size_t candidate = 0; candidate < layer.candidates.size(); ++candidate)
+        look_up(layer, candidate, 0, entries[key]);
+    }
     report_.layers = entries.size();
     // Conversions come first: what they cost says which candidates cannot win.
     size_t done = 0;
@@ -127,8 +106,8 @@ class Profiling {
     entry.failed = true;
     entry.known = false;
     entry.best_us = infinite;
-    table_.set_failure(layer.key(), entry.primitive->name(), why);
-    report_.failures.push_back(fmt::format("{}: {}: {}", layer.key(), entry.primitive->name(), why));
+    table_.set_failure(layer.key(), entry.name(), why);
+    report_.failures.push_back(fmt::format("{}: {}: {}", layer.key(), entry.name(), why));
   }
 
   void save_failure(const LayerDesc& layer, Entry& entry, const std::string& why) {
@@ -145,35 +124,36 @@ class Profiling {
     entry.row.why.clear();
     entry.row.taken_at = now_utc();
     store_.save(entry.row);
-    table_.set(entry.row.key.layer, entry.primitive->name(), cost_of(entry.row));
+    table_.set(entry.row.key.layer, entry.name(), cost_of(entry.row));
   }
 
-  /// What the store says of a layer's candidates.
-  std::vector<Entry> look_up(const LayerCandidates& layer) {
-    std::vector<Entry> entries;
-    for (const Candidate& candidate : layer.candidates) {
-      ++report_.candidates;
-      Entry& entry = entries.emplace_back();
-      entry.primitive = candidate.primitive;
-      const std::string& name = candidate.primitive->name();
-      const std::string key = layer.layer.key();
-      entry.row.key = {
-          key, name, candidate.primitive->revision(), fingerprint_, options_.threads, options_.pinned};
-      if (weights_leave_l3_ && has_weights(layer.layer)) entry.row.key.cache = "session-dram";
-      if (is_free(*candidate.primitive, layer.layer)) {
-        table_.set(key, name, Cost{});
-        entry.best_us = 0;
-        entry.known = true;
-      } else if (candidate.primitive->info().processor != device_.id()) {
-        fail(layer.layer, entry,
-             fmt::format("runs on {}; measured is {}", candidate.primitive->info().processor.to_string(),
-                         device_.id().to_string()));
-      } else if (auto row = store_.find(entry.row.key)) {
-        use_row(layer.layer, entry, std::move(*row));
-      }
+  /// What the store says of a candidate.
+  void look_up(const LayerCandidates& layer, size_t candidate, int threads, std::vector<Entry>& entries) {
+    ++report_.candidates;
+    const Primitive& primitive = *layer.candidates[candidate].primitive;
+    Entry& entry = entries.emplace_back();
+    entry.primitive = &primitive;
+    entry.candidate = candidate;
+    entry.threads = threads;
+    const std::string key = layer.layer.key();
+    entry.row.key = {key,          primitive.name(),  primitive.revision(),
+                     fingerprint_, threads_of(entry), options_.pinned};
+    if (weights_leave_l3_ && has_weights(layer.layer)) entry.row.key.cache = "session-dram";
+    if (is_free(primitive, layer.layer)) {
+      table_.set(key, entry.name(), Cost{});
+      // Operands may not all be where they are gathered: then the others are wanted.
+      if (primitive.sharing(layer.layer) != Sharing::gathered) entry.best_us = 0;
+      entry.known = true;
+    } else if (primitive.info().processor != device_.id()) {
+      fail(layer.layer, entry,
+           fmt::format("runs on {}; measured is {}", primitive.info().processor.to_string(),
+                       device_.id().to_string()));
+    } else if (auto row = store_.find(entry.row.key)) {
+      use_row(layer.layer, entry, std::move(*row));
     }
-    return entries;
   }
+
+  int threads_of(const Entry& entry) const { return entry.threads > 0 ? entry.threads : options_.threads; }
 
   void use_row(const LayerDesc& layer, Entry& entry, CostRow row) {
     const double largest = largest_error(*entry.primitive, layer);
@@ -192,7 +172,7 @@ class Profiling {
         if (entry.row.error > wanted_error(layer))
           return fail(layer, entry, too_inexact(entry.row.error, layer, entry));
         entry.take(std::move(entry.row.samples_us));
-        table_.set(entry.row.key.layer, entry.primitive->name(), cost_of(entry.row));
+        table_.set(entry.row.key.layer, entry.name(), cost_of(entry.row));
     }
   }
 
@@ -207,7 +187,9 @@ class Profiling {
   static double limit_us(const std::vector<Entry>& entries, const ReplacementCosts& replace, size_t index) {
     double limit = infinite;
     for (size_t by = 0; by < entries.size(); ++by) {
-      if (by != index) limit = std::min(limit, entries[by].best_us + replace(index, by));
+      if (by != index)
+        limit =
+            std::min(limit, entries[by].best_us + replace(entries[index].candidate, entries[by].candidate));
     }
     return limit;
   }
@@ -218,19 +200,37 @@ class Profiling {
 
   /// Whether the samples suffice: all rounds were run, or fewer showed that it cannot win.
   bool is_settled(const Entry& entry, double limit) const {
-    if (entry.failed || entry.best_us == 0) return true;
+    if (entry.failed) return true;
     if (!entry.known) return false;
+    if (entry.row.samples_us.empty()) return true;  // free
     const auto count = static_cast<int>(entry.row.samples_us.size());
     // Rivals may since have turned out a little slower than when they had it dropped.
     if (count == 1) return is_hopeless_after_one(entry, settled_share * limit);
     return count >= options_.timing.min_rounds || percentile(entry.row.samples_us, 0.1) > limit;
   }
 
-  /// Measures what the store did not settle.
+  /// A layer on all threads, and on one where that may be better.
   void finish(const LayerCandidates& layer, std::vector<Entry>& entries) {
     const ReplacementCosts replace(layer, candidates_, table_);
+    measure_unsettled(layer, entries, 0, replace);
+    if (options_.threads == 1) return;
+    const size_t count = entries.size();
+    double best_us = infinite;
+    for (const Entry& entry : entries) best_us = std::min(best_us, entry.best_us);
+    if (best_us == 0 || best_us > options_.single_below_us) return;
+    for (size_t i = 0; i < count; ++i) {
+      const bool may_win = !entries[i].row.samples_us.empty() &&
+                           entries[i].best_us - options_.region_us <= limit_us(entries, replace, i);
+      if (may_win) look_up(layer, entries[i].candidate, 1, entries);
+    }
+    measure_unsettled(layer, entries, count, replace);
+  }
+
+  /// Measures what the store did not settle, from the entry `first` on: all of as many threads.
+  void measure_unsettled(const LayerCandidates& layer, std::vector<Entry>& entries, size_t first,
+                         const ReplacementCosts& replace) {
     std::vector<size_t> pending;
-    for (size_t i = 0; i < entries.size(); ++i) {
+    for (size_t i = first; i < entries.size(); ++i) {
       if (!is_settled(entries[i], limit_us(entries, replace, i))) {
         pending.push_back(i);
       } else if (!entries[i].failed && !entries[i].row.samples_us.empty()) {
@@ -243,7 +243,7 @@ class Profiling {
     // The reference is slow, and the better the others are known the sooner it is dropped.
     std::stable_partition(pending.begin(), pending.end(),
                           [&](size_t i) { return entries[i].primitive->info().library != "reference"; });
-    measure_layer(layer.layer, entries, pending, replace);
+    measure_layer(layer.layer, entries, pending, replace, threads_of(entries[first]));
     for (Entry& entry : entries) entry.run.reset();
   }
 
@@ -258,8 +258,8 @@ class Profiling {
   }
 
   void measure_layer(const LayerDesc& layer, std::vector<Entry>& entries, const std::vector<size_t>& pending,
-                     const ReplacementCosts& replace) {
-    if (!queue_) queue_ = device_.make_queue(options_.threads);
+                     const ReplacementCosts& replace, int threads) {
+    if (!queue_ || queue_->threads() != threads) queue_ = device_.make_queue(threads);
     queue_->bind();
     CheckOptions check;
     check.seed = options_.seed;
@@ -298,7 +298,7 @@ class Profiling {
     store_.mark_started(entry.row.key);
     CheckResult check;
     try {
-      entry.run = std::make_unique<LayerRun>(*entry.primitive, layer, buffers, options_.threads);
+      entry.run = std::make_unique<LayerRun>(*entry.primitive, layer, buffers, queue_->threads());
       check = entry.run->check(expected, *queue_, clock_);
     } catch (const std::exception& error) {
       check.why = error.what();
@@ -331,7 +331,7 @@ class Profiling {
     std::vector<Contender> contenders;
     for (const size_t i : group) {
       LayerRun* run = entries[i].run.get();
-      contenders.push_back({entries[i].primitive->name(), [run](Queue& queue) { return run->run(queue); },
+      contenders.push_back({entries[i].name(), [run](Queue& queue) { return run->run(queue); },
                             [run](Queue& queue) { run->produce(queue); }, run->first_us()});
     }
     MeasureOptions timing = options_.timing;

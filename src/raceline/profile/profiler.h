@@ -31,6 +31,11 @@ struct ProfileOptions {
   double first_run_factor = 3;
   /// ...where the grace is more than the system takes a core away for, and than page faults cost.
   double first_run_grace_us = 50'000;
+  /// A layer whose best primitive takes no longer than this on all threads is measured on one thread as well:
+  /// opening a parallel region costs some microseconds, which larger layers win back...
+  double single_below_us = 25;
+  /// ...by those primitives that would be the best if their region cost this much.
+  double region_us = 10;
   /// Of packed weights held at a time, and never more than a quarter of the machine's memory: the candidates
   /// of a layer are timed in groups that stay about there.
   size_t weights_held_bytes = size_t{4} << 30;
@@ -45,7 +50,7 @@ struct ProfileOptions {
 /// What a profile did: counted, never silent.
 struct ProfileReport {
   size_t layers = 0;      ///< distinct layers of the graph, fused alternatives and conversions included
-  size_t candidates = 0;  ///< pairs of layer and primitive
+  size_t candidates = 0;  ///< pairs of layer and primitive, twice where one thread may be better than all
   size_t from_store = 0;  ///< found, not measured again
   size_t measured = 0;
   size_t dropped = 0;  ///< of those measured: not timed to the end, as they cannot be in the best plan
@@ -56,10 +61,10 @@ struct ProfileReport {
   double seconds = 0;
 };
 
-/// Fills the table with the costs of all candidates: from the store where it has them (also when `stop` says
-/// true at once), else measured here and saved. Views and layers without outputs' elements cost 0 and are not
-/// measured. A candidate that the store knows to have been started and never finished is a failure. Throws
-/// IoError from the store and the lock.
+/// Fills the table with the costs of all candidates, and of those for which it may pay on one thread: from
+/// the store where it has them (also when `stop` says true at once), else measured here and saved. Views and
+/// layers without outputs' elements cost 0 and are not measured. A candidate that the store knows to have
+/// been started and never finished is a failure. Throws IoError from the store and the lock.
 ProfileReport profile(const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device,
                       CostStore& store, const ProfileOptions& options, CostTable& table);
 

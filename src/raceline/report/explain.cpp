@@ -7,6 +7,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
+#include "raceline/primitive/on_threads.h"
 
 namespace raceline {
 namespace {
@@ -55,17 +56,18 @@ std::vector<StepExplanation> explain(const Graph& graph, const Plan& plan, const
     const size_t layer = layer_of(graph, covers.back());
     const std::string key = desc_of(graph, covers).key();
     StepExplanation explanation{.step = step, .index = static_cast<size_t>(&step - plan.steps.data())};
-    if (const auto cost = costs.find(key, step.primitive)) explanation.spread_us = cost->spread_us;
+    const std::string name = on_threads(step.primitive, step.threads);
+    if (const auto cost = costs.find(key, name)) explanation.spread_us = cost->spread_us;
     std::vector<std::pair<double, size_t>> others;  // cost alone, choice
     for (size_t choice = 0; choice < built.meanings[layer].size(); ++choice) {
       const ChoiceMeaning& meaning = built.meanings[layer][choice];
-      if (meaning.covers != covers || meaning.primitive->name() == step.primitive) continue;
+      if (meaning.covers != covers || name_of(meaning) == name) continue;
       others.emplace_back(built.problem.layers[layer].choices[choice].cost_us, choice);
     }
     std::sort(others.begin(), others.end());
     others.resize(std::min(others.size(), most));
     for (const auto& [alone_us, choice] : others) {
-      const std::string& primitive = built.meanings[layer][choice].primitive->name();
+      const std::string primitive = name_of(built.meanings[layer][choice]);
       const auto cost = costs.find(key, primitive);
       Alternative alternative{
           .primitive = primitive, .alone_us = alone_us, .spread_us = cost ? cost->spread_us : 0};

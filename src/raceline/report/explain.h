@@ -9,8 +9,8 @@ namespace raceline {
 
 /// A primitive that was not chosen for a step.
 struct Alternative {
-  std::string primitive;
-  double alone_us = 0;  ///< its own cost
+  std::string primitive;  ///< with its threads, where they are not the plan's
+  double alone_us = 0;    ///< its own cost
   double spread_us = 0;
   double plan_us = 0;         ///< of the best plan that uses it; impossible when there is none
   double conversions_us = 0;  ///< of that plan's conversions

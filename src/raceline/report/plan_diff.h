@@ -34,7 +34,7 @@ struct ConversionDifference {
   std::string tensor;
   Interface from, to;
   std::optional<PlanConversion> a, b;
-  bool same_work() const { return a && b && a->primitive == b->primitive; }
+  bool same_work() const { return a && b && a->primitive == b->primitive && a->threads == b->threads; }
   bool equal() const { return a == b; }
 };
 

@@ -5,7 +5,8 @@ namespace raceline {
 ArenaBuffers arena_buffers(const Schedule& schedule, std::span<const size_t> workspaces) {
   ArenaBuffers buffers;
   for (size_t block = 0; block < schedule.blocks.size(); ++block) {
-    if (schedule.blocks[block].home != Block::Home::arena) continue;
+    if (schedule.blocks[block].home != Block::Home::arena || schedule.blocks[block].parent != absent)
+      continue;
     buffers.lifetimes.push_back(schedule.blocks[block].lifetime);
     buffers.blocks.push_back(block);
   }
@@ -16,21 +17,25 @@ ArenaBuffers arena_buffers(const Schedule& schedule, std::span<const size_t> wor
   return buffers;
 }
 
-size_t planned_arena_bytes(const Plan& plan, const Graph& graph, const PrimitiveRegistry& registry,
-                           const std::function<size_t(const Primitive&, const LayerDesc&)>& workspace_bytes) {
+MemoryPlan planned_arena(
+    const Plan& plan, const Graph& graph, const PrimitiveRegistry& registry,
+    const std::function<size_t(const Primitive&, const LayerDesc&, int)>& workspace_bytes) {
   const BoundPlan bound = bind_plan(plan, graph, registry, plan.machine);
   const Schedule schedule = make_schedule(bound, graph);
   std::vector<size_t> workspaces;
   for (const Op& op : schedule.ops) {
     size_t bytes = 0;
     if (op.kind == Op::Kind::step && !op.view) {
-      bytes = workspace_bytes(*bound.steps[op.index].primitive, bound.steps[op.index].layer);
+      const BoundStep& step = bound.steps[op.index];
+      bytes = workspace_bytes(*step.primitive, step.layer, plan.steps[step.index].threads);
     } else if (op.kind == Op::Kind::conversion && !op.view) {
-      bytes = workspace_bytes(*bound.conversions[op.index].primitive, bound.conversions[op.index].layer);
+      const BoundConversion& conversion = bound.conversions[op.index];
+      bytes = workspace_bytes(*conversion.primitive, conversion.layer,
+                              plan.conversions[conversion.index].threads);
     }
     workspaces.push_back(bytes);
   }
-  return plan_memory(arena_buffers(schedule, workspaces).lifetimes).arena_bytes;
+  return plan_memory(arena_buffers(schedule, workspaces).lifetimes);
 }
 
 }  // namespace raceline

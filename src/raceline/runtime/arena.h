@@ -18,9 +18,11 @@ struct ArenaBuffers {
 /// workspaces: bytes, one an op of the schedule.
 ArenaBuffers arena_buffers(const Schedule& schedule, std::span<const size_t> workspaces);
 
-/// Bytes of the arena that a Session of this plan would have, without preparing a kernel. `workspace_bytes`
-/// is asked for each step and conversion that runs. Throws PlanError when the plan does not fit.
-size_t planned_arena_bytes(const Plan& plan, const Graph& graph, const PrimitiveRegistry& registry,
-                           const std::function<size_t(const Primitive&, const LayerDesc&)>& workspace_bytes);
+/// The arena that a Session of this plan would have, without preparing a kernel. `workspace_bytes`
+/// is asked for each step and conversion that runs, with its threads (0: the plan's). Throws PlanError when
+/// the plan does not fit.
+MemoryPlan planned_arena(
+    const Plan& plan, const Graph& graph, const PrimitiveRegistry& registry,
+    const std::function<size_t(const Primitive&, const LayerDesc&, int)>& workspace_bytes);
 
 }  // namespace raceline

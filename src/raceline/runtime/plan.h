@@ -26,6 +26,7 @@ struct PlanConversion {
   Interface from, to;
   std::string primitive;
   double expected_us = 0;
+  int threads = 0;  ///< 0: the plan's
   friend bool operator==(const PlanConversion&, const PlanConversion&) = default;
 };
 

@@ -101,6 +101,10 @@ BoundPlan bind_plan(const Plan& plan, const Graph& graph, const PrimitiveRegistr
                    [](const BoundStep& a, const BoundStep& b) { return a.nodes.back() < b.nodes.back(); });
 
   for (size_t index = 0; index < plan.conversions.size() && !reasons.full(); ++index) {
+    if (plan.conversions[index].threads < 0) {
+      reasons.add(fmt::format("{}: threads is {}", conversion_text(plan.conversions[index]),
+                              plan.conversions[index].threads));
+    }
     std::string why;
     if (auto fitting = bind_conversion(plan.conversions[index], graph, registry, why)) {
       fitting->index = index;

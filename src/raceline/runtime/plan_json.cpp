@@ -56,10 +56,11 @@ std::string line_of(const PlanStep& step) {
 }
 
 std::string line_of(const PlanConversion& conversion) {
-  return fmt::format(R"({{"expected_us": {}, "from": {}, "primitive": {}, "tensor": {}, "to": {}}})",
-                     finite(conversion.expected_us, "expected_us of a conversion"),
-                     json_text(conversion.from.to_string()), json_text(conversion.primitive),
-                     json_text(conversion.tensor), json_text(conversion.to.to_string()));
+  return fmt::format(
+      R"({{"expected_us": {}, "from": {}, "primitive": {}, "tensor": {}, "threads": {}, "to": {}}})",
+      finite(conversion.expected_us, "expected_us of a conversion"), json_text(conversion.from.to_string()),
+      json_text(conversion.primitive), json_text(conversion.tensor), conversion.threads,
+      json_text(conversion.to.to_string()));
 }
 
 // Reading.
@@ -76,10 +77,11 @@ std::string shown(const json& value) {
   return text.size() <= 80 ? text : text.substr(0, 80) + "...";
 }
 
-/// An object of known keys, all of them wanted.
+/// An object of known keys, all of them wanted but those that may be left out.
 class ObjectReader {
  public:
-  ObjectReader(const json& value, std::string place, std::vector<std::string> keys)
+  ObjectReader(const json& value, std::string place, std::vector<std::string> keys,
+               const std::set<std::string>& optional = {})
       : value_(value), place_(std::move(place)) {
     if (!value.is_object()) fail(place_, fmt::format("wanted an object, given {}", shown(value)));
     for (const auto& [key, unused] : value.items()) {
@@ -88,7 +90,8 @@ class ObjectReader {
       fail(place_, fmt::format("unknown key '{}'; the nearest is '{}'", key.substr(0, 120), near));
     }
     for (const std::string& key : keys) {
-      if (!value.contains(key)) fail(place_, fmt::format("the key '{}' is missing", key));
+      if (!value.contains(key) && !optional.contains(key))
+        fail(place_, fmt::format("the key '{}' is missing", key));
     }
   }
 
@@ -196,12 +199,14 @@ PlanStep read_step(const json& value, const std::string& place) {
 }
 
 PlanConversion read_conversion(const json& value, const std::string& place) {
-  const ObjectReader reader(value, place, {"expected_us", "from", "primitive", "tensor", "to"});
+  const ObjectReader reader(value, place, {"expected_us", "from", "primitive", "tensor", "threads", "to"},
+                            {"threads"});
   PlanConversion conversion;
   conversion.tensor = reader.text("tensor");
   conversion.from = reader.interface("from");
   conversion.to = reader.interface("to");
   conversion.primitive = reader.text("primitive");
+  if (value.contains("threads")) conversion.threads = reader.threads("threads", 0);
   conversion.expected_us = reader.time_us("expected_us");
   return conversion;
 }

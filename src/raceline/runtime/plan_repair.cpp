@@ -136,7 +136,11 @@ class PlanRepair {
       change("conversion of '{}' from {} to {} dropped: {}", conversion.tensor, conversion.from.to_string(),
              conversion.to.to_string(), why);
     };
-    for (const PlanConversion& conversion : given_.conversions) {
+    for (PlanConversion conversion : given_.conversions) {
+      if (conversion.threads < 0) {
+        change("conversion of '{}': threads was {} and is now 0", conversion.tensor, conversion.threads);
+        conversion.threads = 0;
+      }
       std::string why;
       if (auto bound = bind_conversion(conversion, graph_, registry_, why)) {
         kept.push_back(std::move(*bound));

@@ -6,6 +6,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
+#include "raceline/primitive/on_threads.h"
 #include "raceline/runtime/arena.h"
 
 namespace raceline {
@@ -106,12 +107,12 @@ class Builder {
           const BoundConversion& conversion = bound_.conversions[op.index];
           const PlanConversion& planned = plan_.conversions[conversion.index];
           describe({.name = planned.tensor,
-                    .primitive = conversion.primitive->name(),
+                    .primitive = on_threads(conversion.primitive->name(), planned.threads),
                     .conversion = true,
                     .expected_us = planned.expected_us,
                     .layouts = fmt::format("{} -> {}", to_string(conversion.from.layout),
                                            to_string(conversion.to.layout))});
-          prepare(op, *conversion.primitive, conversion.layer, ready_.threads);
+          prepare(op, *conversion.primitive, conversion.layer, threads_of(planned.threads));
           break;
         }
         case Op::Kind::output: {
@@ -129,19 +130,23 @@ class Builder {
   void prepare_step(const Op& op, ConstantKeeper& constants) {
     const BoundStep& step = bound_.steps[op.index];
     const PlanStep& planned = plan_.steps[step.index];
-    int threads = planned.threads > 0 ? planned.threads : ready_.threads;
-    if (options_.threads > 0) threads = std::min(threads, options_.threads);
     describe({.name = step_name(planned.covers),
-              .primitive = step.primitive->name(),
+              .primitive = on_threads(step.primitive->name(), planned.threads),
               .expected_us = planned.expected_us,
               .layouts = layouts_of(step),
               .covers = ready_.covers.emplace_back(planned.covers)});
-    prepare(op, *step.primitive, step.layer, threads);
+    prepare(op, *step.primitive, step.layer, threads_of(planned.threads));
     const Kernel* kernel = ready_.ops.back().kernel;
     for (size_t operand = 0; operand < step.inputs.size(); ++operand) {
       if (!graph_.is_constant(step.inputs[operand])) continue;
       constants.used(step.inputs[operand], kernel == nullptr || kernel->reads_constant(operand));
     }
+  }
+
+  /// Of a step or conversion that the plan gives so many; 0: the plan's.
+  int threads_of(int planned) const {
+    const int threads = planned > 0 ? planned : ready_.threads;
+    return options_.threads > 0 ? std::min(threads, options_.threads) : threads;
   }
 
   std::string layouts_of(const BoundStep& step) const {
@@ -273,10 +278,11 @@ class Builder {
       return;
     }
     const Copy& copy = this->copy(id);
-    const Block& block = schedule_.blocks[static_cast<size_t>(copy.block)];
+    const auto [root, offset] = schedule_.root_of(copy.block);
+    const Block& block = schedule_.blocks[static_cast<size_t>(root)];
     switch (block.home) {
       case Block::Home::arena:
-        ready_.views.push_back({copy.desc, homes_[static_cast<size_t>(copy.block)]});
+        ready_.views.push_back({copy.desc, homes_[static_cast<size_t>(root)].at(offset)});
         break;
       case Block::Home::constant:
         ready_.views.push_back({copy.desc, constant_view(block.index).memory});
@@ -285,13 +291,13 @@ class Builder {
         add_external_view(copy.desc, static_cast<size_t>(block.index));
         break;
       case Block::Home::output:
-        add_external_view(copy.desc, ready_.input_count + static_cast<size_t>(block.index));
+        add_external_view(copy.desc, ready_.input_count + static_cast<size_t>(block.index), offset);
         break;
     }
   }
 
-  void add_external_view(const TensorDesc& desc, size_t external) {
-    ready_.patches.push_back({ready_.views.size(), external});
+  void add_external_view(const TensorDesc& desc, size_t external, size_t offset = 0) {
+    ready_.patches.push_back({ready_.views.size(), external, offset});
     ready_.views.push_back({desc, {}});
   }
 

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
+#include "raceline/primitive/on_threads.h"
 
 namespace raceline {
 namespace {
@@ -38,7 +40,26 @@ std::string place_of(const Graph& graph, ValueId value) {
   return "convert " + graph.value(value).name;
 }
 
+std::string name_of(const ChoiceMeaning& meaning) {
+  return on_threads(meaning.primitive->name(), meaning.threads);
+}
+
 namespace {
+
+/// A candidate on so many threads; 0: on all.
+struct Offer {
+  const Candidate& candidate;
+  int threads;
+};
+
+/// Each candidate on all threads and on one: costs say which of them there are.
+std::vector<Offer> offers(const LayerCandidates& layer) {
+  std::vector<Offer> all;
+  for (const Candidate& candidate : layer.candidates) {
+    for (const int threads : {0, 1}) all.push_back({candidate, threads});
+  }
+  return all;
+}
 
 class ProblemBuilder {
  public:
@@ -57,6 +78,7 @@ class ProblemBuilder {
       add_layer(node.name);
       for (const ValueId output : node.outputs) producer_[output] = {layers() - 1, graph_.value(output).slot};
     }
+    for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) place_operands(id);
     for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) add_node_choices(id);
     for (const Fusion& fusion : graph_.fusions()) add_fusion_choices(fusion);
     for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) require_choices(id);
@@ -101,19 +123,51 @@ class ProblemBuilder {
     return interfaces;
   }
 
+  /// Whether a node's operands can all be computed inside its output: made by layers that compute, and a part
+  /// of nothing else.
+  void place_operands(NodeId id) {
+    const auto may_share = [](const LayerCandidates& layer, Sharing sharing) {
+      return std::any_of(layer.candidates.begin(), layer.candidates.end(), [&](const Candidate& candidate) {
+        return candidate.primitive->sharing(layer.layer) == sharing;
+      });
+    };
+    if (!may_share(candidates_.at(graph_.layer(id).key()), Sharing::gathered)) return;
+    std::set<ValueId> placed = placed_;
+    for (const ValueId operand : graph_.node(id).inputs) {
+      const NodeId producer = graph_.value(operand).producer;
+      if (producer == absent || graph_.is_output(operand) || !placed.insert(operand).second) return;
+      if (may_share(candidates_.at(graph_.layer(producer).key()), Sharing::view)) return;
+    }
+    placed_ = std::move(placed);
+    gathering_.insert(id);
+  }
+
+  /// The private interface of an operand that lies in its place in a node's output. A tensor in the interface
+  /// `from` can be put there at no cost, by whoever makes it.
+  std::string place_in(NodeId id, size_t operand, const Interface& from) {
+    const Node& node = graph_.node(id);
+    std::string place = fmt::format("{}>{}.{}", from.to_string(), node.name, operand);
+    places_[node.inputs[operand]].emplace_back(from, place);
+    return place;
+  }
+
   void add_node_choices(NodeId id) {
     const Node& node = graph_.node(id);
     const std::string key = graph_.layer(id).key();
-    for (const Candidate& candidate : candidates_.at(key).candidates) {
-      const auto cost = costs_.find_at(node.name, key, candidate.primitive->name());
+    for (const auto& [candidate, threads] : offers(candidates_.at(key))) {
+      const std::string name = on_threads(candidate.primitive->name(), threads);
+      const auto cost = costs_.find_at(node.name, key, name);
       if (!cost) continue;
+      const bool gathers = candidate.primitive->sharing(candidates_.at(key).layer) == Sharing::gathered;
+      if (gathers && !gathering_.contains(id)) continue;
       std::vector<std::string> inputs;
       for (const size_t operand : wired_operands(graph_, node.inputs)) {
-        inputs.push_back(
-            interface_of(graph_.desc(node.inputs[operand]), candidate.layouts.inputs[operand]).to_string());
+        const Interface wanted =
+            interface_of(graph_.desc(node.inputs[operand]), candidate.layouts.inputs[operand]);
+        inputs.push_back(gathers ? place_in(id, operand, wanted) : wanted.to_string());
       }
-      add_choice(first_node_ + id, candidate.primitive->name(), cost->us, inputs,
-                 outputs_of(node, candidate.layouts), {candidate.primitive, {id}});
+      add_choice(first_node_ + id, name, cost->us, inputs, outputs_of(node, candidate.layouts),
+                 {candidate.primitive, threads, {id}});
     }
   }
 
@@ -126,8 +180,9 @@ class ProblemBuilder {
     const std::vector<ValueId> operands = graph_.operands(fusion);
     const Node& anchor = graph_.node(fusion.nodes.front());
     const std::string place = place_of(graph_, fusion.nodes);
-    for (const Candidate& candidate : candidates_.at(key).candidates) {
-      const auto cost = costs_.find_at(place, key, candidate.primitive->name());
+    for (const auto& [candidate, threads] : offers(candidates_.at(key))) {
+      const std::string name = on_threads(candidate.primitive->name(), threads);
+      const auto cost = costs_.find_at(place, key, name);
       if (!cost) continue;
       std::vector<std::string> inputs;
       for (const size_t operand : wired_operands(graph_, anchor.inputs)) {
@@ -153,8 +208,8 @@ class ProblemBuilder {
         }
         current = node.outputs[0];
         if (index + 1 == fusion.nodes.size()) {
-          add_choice(first_node_ + id, candidate.primitive->name(), cost->us, slots,
-                     outputs_of(node, candidate.layouts), {candidate.primitive, fusion.nodes});
+          add_choice(first_node_ + id, name, cost->us, slots, outputs_of(node, candidate.layouts),
+                     {candidate.primitive, threads, fusion.nodes});
         } else {
           if (!residual.empty()) deferred += fmt::format(",{}", residual);
           deferred += fmt::format("+deferred.{}", node.name);
@@ -201,6 +256,10 @@ class ProblemBuilder {
               {built_.problem.intern(from.to_string()), built_.problem.intern(to.to_string()), best.cost_us});
         }
       }
+      for (const auto& [from, place] : places_[value]) {
+        tensor.conversions.push_back(
+            {built_.problem.intern(from.to_string()), built_.problem.intern(place), 0});
+      }
       built_.problem.tensors.push_back(std::move(tensor));
       built_.values.push_back(value);
     }
@@ -209,6 +268,7 @@ class ProblemBuilder {
  public:
   struct Reorder {
     const Primitive* primitive = nullptr;
+    int threads = 0;
     double cost_us = impossible;
   };
   static Reorder cheapest_reorder(const Graph& graph, ValueId value, const Interface& from,
@@ -217,9 +277,9 @@ class ProblemBuilder {
     const std::string key = LayerDesc::reorder(graph.desc(value), from, to).key();
     const std::string place = place_of(graph, value);
     Reorder best;
-    for (const Candidate& candidate : candidates.at(key).candidates) {
-      const auto cost = costs.find_at(place, key, candidate.primitive->name());
-      if (cost && cost->us < best.cost_us) best = {candidate.primitive, cost->us};
+    for (const auto& [candidate, threads] : offers(candidates.at(key))) {
+      const auto cost = costs.find_at(place, key, on_threads(candidate.primitive->name(), threads));
+      if (cost && cost->us < best.cost_us) best = {candidate.primitive, threads, cost->us};
     }
     return best;
   }
@@ -232,6 +292,9 @@ class ProblemBuilder {
   int first_node_ = 0;
   std::map<ValueId, Slot> producer_;
   std::map<ValueId, std::vector<Slot>> consumers_;
+  std::set<ValueId> placed_;    // operands of gathering_
+  std::set<NodeId> gathering_;  // nodes whose operands can be computed inside their output
+  std::map<ValueId, std::vector<std::pair<Interface, std::string>>> places_;
 };
 
 }  // namespace
@@ -253,6 +316,7 @@ Plan make_plan(const Graph& graph, const GraphProblem& built, const SearchAnswer
     const ChoiceMeaning& meaning = built.meanings[layer][chosen];
     if (meaning.primitive == nullptr) continue;
     PlanStep step{.primitive = meaning.primitive->name(),
+                  .threads = meaning.threads,
                   .expected_us = built.problem.layers[layer].choices[chosen].cost_us};
     for (const NodeId node : meaning.covers) step.covers.push_back(graph.node(node).name);
     plan.steps.push_back(std::move(step));
@@ -261,11 +325,14 @@ Plan make_plan(const Graph& graph, const GraphProblem& built, const SearchAnswer
   for (size_t tensor = 0; tensor < built.values.size(); ++tensor) {
     const ValueId value = built.values[tensor];
     for (const Conversion& conversion : evaluation.tensors[tensor].conversions) {
+      // What lies inside an output is put there by whoever makes it.
+      if (built.problem.interfaces[static_cast<size_t>(conversion.to)].find('>') != std::string::npos)
+        continue;
       const auto from = Interface::parse(built.problem.interfaces[static_cast<size_t>(conversion.from)]);
       const auto to = Interface::parse(built.problem.interfaces[static_cast<size_t>(conversion.to)]);
       const auto reorder = ProblemBuilder::cheapest_reorder(graph, value, from, to, candidates, costs);
-      plan.conversions.push_back(
-          {graph.value(value).name, from, to, reorder.primitive->name(), conversion.cost_us});
+      plan.conversions.push_back({graph.value(value).name, from, to, reorder.primitive->name(),
+                                  conversion.cost_us, reorder.threads});
     }
   }
   return plan;

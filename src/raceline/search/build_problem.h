@@ -22,8 +22,12 @@ std::string place_of(const Graph& graph, ValueId value);
 struct ChoiceMeaning {
   const Primitive* primitive =
       nullptr;                 ///< nullptr: runs nothing (a network input or output, a deferred node)
+  int threads = 0;             ///< 0: all that the plan has
   std::vector<NodeId> covers;  ///< the nodes that the primitive computes
 };
+
+/// The name of the primitive on its threads, by which a CostTable knows it.
+std::string name_of(const ChoiceMeaning& meaning);
 
 /// A problem together with what its numbers mean. The graph must outlive it.
 struct GraphProblem {
@@ -32,11 +36,13 @@ struct GraphProblem {
   std::vector<ValueId> values;                       ///< the value of each problem.tensors entry
 };
 
-/// Layers are the graph's inputs, nodes and outputs, in this order; choices the candidates that have a cost.
+/// Layers are the graph's inputs, nodes and outputs, in this order; choices the candidates that have a cost,
+/// on all threads and on one.
 /// A fusion becomes an alternative by private interfaces: its first node may be deferred at no cost, giving
 /// an interface such as "cpu:nhwc+deferred.conv12" that converts to nothing and that only the fused choice of
-/// the following node accepts. Throws UnsupportedError naming the layer when a node has no candidate with a
-/// cost.
+/// the following node accepts. A primitive that gathers its operands wants them in interfaces
+/// such as "cpu:nchw>concat17.2", into which a tensor is put at no cost where that is possible. Throws
+/// UnsupportedError naming the layer when a node has no candidate with a cost.
 GraphProblem build_problem(const Graph& graph, const CandidateSet& candidates, const CostTable& costs);
 
 /// The plan of an answer: steps, conversions with their cheapest primitives, expected costs. Fills all but

@@ -42,7 +42,7 @@ bool exclude_varying(const SearchScene& scene, const LimitedSearch& found,
     const LayerDesc desc = meaning.covers.size() == 1 ? scene.graph.layer(meaning.covers.front())
                                                       : scene.graph.layer(Fusion{meaning.covers});
     if (meaning.primitive->sharing(desc) == Sharing::view) continue;
-    const std::string& name = meaning.primitive->name();
+    const std::string name = name_of(meaning);
     if (!proven.emplace(desc.key(), name).second) continue;
     const std::string why = result_varies(*meaning.primitive, desc, scene.device, scene.threads);
     if (why.empty()) continue;

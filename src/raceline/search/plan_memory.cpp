@@ -17,7 +17,8 @@ std::vector<ValueId> operands_of(const Graph& graph, const std::vector<NodeId>& 
 }
 
 /// Values that may come to lie in the same memory, by some plan: where a primitive works in place or gives a
-/// view. Of each group only one member counts at a time, and none where the group may lie outside the arena.
+/// view, or gathers them. Of each group only one member counts at a time, and none where the group may lie
+/// outside the arena.
 class SharedMemory {
  public:
   SharedMemory(const Graph& graph, const GraphProblem& built)
@@ -26,10 +27,14 @@ class SharedMemory {
     for (const auto& layer : built.meanings) {
       for (const ChoiceMeaning& meaning : layer) {
         if (meaning.primitive == nullptr) continue;
-        if (meaning.primitive->sharing(layer_of(graph, meaning.covers)) == Sharing::none) continue;
-        const std::vector<ValueId> operands = operands_of(graph, meaning.covers);
-        if (operands.empty() || operands[0] == absent) continue;
-        parents_[index(group(operands[0]))] = group(graph.node(meaning.covers.back()).outputs[0]);
+        const Sharing sharing = meaning.primitive->sharing(layer_of(graph, meaning.covers));
+        if (sharing == Sharing::none) continue;
+        std::vector<ValueId> operands = operands_of(graph, meaning.covers);
+        if (sharing != Sharing::gathered) operands.resize(std::min<size_t>(1, operands.size()));
+        for (const ValueId operand : operands) {
+          if (operand == absent) continue;
+          parents_[index(group(operand))] = group(graph.node(meaning.covers.back()).outputs[0]);
+        }
       }
     }
     for (const ValueId input : graph.inputs()) outside_[index(group(input))] = true;
@@ -58,33 +63,38 @@ PlanMemories::PlanMemories(const Graph& graph, const PrimitiveRegistry& registry
     : graph_(graph),
       registry_(registry),
       device_(device),
-      threads_(threads),
-      queue_(device.make_queue(threads)) {}
+      queue_(device.make_queue(threads)),
+      single_(device.make_queue(1)) {}
 
-const Footprint& PlanMemories::learn(const Primitive& primitive, const std::vector<NodeId>& covers) {
-  const LayerDesc layer = layer_of(graph_, covers);
-  const auto [place, is_new] = known_.try_emplace({layer.key(), &primitive});
+int PlanMemories::bind(int threads) {
+  Queue& queue = threads == 1 ? *single_ : *queue_;
+  queue.bind();
+  return queue.threads();
+}
+
+const Footprint& PlanMemories::learn(const ChoiceMeaning& meaning) {
+  const LayerDesc layer = layer_of(graph_, meaning.covers);
+  const Primitive& primitive = *meaning.primitive;
+  const auto [place, is_new] = known_.try_emplace({layer.key(), &primitive, meaning.threads});
   if (!is_new) return place->second;
-  const std::vector<ValueId> operands = operands_of(graph_, covers);
+  const std::vector<ValueId> operands = operands_of(graph_, meaning.covers);
   std::vector<TensorView> constants(operands.size());
   for (size_t operand = 0; operand < operands.size(); ++operand) {
     if (operands[operand] != absent && graph_.is_constant(operands[operand]))
       constants[operand] = graph_.constant(operands[operand]);
   }
   if (primitive.sharing(layer) != Sharing::view)
-    place->second = footprint(primitive, layer, constants, device_, threads_);
+    place->second = footprint(primitive, layer, constants, device_, bind(meaning.threads));
   return place->second;
 }
 
 bool PlanMemories::fill(GraphProblem& built, const std::function<bool()>& stop) {
-  // Libraries look at the size of the team when they plan scratch memory and when they pack.
-  queue_->bind();
   for (size_t layer = 0; layer < built.meanings.size(); ++layer) {
     for (size_t at = 0; at < built.meanings[layer].size(); ++at) {
       const ChoiceMeaning& meaning = built.meanings[layer][at];
       if (meaning.primitive == nullptr) continue;
       if (stop && stop()) return false;
-      const Footprint& found = learn(*meaning.primitive, meaning.covers);
+      const Footprint& found = learn(meaning);
       Choice& choice = built.problem.layers[layer].choices[at];
       choice.weights_bytes = found.weights_bytes;
       choice.workspace_bytes = found.workspace_bytes;
@@ -125,12 +135,12 @@ std::vector<std::vector<int64_t>> PlanMemories::working_bytes(const GraphProblem
   return working;
 }
 
-size_t PlanMemories::workspace_bytes(const Primitive& primitive, const LayerDesc& layer) {
-  const std::pair key{layer.key(), &primitive};
+size_t PlanMemories::workspace_bytes(const Primitive& primitive, const LayerDesc& layer, int threads) {
+  const Known key{layer.key(), &primitive, threads};
   if (const auto found = known_.find(key); found != known_.end())
     return static_cast<size_t>(found->second.workspace_bytes);
   const auto [place, is_new] = workspaces_.try_emplace(key);
-  if (is_new) place->second = primitive.workspace_bytes(layer, threads_);
+  if (is_new) place->second = primitive.workspace_bytes(layer, bind(threads));
   return place->second;
 }
 
@@ -144,10 +154,11 @@ PlanMemory PlanMemories::memory(const GraphProblem& built, std::span<const int> 
   SearchAnswer answer;
   answer.choice.assign(choice.begin(), choice.end());
   const Plan plan = make_plan(graph_, built, answer, candidates, costs);
-  memory.arena_bytes = static_cast<int64_t>(planned_arena_bytes(
-      plan, graph_, registry_, [this](const Primitive& primitive, const LayerDesc& layer) {
-        return workspace_bytes(primitive, layer);
-      }));
+  const MemoryPlan arena = planned_arena(
+      plan, graph_, registry_, [this](const Primitive& primitive, const LayerDesc& layer, int threads) {
+        return workspace_bytes(primitive, layer, threads);
+      });
+  memory.arena_bytes = static_cast<int64_t>(arena.arena_bytes);
   return memory;
 }
 

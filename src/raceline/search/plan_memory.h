@@ -3,7 +3,7 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "raceline/profile/footprint.h"
 #include "raceline/search/build_problem.h"
@@ -34,16 +34,19 @@ class PlanMemories {
                     const CostTable& costs);
 
  private:
-  const Footprint& learn(const Primitive& primitive, const std::vector<NodeId>& covers);
-  size_t workspace_bytes(const Primitive& primitive, const LayerDesc& layer);
+  /// A layer, a primitive and its threads; 0: all.
+  using Known = std::tuple<std::string, const Primitive*, int>;
+  const Footprint& learn(const ChoiceMeaning& meaning);
+  size_t workspace_bytes(const Primitive& primitive, const LayerDesc& layer, int threads);
+  /// How many these are. Libraries look at the size of the team when they plan scratch memory and pack.
+  int bind(int threads);
 
   const Graph& graph_;
   const PrimitiveRegistry& registry_;
   Device& device_;
-  int threads_;
-  std::unique_ptr<Queue> queue_;
-  std::map<std::pair<std::string, const Primitive*>, Footprint> known_;
-  std::map<std::pair<std::string, const Primitive*>, size_t> workspaces_;
+  std::unique_ptr<Queue> queue_, single_;
+  std::map<Known, Footprint> known_;
+  std::map<Known, size_t> workspaces_;
 };
 
 }  // namespace raceline

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/primitive/on_threads.h"
 
 namespace raceline {
 namespace {
@@ -34,8 +35,7 @@ class Learned {
   double dispatch_us() const { return dispatch_us_.empty() ? 0 : percentile(dispatch_us_, 0.5); }
 
   void apply(CostTable& costs, const Graph& graph) const {
-    std::map<std::string, Sums> nodes;  // and conversions of values
-    Sums layers, conversions;
+    std::map<std::string, SumsOfPlaces> known;  // by processor
     for (const auto& [key, measured] : steps_) {
       const auto& [place, layer, primitive] = key;
       const auto alone = costs.find(layer, primitive);
@@ -44,28 +44,12 @@ class Learned {
       inside.error = alone->error;
       costs.set_inside(place, layer, primitive, inside);
       const bool conversion = layer.starts_with("reorder ");
-      (conversion ? conversions : layers).add(inside.us, alone->us);
+      SumsOfPlaces& sums = known[std::string(processor_of(primitive))];
+      (conversion ? sums.conversions : sums.layers).add(inside.us, alone->us);
       // The same node may be a place of its own in one plan and part of a fusion in another.
-      for (const std::string& part : parts_of(place, conversion)) nodes[part].add(inside.us, alone->us);
+      for (const std::string& part : parts_of(place, conversion)) sums.places[part].add(inside.us, alone->us);
     }
-    const auto scale = [&](std::span<const std::string> parts, const Sums& otherwise) {
-      Sums sums;
-      for (const std::string& part : parts) {
-        if (const auto known = nodes.find(part); known != nodes.end())
-          sums.add(known->second.inside, known->second.alone);
-      }
-      return (sums.alone > 0 ? sums : otherwise).ratio();
-    };
-    for (const Node& node : graph.nodes()) costs.set_scale(node.name, scale(std::vector{node.name}, layers));
-    for (const Fusion& fusion : graph.fusions()) {
-      std::vector<std::string> parts;
-      for (const NodeId node : fusion.nodes) parts.push_back(graph.node(node).name);
-      costs.set_scale(place_of(graph, fusion.nodes), scale(parts, layers));
-    }
-    for (ValueId value = 0; value < static_cast<ValueId>(graph.values().size()); ++value) {
-      const std::string place = place_of(graph, value);
-      if (!graph.is_constant(value)) costs.set_scale(place, scale(std::vector{place}, conversions));
-    }
+    for (const auto& [processor, sums] : known) set_scales(costs, graph, processor, sums);
   }
 
  private:
@@ -77,6 +61,37 @@ class Learned {
     }
     double ratio() const { return alone > 0 ? std::clamp(inside / alone, 1 / most_scale, most_scale) : 1; }
   };
+
+  /// What places took on one processor: a layer that splits badly on two threads is no slower on one.
+  struct SumsOfPlaces {
+    std::map<std::string, Sums> places;  ///< nodes, and conversions of values
+    Sums layers, conversions;            ///< all of them: for places of which nothing is known
+
+    double scale(std::span<const std::string> parts, const Sums& otherwise) const {
+      Sums sums;
+      for (const std::string& part : parts) {
+        if (const auto known = places.find(part); known != places.end())
+          sums.add(known->second.inside, known->second.alone);
+      }
+      return (sums.alone > 0 ? sums : otherwise).ratio();
+    }
+  };
+
+  static void set_scales(CostTable& costs, const Graph& graph, const std::string& processor,
+                         const SumsOfPlaces& sums) {
+    for (const Node& node : graph.nodes())
+      costs.set_scale(node.name, processor, sums.scale(std::vector{node.name}, sums.layers));
+    for (const Fusion& fusion : graph.fusions()) {
+      std::vector<std::string> parts;
+      for (const NodeId node : fusion.nodes) parts.push_back(graph.node(node).name);
+      costs.set_scale(place_of(graph, fusion.nodes), processor, sums.scale(parts, sums.layers));
+    }
+    for (ValueId value = 0; value < static_cast<ValueId>(graph.values().size()); ++value) {
+      const std::string place = place_of(graph, value);
+      if (!graph.is_constant(value))
+        costs.set_scale(place, processor, sums.scale(std::vector{place}, sums.conversions));
+    }
+  }
 
   static std::vector<std::string> parts_of(const std::string& place, bool conversion) {
     if (conversion) return {place};
@@ -168,7 +183,7 @@ class Correcting {
   double noise(const ChoiceMeaning& meaning) const {
     const LayerDesc layer = meaning.covers.size() == 1 ? scene_.graph.layer(meaning.covers.front())
                                                        : scene_.graph.layer(Fusion{meaning.covers});
-    const auto cost = costs_.find(layer.key(), meaning.primitive->name());
+    const auto cost = costs_.find(layer.key(), name_of(meaning));
     if (!cost || cost->us <= 0) return options_.near_tie;
     return std::clamp(0.5 * cost->spread_us / cost->us, options_.near_tie, options_.most_noise);
   }
@@ -240,7 +255,7 @@ size_t load_corrections(CostTable& costs, const Graph& graph, const PrimitiveReg
     if (key != conditions.key(key.plan, protocol::correct)) continue;
     const std::vector<RunRow> rows = store.find_runs(key);
     const bool current = std::all_of(rows.begin(), rows.end(), [&](const RunRow& row) {
-      const Primitive* primitive = registry.find(row.primitive);
+      const Primitive* primitive = registry.find(without_threads(row.primitive).first);
       return row.layer.empty() || (primitive != nullptr && primitive->revision() == row.revision);
     });
     if (!current) continue;

@@ -7,6 +7,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/hash.h"
+#include "raceline/primitive/on_threads.h"
 #include "raceline/search/build_problem.h"
 
 namespace raceline {
@@ -36,7 +37,8 @@ std::string key_of(const Graph& graph, const PlanConversion& conversion) {
 std::string layer_key(const Graph& graph, const Plan& plan, const StepInfo& step) {
   if (!step.conversion) return layer_of(graph, step.covers).key();
   for (const PlanConversion& conversion : plan.conversions) {
-    if (conversion.tensor != step.name || conversion.primitive != step.primitive ||
+    if (conversion.tensor != step.name ||
+        on_threads(conversion.primitive, conversion.threads) != step.primitive ||
         layouts_text(conversion) != step.layouts) {
       continue;
     }
@@ -59,8 +61,9 @@ std::string plan_signature(const Plan& plan, const PrimitiveRegistry& registry) 
                         revision(step.primitive));
   }
   for (const PlanConversion& conversion : plan.conversions) {
-    text += fmt::format("{}|{}|{}|{}|{}\n", conversion.tensor, conversion.from.to_string(),
-                        conversion.to.to_string(), conversion.primitive, revision(conversion.primitive));
+    text += fmt::format("{}|{}|{}|{}|{}|{}\n", conversion.tensor, conversion.from.to_string(),
+                        conversion.to.to_string(), conversion.primitive, conversion.threads,
+                        revision(conversion.primitive));
   }
   return hex(hash_text(text));
 }
@@ -69,7 +72,7 @@ std::vector<RunRow> rows_of(const Session& session, const Plan& plan, const Grap
                             const PrimitiveRegistry& registry) {
   std::vector<RunRow> rows(1);
   for (const StepInfo& step : session.steps()) {
-    const Primitive* primitive = registry.find(step.primitive);
+    const Primitive* primitive = registry.find(without_threads(step.primitive).first);
     rows.push_back({std::string(step.name),
                     layer_key(graph, plan, step),
                     std::string(step.primitive),
@@ -87,9 +90,11 @@ TimeSplit alone_split(const Plan& plan, const Graph& graph, const CostTable& cos
     return cost ? cost->us : 0;
   };
   for (const PlanStep& step : plan.steps)
-    split.kernels_us += alone_us(layer_of(graph, step.covers).key(), step.primitive);
+    split.kernels_us +=
+        alone_us(layer_of(graph, step.covers).key(), on_threads(step.primitive, step.threads));
   for (const PlanConversion& conversion : plan.conversions)
-    split.conversions_us += alone_us(key_of(graph, conversion), conversion.primitive);
+    split.conversions_us +=
+        alone_us(key_of(graph, conversion), on_threads(conversion.primitive, conversion.threads));
   return split;
 }
 

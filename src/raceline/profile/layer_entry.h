@@ -1,0 +1,40 @@
+// What is known of one candidate of a layer, on so many threads, while the layer is profiled.
+#pragma once
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "raceline/primitive/on_threads.h"
+#include "raceline/primitive/primitive.h"
+#include "raceline/profile/cost_table.h"
+#include "raceline/profile/layer_run.h"
+#include "raceline/profile/store.h"
+
+namespace raceline {
+
+/// Times are infinite while nothing is known.
+struct LayerEntry {
+  static constexpr double infinite = std::numeric_limits<double>::infinity();
+  const Primitive* primitive = nullptr;
+  size_t candidate = 0;  ///< index in the layer's candidates
+  int threads = 0;       ///< 0: all
+  CostRow row;
+  double best_us = infinite;
+  bool known = false;  ///< the row holds samples, or the candidate is free
+  bool failed = false;
+  std::unique_ptr<LayerRun> run;  ///< ready to be timed
+
+  std::string name() const { return on_threads(primitive->name(), threads); }
+  void take(std::vector<double> samples) {
+    row.samples_us = std::move(samples);
+    best_us = *std::min_element(row.samples_us.begin(), row.samples_us.end());
+    known = true;
+  }
+};
+
+/// The statistics of a row that holds samples.
+Cost cost_of(const CostRow& row);
+
+}  // namespace raceline
