@@ -4,12 +4,12 @@
 #include <numeric>
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include "cli/command.h"
 #include "cli/compare.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/platform_command.h"
 #include "cli/progress.h"
 #include "cli/roofline.h"
 #include "cli/scratch_folder.h"
@@ -56,43 +56,6 @@ void alone(Side& side, const Work& work) {
     side.why = error.what();
     side.worker.reset();
   }
-}
-
-std::filesystem::path platforms_folder() {
-  std::error_code error;
-  const auto installed = std::filesystem::read_symlink("/proc/self/exe", error).parent_path().parent_path() /
-                         "share" / "raceline" / "platforms";
-  return std::filesystem::exists(installed) ? installed : std::filesystem::path(RACELINE_PLATFORMS);
-}
-
-std::vector<std::string> command_of(const std::string& peer, std::filesystem::path python) {
-  if (peer.find_first_of(" /") != std::string::npos) {
-    std::vector<std::string> command;
-    for (const std::string_view word : words(peer)) command.emplace_back(word);
-    return command;
-  }
-  const std::filesystem::path script = platforms_folder() / fmt::format("{}_worker.py", peer);
-  if (!std::filesystem::exists(script)) {
-    throw Error(fmt::format("--against: '{}' is no platform ({} is not there), and no command", peer,
-                            script.string()));
-  }
-  if (python.empty()) python = default_store().parent_path() / "peers" / "bin" / "python";
-  if (!std::filesystem::exists(python)) {
-    throw Error(
-        fmt::format("no '{}'; tools/install-peers installs what --against compares with", python.string()));
-  }
-  return {python.string(), script.string()};
-}
-
-/// The cores that all sides share: as many of ours as there are threads.
-std::vector<int> shared_cores(int threads) {
-  cpu_set_t allowed;
-  std::vector<int> cores;
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return cores;
-  for (int core = 0; core < CPU_SETSIZE && static_cast<int>(cores.size()) < threads; ++core) {
-    if (CPU_ISSET(core, &allowed)) cores.push_back(core);
-  }
-  return cores;
 }
 
 /// The model and its inputs as files, which every worker is sent.
@@ -251,7 +214,7 @@ int bench_against(const ModelOptions& model, const AgainstOptions& options) {
   const ModelRequest request = request_of(model, options, threads, scratch.path());
 
   std::vector<std::vector<std::string>> commands{{"/proc/self/exe", "worker"}};
-  for (const std::string& peer : options.peers) commands.push_back(command_of(peer, options.python));
+  for (const std::string& peer : options.peers) commands.push_back(platform_command(peer, options.python));
   const auto lock = TimingLock::acquire(default_timing_lock, [] { return !is_interrupted(); });
   if (!lock) return interrupted;
   const ChildProcess::Options place{

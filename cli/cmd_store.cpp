@@ -10,6 +10,7 @@
 #include "raceline/base/file.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
+#include "raceline/profile/sample_store.h"
 
 namespace raceline::cli {
 namespace {
@@ -120,7 +121,9 @@ std::function<int()> setup_store(CLI::App& app) {
   merge->final_callback([=] {
     *run = [=] {
       const CostStore other = CostStore::open(options->file, CostStore::Mode::read);
-      const int added = CostStore::open(options->store).merge(other);
+      int added = CostStore::open(options->store).merge(other);
+      const SampleStore samples = SampleStore::open(options->file, SampleStore::Mode::read);
+      added += SampleStore::open(options->store).merge(samples);
       fmt::print("{} rows added\n", added);
       return done;
     };

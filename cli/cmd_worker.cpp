@@ -1,6 +1,9 @@
 // raceline worker: Raceline as a platform that others measure, by the protocol of docs/platforms.md.
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -17,6 +20,8 @@
 #include "raceline/dataset/worker_client.h"
 #include "raceline/model/npy.h"
 #include "raceline/runtime/session.h"
+#include "raceline/search/forced_plan.h"
+#include "raceline/tune/tuner.h"
 #include "raceline/version.h"
 
 namespace raceline::cli {
@@ -60,6 +65,14 @@ class Worker {
     }
     if (verb == "open") return open(request);
     if (verb == "run") return run(request.at("count").get<int>(), request.at("warm_up").get<int>());
+    if (verb == "measure") {
+      return measure_steps(request.at("budget_us").get<double>(), request.at("runs").get<int>());
+    }
+    if (verb == "primitives") return {{"primitives", primitives(request)}};
+    if (verb == "drop") {
+      std::filesystem::remove(file(request.at("hash")));
+      return Json::object();
+    }
     if (verb == "output") {
       attached = output(request.at("name").get<std::string>());
       return Json::object();
@@ -77,38 +90,137 @@ class Worker {
             {"platform", "raceline"},
             {"accelerator", "cpu"},
             {"versions", versions},
+            {"primitives", true},
             {"modes", {"optimised", "unoptimised"}}};
+  }
+
+  LoadedModel load(const Json& request, const PlanSet* plans) {
+    ModelOptions options;
+    options.path = file(request.at("model"));
+    for (const auto& [name, hash] : request.at("inputs").items()) {
+      options.inputs.push_back(fmt::format("{}={}", name, file(hash).string()));
+    }
+    options.no_fusion = request.at("mode") == "unoptimised";
+    return load_model(options, bench_, plans);
+  }
+
+  /// The primitives that can compute the model's heaviest node, or a fusion that begins with it; the
+  /// reference only counts where nothing is optimised.
+  std::vector<std::string> primitives(const Json& request) {
+    const LoadedModel model = load(request, nullptr);
+    const Graph& graph = model.graph;
+    NodeId heaviest = 0;
+    for (NodeId node = 0; node < static_cast<NodeId>(graph.nodes().size()); ++node) {
+      if (graph.layer(node).flops() > graph.layer(heaviest).flops()) heaviest = node;
+    }
+    std::vector<LayerDesc> layers{graph.layer(heaviest)};
+    for (const Fusion& fusion : graph.fusions()) {
+      if (fusion.nodes[0] == heaviest) layers.push_back(graph.layer(fusion));
+    }
+    std::vector<std::string> names;
+    for (const auto& primitive : bench_.registry.all()) {
+      if (primitive->info().op != layers[0].op) continue;
+      if (request.at("mode") == "optimised" && primitive->info().library == "reference") continue;
+      const bool can = std::any_of(layers.begin(), layers.end(), [&](const LayerDesc& layer) {
+        return static_cast<bool>(primitive->supports(layer));
+      });
+      if (can) names.push_back(primitive->name());
+    }
+    return names;
+  }
+
+  /// How the model is run when the request brings no plan: by one primitive, by the reference, or tuned here.
+  Plan plan_of(const Json& request, int threads) {
+    Graph& graph = model_->graph;
+    if (request.contains("primitive")) {
+      const CandidateSet candidates(graph, bench_.registry, {});
+      return forced_plan(graph, candidates,
+                         {.only = {request.at("primitive").get<std::string>()}, .without = {}});
+    }
+    if (request.at("mode") == "unoptimised") return Plan::reference(graph, bench_.registry);
+    if (!request.value("tune", false)) return library_planner(bench_)(graph);
+    TuneOptions options;
+    options.profile.threads = threads;
+    options.profile.pinned = true;
+    options.profile.timing.rounds = 5;
+    options.correct = false;
+    options.race_rounds = 5;
+    options.race_seconds = 0;
+    return tune(graph, bench_.registry, device_, costs_, views_of(model_->inputs), options).plan;
   }
 
   Json open(const Json& request) {
     session_.reset();
     model_.reset();
     const double begin = now_us();
-    ModelOptions options;
-    options.path = file(request.at("model"));
-    for (const auto& [name, hash] : request.at("inputs").items()) {
-      options.inputs.push_back(fmt::format("{}={}", name, file(hash).string()));
-    }
-    const bool vanilla = request.at("mode") == "unoptimised";
-    options.no_fusion = vanilla;
     const PlanSet plans = request.contains("plan") ? read_plans(file(request.at("plan"))) : PlanSet();
-    model_ = load_model(options, bench_, plans.empty() ? nullptr : &plans);
-    Plan plan = model_->plan;
-    if (plans.empty()) {
-      plan =
-          vanilla ? Plan::reference(model_->graph, bench_.registry) : library_planner(bench_)(model_->graph);
-    }
+    model_ = load(request, plans.empty() ? nullptr : &plans);
     const int threads = request.at("threads").get<int>();
     pin_threads(threads);
+    const Plan plan = plans.empty() ? plan_of(request, threads) : model_->plan;
     session_ = std::make_unique<Session>(model_->graph, plan, bench_.registry, device_,
                                          SessionOptions{.threads = threads, .release_constants = true});
     inputs_ = views_of(model_->inputs);
     outputs_ = output_tensors(model_->graph);
     views_ = views_of(outputs_);
     session_->run(inputs_, views_);
+    // The application's own copies of inputs and outputs.
+    theirs_.clear();
+    for (const Tensor& input : model_->inputs) theirs_.push_back(with_layout(input.view(), Layout::nchw));
+    taken_ = output_tensors(model_->graph);
     Json names = Json::array();
     for (const Graph::Output& output : model_->graph.outputs()) names.push_back(output.name);
     return {{"outputs", names}, {"load_us", now_us() - begin}};
+  }
+
+  /// Raw steps of runs: copying in and out between the application's tensors and the session's, and inside
+  /// the session its steps. Conversions before the first layer reshape the input, those after the last the
+  /// output.
+  Json measure_steps(double budget_us, int most) {
+    if (session_ == nullptr) throw Refusal{"failed", "no model is open"};
+    const std::span<const StepInfo> steps = session_->steps();
+    size_t first = 0, last = 0;
+    Json kernels = Json::array();
+    for (size_t step = 0; step < steps.size(); ++step) {
+      if (steps[step].conversion) continue;
+      if (kernels.empty()) first = step;
+      last = step;
+      kernels.push_back(std::string(steps[step].primitive));
+    }
+    std::vector<double> times(steps.size());
+    session_->run_timed(inputs_, views_, times);
+    Json runs = Json::array();
+    const double begin = now_us();
+    while (static_cast<int>(runs.size()) < most && (runs.empty() || now_us() - begin < budget_us)) {
+      std::array<double, 4> at{now_us()};
+      for (size_t input = 0; input < theirs_.size(); ++input) copy(theirs_[input], model_->inputs[input]);
+      at[1] = now_us();
+      session_->run_timed(inputs_, views_, times);
+      at[2] = now_us();
+      for (size_t output = 0; output < taken_.size(); ++output) copy(outputs_[output], taken_[output]);
+      at[3] = now_us();
+      double in = 0, compute = 0, out = 0;
+      for (size_t step = 0; step < steps.size(); ++step) {
+        const bool reshapes = steps[step].conversion || steps[step].covers.empty();
+        (reshapes && step < first ? in : reshapes && step > last ? out : compute) += times[step];
+      }
+      const double issue = std::max(0.0, at[2] - at[1] - in - compute - out);
+      double time = 0;
+      Json run = Json::array();
+      using Step = std::pair<const char*, double>;
+      for (const auto& [name, took] :
+           {Step{"copy_in", at[1] - at[0]}, Step{"issue", issue}, Step{"reshape_in", in},
+            Step{"compute", compute}, Step{"reshape_out", out}, Step{"copy_out", at[3] - at[2]}}) {
+        run.push_back({name, time, time + took});
+        time += took;
+      }
+      runs.push_back(std::move(run));
+    }
+    return {{"runs", runs}, {"kernels", kernels}};
+  }
+
+  static void copy(const Tensor& from, const Tensor& to) {
+    std::memcpy(to.data<std::byte>(), from.data<std::byte>(), from.desc().bytes());
   }
 
   Json run(int count, int warm_up) {
@@ -151,7 +263,8 @@ class Worker {
   std::optional<LoadedModel> model_;
   std::unique_ptr<Session> session_;
   std::vector<TensorView> inputs_, views_;
-  std::vector<Tensor> outputs_;
+  std::vector<Tensor> outputs_, theirs_, taken_;
+  CostStore costs_ = CostStore::temporary();  ///< a model that is opened again is not measured again
 };
 
 /// The protocol's two ends. Whatever is printed meanwhile goes to stderr.

@@ -21,11 +21,14 @@ struct Command {
 };
 
 std::function<int()> setup_bench(CLI::App& app);
+std::function<int()> setup_collect(CLI::App& app);
 std::function<int()> setup_completions(CLI::App& app);
+std::function<int()> setup_dataset(CLI::App& app);
 std::function<int()> setup_diff(CLI::App& app);
 std::function<int()> setup_explain(CLI::App& app);
 std::function<int()> setup_inspect(CLI::App& app);
 std::function<int()> setup_paper(CLI::App& app);
+std::function<int()> setup_platforms(CLI::App& app);
 std::function<int()> setup_primitives(CLI::App& app);
 std::function<int()> setup_profile(CLI::App& app);
 std::function<int()> setup_run(CLI::App& app);

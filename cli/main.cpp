@@ -39,6 +39,13 @@ constexpr Command commands[] = {
      "raceline zoo write squeezenet -o squeezenet.onnx", setup_zoo},
     {"paper", "A paper's tables and figures, made again on this machine", "raceline paper qs-dnn -o qs-dnn",
      setup_paper},
+    {"platforms", "Which frameworks can be measured here", "raceline platforms", setup_platforms},
+    {"collect", "Measure layers on a platform, for a dataset",
+     "raceline collect --platform onnxruntime --layers conv,dense --samples 500 --store samples.db -o "
+     "data.csv",
+     setup_collect},
+    {"dataset", "Tables of measured layers: import, export, split, look at",
+     "raceline dataset import --format justus conv_GTX1080Ti.csv.gz -o conv.csv", setup_dataset},
     {"worker", "Be measured: answer the requests of docs/platforms.md on stdin", "ssh board raceline worker",
      setup_worker},
     {"completions", "A script for bash, zsh or fish that completes commands, options and names",

@@ -1,11 +1,19 @@
 """What a worker in Python is made of: the protocol "raceline-worker/1" of docs/platforms.md.
 
-A worker is a class with three methods, handed to serve():
+A worker is a class with four methods, handed to serve():
 
     facts()                                    -> {"platform", "accelerator", "versions", "modes"}
     open(model, inputs, threads, mode, plan)   -> names of the outputs; inputs are arrays by name
     run()                                      -> runs once, on the inputs that open() was given
     output(name)                               -> the array of the last run
+
+and, if it can tell more than how long a run takes, any of these:
+
+    feed()          copies the inputs to where the framework reads them
+    fetch()         copies the outputs to where the application reads them
+    kernels()       one profiled run -> ([(step, microseconds), ...], [names of kernels]); a step is "compute",
+                    "reshape_in" or "reshape_out"
+    resolution_us   what the profiler's times are rounded down to, if that is coarse
 
 Raise Refusal(kind, text) for what can't be done.
 """
@@ -21,6 +29,9 @@ import time
 import numpy
 
 PROTOCOL = "raceline-worker/1"
+OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory", "OOM when allocating")
+BATCH_BELOW_US = 10  # shorter runs are timed several at a time
+LONGEST_PROFILED_SHARE = 0.4  # of the time that a measurement may take
 
 
 class Refusal(Exception):
@@ -39,6 +50,17 @@ def peak_bytes():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def label(kernels):
+    """[(whether it reorders a tensor, microseconds), ...] in the order of a run -> [(step, microseconds), ...].
+
+    Reorderings before the first kernel reshape the input, those after the last the output; those between belong to
+    the network's computation.
+    """
+    computes = [at for at, (reorders, _) in enumerate(kernels) if not reorders] or [0]
+    return [("reshape_in" if at < computes[0] else "reshape_out" if at > computes[-1] else "compute", took)
+            for at, (_, took) in enumerate(kernels)]
 
 
 class Server:
@@ -63,7 +85,8 @@ class Server:
                 answer, bytes_out = {"error": {"kind": "memory", "message": str(error)}}, b""
             except Exception as error:  # whatever a framework throws is an answer, not our end
                 message = f"{type(error).__name__}: {error}"
-                answer, bytes_out = {"error": {"kind": "failed", "message": message}}, b""
+                kind = "memory" if any(word in message for word in OUT_OF_MEMORY) else "failed"
+                answer, bytes_out = {"error": {"kind": kind, "message": message}}, b""
             answer["id"] = request["id"]
             if bytes_out:
                 answer["bytes"] = len(bytes_out)
@@ -99,6 +122,11 @@ class Server:
             return {"outputs": outputs, "load_us": (time.perf_counter() - begin) * 1e6}, b""
         if verb == "run":
             return {"samples_us": self.timed(request["count"], request["warm_up"])}, b""
+        if verb == "measure":
+            return self.measure(request["budget_us"], request["runs"]), b""
+        if verb == "drop":
+            self.path(request["hash"]).unlink(missing_ok=True)
+            return {}, b""
         if verb == "output":
             file = io.BytesIO()
             numpy.save(file, numpy.ascontiguousarray(self.worker.output(request["name"])))
@@ -119,6 +147,72 @@ class Server:
             run()
             samples.append((clock() - begin) * 1e6)
         return samples
+
+    def measure(self, budget_us, most):
+        """Raw steps of up to `most` runs that take about budget_us together, profiled runs included."""
+        worker, nothing = self.worker, lambda: None
+        feed, fetch = getattr(worker, "feed", nothing), getattr(worker, "fetch", nothing)
+        feed(), worker.run(), fetch()
+        once = min(sum(self.parts(feed, fetch, 1)) for _ in range(2))
+        batch = max(1, min(1000, round(BATCH_BELOW_US / max(once, 0.01))))
+        count = max(1, min(most, int((1 - LONGEST_PROFILED_SHARE) * budget_us / (once * batch))))
+        parts = [self.parts(feed, fetch, batch) for _ in range(count)]
+        profile, names = self.profile(LONGEST_PROFILED_SHARE * budget_us)
+        # What a run takes beyond its kernels is the same each time: dispatch. The rest of a run is kernels.
+        kernels = sum(profile.values())
+        typical = sorted(run for _, run, _ in parts)[len(parts) // 2]
+        dispatch = max(0.0, typical - kernels) if profile else 0.0
+        runs = []
+        for copied_in, ran, copied_out in parts:
+            issue = min(dispatch, ran)
+            scale = (ran - issue) / kernels if profile else 0.0
+            steps = [("copy_in", copied_in), ("issue", issue), ("reshape_in", profile.get("reshape_in", 0.0) * scale),
+                     ("compute", profile.get("compute", 0.0) * scale if profile else ran),
+                     ("reshape_out", profile.get("reshape_out", 0.0) * scale), ("copy_out", copied_out)]
+            at, run = 0.0, []
+            for name, duration in steps:
+                run.append([name, at, at + duration])
+                at += duration
+            runs.append(run)
+        return {"runs": runs, "kernels": names}
+
+    def parts(self, feed, fetch, batch):
+        """Microseconds of copying in, running, copying out; of one run, as the mean of `batch`."""
+        clock, times = time.perf_counter, []
+        for part in (feed, self.worker.run, fetch):
+            begin = clock()
+            for _ in range(batch):
+                part()
+            times.append((clock() - begin) * 1e6 / batch)
+        return times
+
+    def profile(self, budget_us):
+        """Mean microseconds of each step that the profiler tells apart, and the names of its kernels.
+
+        Times are rounded down to the profiler's resolution, so half of that is added to each; the error of rounding
+        falls with the root of the number of runs, of which there are enough to bring it below 1 %.
+        """
+        if not hasattr(self.worker, "kernels"):
+            return {}, []
+        resolution = getattr(self.worker, "resolution_us", 0.0)
+        clock, totals, names = time.perf_counter, [], []
+        begin = clock()
+        while True:
+            steps, names = self.worker.kernels()
+            total = {}
+            for step, duration in steps:
+                total[step] = total.get(step, 0.0) + duration + resolution / 2
+            totals.append(total)
+            spent = (clock() - begin) * 1e6
+            typical = sorted(sum(each.values()) for each in totals)[len(totals) // 2]
+            enough = max(5, (29 * resolution / max(typical, resolution, 1e-3)) ** 2)
+            if len(totals) >= enough or spent > budget_us:
+                break
+        # Runs that something interrupted say nothing of the kernels: the slowest fifth is left out.
+        totals.sort(key=lambda each: sum(each.values()))
+        kept = totals[:max(1, len(totals) * 4 // 5)]
+        return {step: sum(each.get(step, 0.0) for each in kept) / len(kept)
+                for step in {step for each in kept for step in each}}, names
 
 
 def serve(worker):

@@ -1,13 +1,16 @@
 #include "raceline/dataset/worker_client.h"
 
 #include <cmath>
+#include <numeric>
 #include <span>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "raceline/base/file.h"
 #include "raceline/base/hash.h"
+#include "raceline/base/text.h"
 
 namespace raceline {
 namespace {
@@ -53,6 +56,7 @@ WorkerClient::WorkerClient(const std::vector<std::string>& command, const ChildP
   facts_.accelerator = field<std::string>(fields, "accelerator");
   facts_.versions = field<std::map<std::string, std::string>>(fields, "versions");
   facts_.modes = field<std::vector<std::string>>(fields, "modes");
+  facts_.has_primitives = fields.contains("primitives") && field<bool>(fields, "primitives");
 }
 
 WorkerClient::~WorkerClient() = default;
@@ -94,19 +98,66 @@ std::string WorkerClient::provide(const std::filesystem::path& file, double seco
   const std::string name = name_of(content);
   const std::string fields = Json{{"hash", name}}.dump();
   if (!field<bool>(ask("have", fields, quick).fields, "have")) ask("put", fields, seconds, content);
+  files_.push_back(name);
   return name;
 }
 
-OpenedOnWorker WorkerClient::open(const ModelRequest& request, double seconds) {
+void WorkerClient::drop_files() {
+  for (const std::string& name : std::exchange(files_, {})) {
+    ask("drop", Json{{"hash", name}}.dump(), quick);
+  }
+}
+
+std::string WorkerClient::fields_of(const ModelRequest& request, double seconds) {
   Json fields{{"model", provide(request.model, seconds)},
               {"mode", request.mode},
               {"threads", request.threads},
               {"inputs", Json::object()}};
   if (!request.plan.empty()) fields["plan"] = provide(request.plan, seconds);
+  if (request.tune) fields["tune"] = true;
+  if (!request.primitive.empty()) fields["primitive"] = request.primitive;
   for (const auto& [name, file] : request.inputs) fields["inputs"][name] = provide(file, seconds);
-  const Json answer =
-      ask("open", fields.dump(-1, ' ', false, Json::error_handler_t::replace), seconds).fields;
+  return fields.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+OpenedOnWorker WorkerClient::open(const ModelRequest& request, double seconds) {
+  const Json answer = ask("open", fields_of(request, seconds), seconds).fields;
   return {field<std::vector<std::string>>(answer, "outputs"), field<double>(answer, "load_us")};
+}
+
+std::vector<std::string> WorkerClient::primitives(const ModelRequest& request, double seconds) {
+  if (!facts_.has_primitives) return {};
+  const Json answer = ask("primitives", fields_of(request, seconds), seconds).fields;
+  return field<std::vector<std::string>>(answer, "primitives");
+}
+
+MeasuredOnWorker WorkerClient::measure(double budget_us, int most, double seconds) {
+  const std::string fields = Json{{"budget_us", budget_us}, {"runs", most}}.dump();
+  const Json answer = ask("measure", fields, seconds).fields;
+  const auto runs = field<std::vector<std::vector<std::tuple<std::string, double, double>>>>(answer, "runs");
+  if (runs.empty() || runs.size() > static_cast<size_t>(most)) {
+    garbage(fmt::format("{} runs, wanted 1 to {}", runs.size(), most));
+  }
+  MeasuredOnWorker measured;
+  for (const auto& run : runs) {
+    RawTimes times{};
+    for (const auto& [name, begin, end] : run) {
+      if (!std::isfinite(begin) || !std::isfinite(end) || end < begin || end - begin > 1e10) {
+        garbage(fmt::format("a step from {} to {} us", begin, end));
+      }
+      try {
+        times[static_cast<size_t>(parse_raw_step(name))] += end - begin;
+      } catch (const ParseError& error) {
+        garbage(error.what());
+      }
+    }
+    if (std::accumulate(times.begin(), times.end(), 0.0) <= 0) garbage("a run that took no time");
+    measured.runs.push_back(times);
+  }
+  if (answer.contains("kernels")) {
+    measured.kernels = join(field<std::vector<std::string>>(answer, "kernels"), " ").substr(0, 4096);
+  }
+  return measured;
 }
 
 std::vector<double> WorkerClient::run(int count, int warm_up, double seconds) {

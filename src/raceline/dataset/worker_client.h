@@ -9,6 +9,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/dataset/child_process.h"
+#include "raceline/dataset/phases.h"
 
 namespace raceline {
 
@@ -29,6 +30,7 @@ struct PlatformFacts {
   std::string accelerator;                      ///< "cpu"
   std::map<std::string, std::string> versions;  ///< of every library behind it
   std::vector<std::string> modes;               ///< "optimised", "unoptimised"
+  bool has_primitives = false;                  ///< it can name its ways to compute a layer
 };
 
 /// What is to be measured.
@@ -38,11 +40,19 @@ struct ModelRequest {
   std::map<std::string, std::filesystem::path> inputs;  ///< .npy files, by the name of the input
   std::string mode = "optimised";
   int threads = 1;
+  bool tune = false;      ///< Raceline's own worker: without a plan, make one by measuring
+  std::string primitive;  ///< of platforms with several ways to compute a layer: which one; empty: its choice
 };
 
 struct OpenedOnWorker {
   std::vector<std::string> outputs;  ///< names
   double load_us = 0;                ///< until the model could be run
+};
+
+/// One round of what is open on the worker.
+struct MeasuredOnWorker {
+  std::vector<RawTimes> runs;  ///< in the order taken
+  std::string kernels;         ///< names, joined by ' '; empty where the platform does not tell
 };
 
 /// Speaks to one worker. Every call throws ChildError when the process ends, does not answer in time or sends
@@ -62,6 +72,13 @@ class WorkerClient {
   OpenedOnWorker open(const ModelRequest& request, double seconds);
   /// Microseconds of each of `count` runs after `warm_up` more.
   std::vector<double> run(int count, int warm_up, double seconds);
+  /// Raw steps of up to `most` runs of what is open, which take about budget_us together.
+  MeasuredOnWorker measure(double budget_us, int most, double seconds);
+  /// The ways in which the platform can compute the layer in the model; empty: it has one and does not name
+  /// it.
+  std::vector<std::string> primitives(const ModelRequest& request, double seconds);
+  /// Lets the worker drop the files of what is open.
+  void drop_files();
   /// The bytes of a .npy file: an output of the last run.
   std::string output(const std::string& name, double seconds);
   /// The most memory that the process ever held, in bytes.
@@ -74,9 +91,11 @@ class WorkerClient {
   Reply ask(const std::string& verb, const std::string& fields, double seconds,
             const std::string& attachment = {});
   std::string provide(const std::filesystem::path& file, double seconds);
+  std::string fields_of(const ModelRequest& request, double seconds);
 
   ChildProcess process_;
   PlatformFacts facts_;
+  std::vector<std::string> files_;  ///< that the worker holds
   int64_t next_id_ = 1;
 };
 

@@ -1,36 +1,16 @@
-// Version 2 of the schema: a table of layers' costs, as in version 1, and one of whole runs. Version 1 is
-// read as it is and grows the second table when it is opened for writing. A file of a newer version, or with
-// other tables of these names, is no store of ours and is not touched.
 #include "raceline/profile/store.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
-#include <thread>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
-#include "raceline/profile/sqlite.h"
+#include "raceline/profile/store_file.h"
 
 namespace raceline {
 namespace {
 
-constexpr int schema_version = 2;
-constexpr int application_id = 0x524C4E53;  // "RLNS": tells a store from other SQLite files
-constexpr const char* cost_schema =
-    "CREATE TABLE cost(layer TEXT NOT NULL, primitive TEXT NOT NULL, revision TEXT NOT NULL, device TEXT NOT "
-    "NULL, "
-    "threads INTEGER NOT NULL, pinned INTEGER NOT NULL, cache TEXT NOT NULL, state INTEGER NOT NULL, "
-    "samples BLOB NOT NULL, error REAL, why TEXT NOT NULL, taken_at TEXT NOT NULL, "
-    "PRIMARY KEY(layer, primitive, revision, device, threads, pinned, cache)) STRICT, WITHOUT ROWID";
-constexpr const char* run_schema =
-    "CREATE TABLE run(graph TEXT NOT NULL, plan TEXT NOT NULL, protocol TEXT NOT NULL, device TEXT NOT NULL, "
-    "threads INTEGER NOT NULL, pinned INTEGER NOT NULL, position INTEGER NOT NULL, place TEXT NOT NULL, "
-    "layer TEXT NOT NULL, primitive TEXT NOT NULL, revision TEXT NOT NULL, samples BLOB NOT NULL, "
-    "taken_at TEXT NOT NULL, PRIMARY KEY(graph, plan, protocol, device, threads, pinned, position)) STRICT, "
-    "WITHOUT ROWID";
 constexpr std::string_view same_run =
     "graph = ?1 AND plan = ?2 AND protocol = ?3 AND device = ?4 AND threads = ?5 AND pinned = ?6";
 constexpr std::string_view same_key =
@@ -40,11 +20,6 @@ constexpr std::string_view insert =
     "INSERT INTO cost VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
     "state = excluded.state, samples = excluded.samples, error = excluded.error, why = excluded.why, "
     "taken_at = excluded.taken_at";
-
-std::string now_utc() {
-  const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
-}
 
 void bind_key(Statement& statement, const CostKey& key) {
   statement.bind(0, key.layer);
@@ -76,55 +51,8 @@ void bind_row(Statement& statement, const CostRow& row) {
 
 }  // namespace
 
-struct CostStore::State {
-  State(const std::filesystem::path& path, Database::Access access, int lock_wait_ms)
-      : database(path, access, lock_wait_ms), lock_wait(lock_wait_ms) {
-    if (access == Database::Access::write && !database.writable()) database.refuse("it is read-only");
-    if (access != Database::Access::read) prepare_to_write();
-    check_schema();
-  }
-
-  // A change of the journal does not wait for other processes as all else does; so it waits here.
-  void prepare_to_write() {
-    // What is not ours stays untouched.
-    if (database.integer("SELECT count(*) FROM sqlite_schema") != 0) check_schema();
-    const auto deadline = std::chrono::steady_clock::now() + lock_wait;
-    while (!database.try_execute("PRAGMA journal_mode = WAL")) {
-      if (std::chrono::steady_clock::now() > deadline) database.fail();
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    database.execute("PRAGMA synchronous = NORMAL");
-    if (database.integer("PRAGMA user_version") == schema_version) return;
-    Transaction transaction(database);
-    // Another process may have been faster.
-    if (database.integer("SELECT count(*) FROM sqlite_schema") == 0) {
-      database.execute(cost_schema);
-      database.execute(fmt::format("PRAGMA application_id = {}", application_id).c_str());
-    }
-    if (database.integer("PRAGMA user_version") < schema_version) {
-      database.execute(run_schema);
-      database.execute(fmt::format("PRAGMA user_version = {}", schema_version).c_str());
-    }
-    transaction.commit();
-  }
-
-  void check_schema() {
-    const int64_t version = database.integer("PRAGMA user_version");
-    if (database.integer("PRAGMA application_id") != application_id) {
-      database.refuse("it is not a store of costs, but some other SQLite file");
-    }
-    if (version > schema_version) {
-      database.refuse(fmt::format("its schema has version {}, newer than {}: a newer raceline wrote it",
-                                  version, schema_version));
-    }
-    if (version < 1 || database.text("SELECT sql FROM sqlite_schema WHERE name = 'cost'") != cost_schema) {
-      database.refuse("it is damaged: the table of costs is not as it was made");
-    }
-    has_runs = version >= 2;
-    if (has_runs && database.text("SELECT sql FROM sqlite_schema WHERE name = 'run'") != run_schema) {
-      database.refuse("it is damaged: the table of whole runs is not as it was made");
-    }
-  }
+struct CostStore::State : StoreFile {
+  using StoreFile::StoreFile;
 
   CostRow read(const Statement& statement) const {
     CostRow row;
@@ -183,10 +111,6 @@ struct CostStore::State {
       add.reset();
     }
   }
-
-  mutable Database database;
-  std::chrono::milliseconds lock_wait;
-  bool has_runs = false;  ///< a store of version 1 that may not be written has none
 };
 
 CostStore::CostStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -242,7 +166,7 @@ int CostStore::forget_failures() {
 
 std::vector<RunRow> CostStore::find_runs(const RunKey& key) const {
   std::vector<RunRow> rows;
-  if (!state_->has_runs) return rows;
+  if (state_->version < 2) return rows;
   Statement statement = state_->database.prepare(
       fmt::format("SELECT place, layer, primitive, revision, samples, taken_at FROM run WHERE {} ORDER BY "
                   "position",
@@ -263,7 +187,7 @@ void CostStore::save_runs(const RunKey& key, std::span<const RunRow> rows) {
 
 std::vector<RunKey> CostStore::run_keys() const {
   std::vector<RunKey> keys;
-  if (!state_->has_runs) return keys;
+  if (state_->version < 2) return keys;
   Statement statement =
       state_->database.prepare("SELECT DISTINCT graph, plan, protocol, device, threads, pinned FROM run");
   while (statement.step()) {

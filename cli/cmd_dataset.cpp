@@ -1,0 +1,262 @@
+// raceline dataset: tables of measured layers: import, export, split, judge; the layers of networks.
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/workbench.h"
+#include "raceline/base/error.h"
+#include "raceline/base/file.h"
+#include "raceline/base/gzip.h"
+#include "raceline/base/printable.h"
+#include "raceline/base/text.h"
+#include "raceline/dataset/dataset.h"
+#include "raceline/dataset/layer_model.h"
+#include "raceline/dataset/layer_type.h"
+#include "raceline/dataset/spaces.h"
+#include "raceline/dataset/splits.h"
+#include "raceline/profile/store.h"
+
+namespace raceline::cli {
+namespace {
+
+struct Options {
+  std::filesystem::path file, output, store = default_store();
+  std::vector<std::filesystem::path> models, without;
+  std::string format;
+  DatasetQuery query;
+  SplitOptions split;
+  bool json = false;
+};
+
+Dataset read_dataset(const std::filesystem::path& path) {
+  const std::string text = read_maybe_gzip(path);
+  try {
+    return parse_dataset(text);
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", path.string(), error.what()));
+  }
+}
+
+void write(const Options& options, const std::string& text) {
+  if (options.output.empty()) {
+    fmt::print("{}", text);
+  } else {
+    write_file(options.output, options.output.extension() == ".gz" ? gzip(text) : text);
+    fmt::print(stderr, "written to {}\n", options.output.string());
+  }
+}
+
+/// The layers of a model as its author wrote them: nothing folded but constants, nothing fused.
+std::vector<PriorLayer> layers_of(const std::filesystem::path& path, const Workbench& bench) {
+  ModelOptions options;
+  options.path = path;
+  options.no_fusion = true;
+  const LoadedModel model = load_model(options, bench);
+  std::vector<PriorLayer> layers;
+  std::set<std::string> seen;
+  for (NodeId node = 0; node < static_cast<NodeId>(model.graph.nodes().size()); ++node) {
+    LayerDesc layer = model.graph.layer(node);
+    if (why_no_onnx(layer).empty() && seen.insert(layer.key()).second)
+      layers.push_back({model.name, std::move(layer)});
+  }
+  return layers;
+}
+
+/// "GTX1080Ti" of "conv_GTX1080Ti.csv.gz".
+std::string name_of(const std::filesystem::path& path) {
+  std::string stem = path.filename().string();
+  stem = stem.substr(0, stem.find('.'));
+  const size_t bar = stem.find('_');
+  return bar == std::string::npos ? stem : stem.substr(bar + 1);
+}
+
+int import_data(const Options& options) {
+  const PublicFormat format = parse_public_format(options.format);
+  const std::string text = read_maybe_gzip(options.file);
+  try {
+    const Dataset dataset = import_public(format, text, name_of(options.file));
+    fmt::print(stderr, "{} rows\n", dataset.rows.size());
+    write(options, to_csv(dataset));
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", options.file.string(), error.what()));
+  }
+  return done;
+}
+
+int export_data(const Options& options) {
+  const Dataset dataset =
+      dataset_of(SampleStore::open(options.store, SampleStore::Mode::read), options.query);
+  fmt::print(stderr, "{} rows\n", dataset.rows.size());
+  write(options, to_csv(dataset));
+  return done;
+}
+
+int split_data(const Options& options) {
+  Dataset dataset = read_dataset(options.file);
+  if (!options.without.empty()) {
+    const Workbench bench;
+    std::vector<std::string> keys;
+    for (const std::filesystem::path& path : options.without) {
+      const auto layers = path.extension() == ".tsv" ? parse_prior(read_file(path)) : layers_of(path, bench);
+      for (const PriorLayer& each : layers) keys.push_back(each.layer.key());
+    }
+    split(dataset, options.split);
+    const size_t removed = remove_layers(dataset, keys);
+    fmt::print(stderr, "{} rows whose layers occur in these networks are left out of training\n", removed);
+  } else {
+    split(dataset, options.split);
+  }
+  std::map<std::string, size_t> counts;
+  for (const DatasetRow& row : dataset.rows) ++counts[row.set];
+  for (const auto& [set, count] : counts) fmt::print(stderr, "{}: {} rows\n", set, count);
+  write(options, to_csv(dataset));
+  return done;
+}
+
+/// Rows of one platform, mode, set and type.
+struct Summary {
+  size_t rows = 0, repeats = 0, outliers = 0, disturbed = 0;
+  std::vector<double> exe_us;
+  std::set<std::string> layers, primitives;
+};
+
+int info(const Options& options) {
+  const Dataset dataset = read_dataset(options.file);
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, Summary> summaries;
+  for (const DatasetRow& row : dataset.rows) {
+    Summary& summary = summaries[{row.platform + " on " + row.accelerator, row.mode, row.set, row.type}];
+    ++(row.repeat == 0 ? summary.rows : summary.repeats);
+    summary.outliers += row.outlier ? 1 : 0;
+    summary.disturbed += row.disturbed ? 1 : 0;
+    summary.exe_us.push_back(row.exe_us(PhaseModel::resperfnet));
+    summary.layers.insert(row.layer);
+    summary.primitives.insert(row.primitive);
+  }
+  const std::vector<NoiseFloor> floors = noise_floors(dataset);
+  Json list = Json::array(), floor_list = Json::array();
+  std::vector<std::vector<std::string>> table{{"platform", "mode", "set", "type", "rows", "layers",
+                                               "primitives", "repeats", "outliers", "disturbed", "exe p10",
+                                               "exe median", "exe p90"}};
+  for (const auto& [key, s] : summaries) {
+    const auto& [platform, mode, set, type] = key;
+    const auto at = [&](double share) { return percentile(s.exe_us, share); };
+    table.push_back({printable(platform), printable(mode), printable(set), type, fmt::format("{}", s.rows),
+                     fmt::format("{}", s.layers.size()), fmt::format("{}", s.primitives.size()),
+                     fmt::format("{}", s.repeats), fmt::format("{}", s.outliers),
+                     fmt::format("{}", s.disturbed), human_us(at(0.1)), human_us(at(0.5)),
+                     human_us(at(0.9))});
+    list.push_back({{"platform", platform},
+                    {"mode", mode},
+                    {"set", set},
+                    {"type", type},
+                    {"rows", s.rows},
+                    {"layers", s.layers.size()},
+                    {"primitives", s.primitives.size()},
+                    {"repeats", s.repeats},
+                    {"outliers", s.outliers},
+                    {"disturbed", s.disturbed},
+                    {"exe_us", {at(0.1), at(0.5), at(0.9)}}});
+  }
+  std::vector<std::vector<std::string>> noise{
+      {"platform", "mode", "type", "phase", "of rows", "pairs", "MAPE %"}};
+  for (const NoiseFloor& floor : floors) {
+    noise.push_back({printable(floor.platform), printable(floor.mode), floor.type, floor.phase, floor.above,
+                     fmt::format("{}", floor.rows), fmt::format("{:.2f}", floor.mape_percent)});
+    floor_list.push_back({{"platform", floor.platform},
+                          {"mode", floor.mode},
+                          {"type", floor.type},
+                          {"phase", floor.phase},
+                          {"of", floor.above},
+                          {"pairs", floor.rows},
+                          {"mape_percent", floor.mape_percent}});
+  }
+  if (options.json) {
+    print_json({{"rows", dataset.rows.size()},
+                {"notes", dataset.notes},
+                {"sets", list},
+                {"noise_floor", floor_list}});
+    return done;
+  }
+  for (const std::string& note : dataset.notes) fmt::print("{}\n", printable(note));
+  fmt::print("\n{}", align_table(table));
+  if (floors.empty()) {
+    fmt::print("\nno layer was measured again: the noise floor is unknown\n");
+  } else {
+    fmt::print("\nnoise floor (a repetition against the first measurement)\n{}", align_table(noise));
+  }
+  return done;
+}
+
+int list_layers(const Options& options) {
+  const Workbench bench;
+  std::string text =
+      "# Distinct layers of networks as their authors wrote them: net, tab, key of the layer.\n";
+  for (const std::filesystem::path& model : options.models) text += prior_text(layers_of(model, bench));
+  write(options, text);
+  return done;
+}
+
+}  // namespace
+
+std::function<int()> setup_dataset(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  auto run = std::make_shared<std::function<int()>>();
+  app.require_subcommand(1);
+  const auto add = [&](const char* name, const char* what, int (*body)(const Options&)) {
+    CLI::App* sub = app.add_subcommand(name, what);
+    sub->final_callback([=] { *run = [=] { return body(*options); }; });
+    return sub;
+  };
+  const auto add_output = [&](CLI::App* sub) {
+    sub->add_option("-o,--output", options->output,
+                    "File to write, packed if its name ends in .gz; stdout if not given")
+        ->type_name("FILE");
+  };
+  CLI::App* import = add("import", "Make a dataset of a public one", import_data);
+  import->add_option("source", options->file, "CSV file as published, packed or not")
+      ->required()
+      ->type_name("SRC");
+  import->add_option("--format", options->format, "justus, trt or miopen")->required();
+  add_output(import);
+
+  CLI::App* exported = add("export", "Write what a store holds as a dataset", export_data);
+  exported->add_option("--store", options->store, "Store of the samples")
+      ->type_name("DB")
+      ->capture_default_str();
+  exported->add_option("--platform", options->query.platform, "Of this platform only");
+  exported->add_option("--mode", options->query.mode, "Of this mode only");
+  exported->add_option("--least-rounds", options->query.least_rounds, "Rows of fewer rounds are left out")
+      ->capture_default_str();
+  add_output(exported);
+
+  CLI::App* divide = add("split", "Assign training, validation and test rows", split_data);
+  divide->add_option("data", options->file, "Dataset")->required()->type_name("DATA.csv");
+  divide->add_option("--test", options->split.test, "Share of the layers of each type")
+      ->capture_default_str();
+  divide->add_option("--validation", options->split.validation, "Share of the rest")->capture_default_str();
+  divide->add_flag("--by-group", options->split.by_group,
+                   "Keep groups together (nets, staircases, input heights)");
+  divide->add_option("--seed", options->split.seed, "Of the assignment")->capture_default_str();
+  divide
+      ->add_option("--without-layers-of", options->without,
+                   "Remove from training every layer of these models (ONNX, or .tsv of `dataset layers`)")
+      ->type_name("FILE,...")
+      ->delimiter(',');
+  add_output(divide);
+
+  CLI::App* show = add("info", "What a dataset holds, and its noise floor", info);
+  show->add_option("data", options->file, "Dataset")->required()->type_name("DATA.csv");
+  show->add_flag("--json", options->json, "One JSON document");
+
+  CLI::App* layers =
+      add("layers", "List the distinct layers of models, for --prior and --without-layers-of", list_layers);
+  layers->add_option("models", options->models, "ONNX files")->required()->type_name("MODEL...");
+  add_output(layers);
+  return [run] { return (*run)(); };
+}
+
+}  // namespace raceline::cli

@@ -1,0 +1,156 @@
+#include "cli/collect_items.h"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "cli/platform_command.h"
+#include "cli/workbench.h"
+#include "raceline/base/error.h"
+#include "raceline/base/file.h"
+#include "raceline/base/text.h"
+#include "raceline/dataset/layer_type.h"
+#include "raceline/dataset/splits.h"
+#include "raceline/model/npy.h"
+#include "raceline/model/zoo/zoo.h"
+
+namespace raceline::cli {
+namespace {
+
+constexpr size_t uniform_rows_of_a_type = 100;  ///< three types: 300 rows
+constexpr double frozen_mebibytes = 2048, frozen_ms = 200;
+
+SampleOptions caps(double mebibytes, double ms, uint64_t seed) {
+  return {.seed = seed, .most_tensor_bytes = mebibytes * (1 << 20), .most_expected_us = ms * 1e3};
+}
+
+void say(std::string_view what, size_t got, const SampleReport& report) {
+  const auto share = [&](size_t part) {
+    return 100 * static_cast<double>(part) / static_cast<double>(std::max<size_t>(1, report.drawn));
+  };
+  fmt::print(stderr,
+             "{}: {} layers of {} draws; cut: {:.1f} % too large, {:.1f} % too slow; {:.1f} % impossible, "
+             "{} twice\n",
+             what, got, report.drawn, share(report.too_large), share(report.too_slow),
+             share(report.impossible), report.duplicates);
+}
+
+void add(std::vector<CollectItem>& items, const std::vector<SampledLayer>& layers, std::string_view set) {
+  for (const SampledLayer& each : layers) {
+    items.push_back({.name = each.layer.key(), .origin = fmt::format("{}/{}", set, each.group), .model = {}});
+  }
+}
+
+/// Set (a): uniform over the papers' ranges. Its cut at 200 ms is by the rough expectation here; what is
+/// slower when measured stays.
+std::vector<CollectItem> uniform_set(bool loud) {
+  std::vector<CollectItem> items;
+  for (const std::string_view type : types_of(Space::perfnetrt)) {
+    SampleReport report;
+    const auto layers = sample_layers(Space::perfnetrt, type, uniform_rows_of_a_type, {},
+                                      caps(frozen_mebibytes, frozen_ms, frozen_seed), report);
+    if (loud) say(fmt::format("{} {}", set_test_uniform, type), layers.size(), report);
+    add(items, layers, set_test_uniform);
+  }
+  return items;
+}
+
+/// Set (b): all distinct layers of real networks.
+std::vector<CollectItem> networks_set(const std::vector<PriorLayer>& prior,
+                                      const std::vector<std::string>& types, bool loud) {
+  SampleReport report;
+  const auto layers = layers_of_networks(prior, types, caps(frozen_mebibytes, 1e6, frozen_seed), report);
+  if (loud) say(set_test_networks, layers.size(), report);
+  std::vector<CollectItem> items;
+  add(items, layers, set_test_networks);
+  return items;
+}
+
+std::vector<CollectItem> training_set(const ItemOptions& options, const std::vector<PriorLayer>& prior) {
+  const Space space = parse_space(options.space);
+  std::vector<std::string> types = options.layers;
+  if (types.empty()) types.assign(types_of(space).begin(), types_of(space).end());
+  std::vector<CollectItem> items;
+  for (const std::string& type : types) {
+    SampleReport report;
+    const auto layers = sample_layers(space, type, static_cast<size_t>(options.samples), prior,
+                                      caps(options.most_mebibytes, options.most_ms, options.seed), report);
+    say(type, layers.size(), report);
+    add(items, layers, set_train);
+  }
+  std::set<std::string> frozen;
+  for (const CollectItem& item : uniform_set(false)) frozen.insert(item.name);
+  for (const CollectItem& item : networks_set(prior, {}, false)) frozen.insert(item.name);
+  const size_t removed =
+      std::erase_if(items, [&](const CollectItem& item) { return frozen.contains(item.name); });
+  if (removed > 0) fmt::print(stderr, "{} layers are in the frozen test sets and are left out\n", removed);
+  return items;
+}
+
+}  // namespace
+
+std::vector<PriorLayer> load_prior(const std::filesystem::path& file) {
+  const std::filesystem::path path = file.empty() ? platforms_folder() / "real_layers.tsv" : file;
+  try {
+    return parse_prior(read_file(path));
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", path.string(), error.what()));
+  }
+}
+
+std::vector<CollectItem> layer_items(const ItemOptions& options) {
+  const std::vector<PriorLayer> prior = load_prior(options.prior);
+  std::vector<CollectItem> items;
+  if (options.set == set_test_uniform) {
+    items = uniform_set(true);
+  } else if (options.set == set_test_networks) {
+    items = networks_set(prior, options.layers, true);
+  } else if (options.set == set_train) {
+    items = training_set(options, prior);
+  } else {
+    throw Error(fmt::format("'{}' is no set of layers; wanted {}, {} or {}", options.set, set_train,
+                            set_test_uniform, set_test_networks));
+  }
+  const RoughMachine machine;
+  std::ranges::stable_sort(
+      items, {}, [&](const CollectItem& item) { return machine.expected_us(LayerDesc::parse(item.name)); });
+  std::vector<CollectItem> mine;
+  for (size_t index = 0; index < items.size(); ++index) {
+    // Every shard has small layers and large ones.
+    if (static_cast<int>(index % static_cast<size_t>(options.shards)) == options.shard - 1) {
+      mine.push_back(std::move(items[index]));
+    }
+  }
+  return mine;
+}
+
+std::vector<CollectItem> model_items(const std::vector<std::string>& nets,
+                                     const std::vector<int64_t>& batches,
+                                     const std::filesystem::path& folder) {
+  std::vector<CollectItem> items;
+  for (const std::string& net : nets) {
+    const bool is_file = std::filesystem::exists(net);
+    for (const int64_t batch : batches) {
+      const std::string name = is_file ? std::filesystem::path(net).stem().string() : net;
+      CollectItem item{
+          .name = model_name(name, batch), .origin = fmt::format("models/{}", name), .model = {}};
+      item.model.model =
+          is_file ? std::filesystem::path(net) : folder / fmt::format("{}_{}.onnx", name, batch);
+      if (!is_file) write_zoo(name, item.model.model, {.batch = batch});
+      ModelOptions options;
+      options.path = item.model.model;
+      if (is_file) options.batch = {batch};
+      OpenedModel opened = open_model(options);
+      const std::vector<Tensor> inputs = opened.all_inputs(1);
+      for (size_t index = 0; index < inputs.size(); ++index) {
+        const auto file = folder / fmt::format("{}_{}_{}.npy", name, batch, index);
+        write_npy(file, inputs[index].view());
+        item.model.inputs[opened.model.inputs()[index].name] = file;
+      }
+      items.push_back(std::move(item));
+    }
+  }
+  return items;
+}
+
+}  // namespace raceline::cli

@@ -1,0 +1,40 @@
+// What `raceline collect` measures: layers of a space, the frozen test sets, whole models.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "raceline/dataset/collect.h"
+#include "raceline/dataset/spaces.h"
+
+namespace raceline::cli {
+
+struct ItemOptions {
+  std::string set = "train";  ///< or test-uniform, test-networks
+  std::string space = "raceline";
+  std::vector<std::string> layers;  ///< types; empty: those of the space
+  int samples = 100;                ///< of each type
+  uint64_t seed = 1;
+  std::filesystem::path prior;  ///< layers of real networks; empty: those that come with the program
+  double most_mebibytes = 512, most_ms = 200;
+  int shard = 1, shards = 1;  ///< this part of so many: whole groups stay together
+  bool include_frozen = false;
+};
+
+/// Seeds of the frozen sets: never those of a training set.
+inline constexpr uint64_t frozen_seed = 0x52414345;
+
+/// The layers of real networks that come with the program, or those of a file.
+std::vector<PriorLayer> load_prior(const std::filesystem::path& file);
+
+/// The layers, small to large; says on stderr what the caps cut. Layers of the frozen test sets take no part
+/// in training. Throws Error.
+std::vector<CollectItem> layer_items(const ItemOptions& options);
+
+/// Every net at every batch, written to the folder with its inputs. A net is the name of one of the zoo, or a
+/// file. Batches that need more than half of the machine's memory are left out, with a line on stderr.
+std::vector<CollectItem> model_items(const std::vector<std::string>& nets,
+                                     const std::vector<int64_t>& batches,
+                                     const std::filesystem::path& folder);
+
+}  // namespace raceline::cli

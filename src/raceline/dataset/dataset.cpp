@@ -1,0 +1,167 @@
+#include "raceline/dataset/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "raceline/base/text.h"
+#include "raceline/dataset/layer_type.h"
+
+namespace raceline {
+namespace {
+
+/// Rounds that make a row, in the order taken.
+using RowKey = std::tuple<std::string, std::string, std::string, std::string, int, std::string, std::string,
+                          std::string, int>;
+
+std::vector<RawTimes> runs_of(const PlatformSample& sample) {
+  std::vector<RawTimes> runs;
+  const size_t width = sample.steps.size();
+  for (size_t at = 0; at + width <= sample.samples_us.size() && width > 0; at += width) {
+    RawTimes times{};
+    for (size_t step = 0; step < width; ++step) {
+      times[static_cast<size_t>(parse_raw_step(sample.steps[step]))] += sample.samples_us[at + step];
+    }
+    runs.push_back(times);
+  }
+  return runs;
+}
+
+/// "train/prior:resnet50": the set, and the group.
+std::pair<std::string, std::string> parts_of(const std::string& origin) {
+  const size_t slash = origin.find('/');
+  if (slash == std::string::npos) return {origin, {}};
+  return {origin.substr(0, slash), origin.substr(slash + 1)};
+}
+
+std::string note_of(const Sitting& s, size_t samples) {
+  return fmt::format("sitting {}: {} on {}, {}, {} threads; {}; {}; device {}; {}; {} samples; {}", s.id,
+                     s.platform, s.accelerator, s.mode, s.threads, s.versions, s.machine, s.device,
+                     s.started_at, samples, s.what);
+}
+
+DatasetRow row_of(const Sitting& sitting, const std::vector<const PlatformSample*>& samples) {
+  std::vector<std::vector<RawTimes>> rounds;
+  DatasetRow row;
+  row.runs = 0;
+  for (const PlatformSample* sample : samples) {
+    rounds.push_back(runs_of(*sample));
+    row.runs += static_cast<int>(rounds.back().size());
+    row.disturbed = row.disturbed || sample->disturbed;
+    row.taken_at = std::max(row.taken_at, sample->taken_at);
+  }
+  const PlatformSample& first = *samples.front();
+  row.layer = first.layer;
+  row.type = type_of_name(first.layer);
+  row.platform = sitting.platform;
+  row.accelerator = sitting.accelerator;
+  row.mode = sitting.mode;
+  row.threads = sitting.threads;
+  row.primitive = first.primitive;
+  std::tie(row.set, row.group) = parts_of(first.origin);
+  row.repeat = first.repeat;
+  row.rounds = static_cast<int>(rounds.size());
+  for (const PhaseModel model : {PhaseModel::perfnetrt, PhaseModel::resperfnet}) {
+    const PhaseLabel label = phase_label(rounds, model);
+    row.p10[static_cast<size_t>(model)] = label.p10;
+    row.median[static_cast<size_t>(model)] = label.median;
+  }
+  row.outlier = is_outlier(rounds);
+  return row;
+}
+
+}  // namespace
+
+Dataset dataset_of(const SampleStore& store, const DatasetQuery& query) {
+  Dataset dataset;
+  std::map<std::string, Sitting> sittings;
+  for (const Sitting& sitting : store.sittings()) {
+    const bool wanted = (query.platform.empty() || sitting.platform == query.platform) &&
+                        (query.mode.empty() || sitting.mode == query.mode);
+    if (wanted) sittings[sitting.id] = sitting;
+  }
+  const std::vector<PlatformSample> samples = store.samples();
+  std::map<RowKey, std::vector<const PlatformSample*>> rows;
+  std::map<std::string, size_t> troubles, of_sitting;
+  size_t short_rows = 0;
+  for (const PlatformSample& sample : samples) {
+    const auto found = sittings.find(sample.sitting);
+    if (found == sittings.end()) continue;
+    ++of_sitting[sample.sitting];
+    const Sitting& s = found->second;
+    if (!sample.trouble.empty() || sample.samples_us.empty()) {
+      ++troubles[sample.trouble];
+      continue;
+    }
+    rows[{s.platform, s.accelerator, s.mode, s.device, s.threads, s.versions, sample.layer, sample.primitive,
+          sample.repeat}]
+        .push_back(&sample);
+  }
+  for (const auto& [id, sitting] : sittings) {
+    if (of_sitting[id] > 0) dataset.notes.push_back(note_of(sitting, of_sitting[id]));
+  }
+  for (const auto& [key, rounds] : rows) {
+    if (static_cast<int>(rounds.size()) < query.least_rounds) {
+      ++short_rows;
+      continue;
+    }
+    dataset.rows.push_back(row_of(sittings[rounds.front()->sitting], rounds));
+  }
+  for (const auto& [trouble, count] : troubles) {
+    dataset.notes.push_back(fmt::format("left out: {} samples that failed: {}", count, trouble));
+  }
+  if (short_rows > 0) {
+    dataset.notes.push_back(
+        fmt::format("left out: {} rows of fewer than {} rounds", short_rows, query.least_rounds));
+  }
+  return dataset;
+}
+
+std::vector<NoiseFloor> noise_floors(const Dataset& dataset) {
+  using Key = std::tuple<std::string, std::string, std::string, int, std::string>;
+  const auto key_of = [](const DatasetRow& row) {
+    return Key{row.platform, row.mode, row.layer, row.threads, row.primitive};
+  };
+  std::map<Key, const DatasetRow*> first;
+  for (const DatasetRow& row : dataset.rows) {
+    if (row.repeat == 0) first[key_of(row)] = &row;
+  }
+  struct Sum {
+    size_t rows = 0;
+    double errors = 0;
+  };
+  std::map<std::tuple<std::string, std::string, std::string, std::string, std::string>, Sum> sums;
+  constexpr auto model = static_cast<size_t>(PhaseModel::resperfnet);
+  for (const DatasetRow& row : dataset.rows) {
+    const auto found = row.repeat == 0 ? first.end() : first.find(key_of(row));
+    if (found == first.end()) continue;
+    const Phases& was = found->second->p10[model];
+    const Phases& is = row.p10[model];
+    const auto add = [&](const char* phase, double before, double again) {
+      if (!(before > 0) || !std::isfinite(again)) return;
+      using Bar = std::pair<const char*, double>;
+      for (const auto& [above, limit] : {Bar{"all", 0}, Bar{"> 50 us", 50}, Bar{"> 200 us", 200}}) {
+        if (before <= limit) continue;
+        Sum& sum = sums[{row.platform, row.mode, row.type, phase, above}];
+        ++sum.rows;
+        sum.errors += std::abs(again - before) / before;
+      }
+    };
+    add("pre", was.pre_us, is.pre_us);
+    add("exe", was.exe_us, is.exe_us);
+    add("post", was.post_us, is.post_us);
+  }
+  std::vector<NoiseFloor> floors;
+  for (const auto& [key, sum] : sums) {
+    const auto& [platform, mode, type, phase, above] = key;
+    floors.push_back(
+        {platform, mode, type, phase, above, sum.rows, 100 * sum.errors / static_cast<double>(sum.rows)});
+  }
+  return floors;
+}
+
+}  // namespace raceline

@@ -1,0 +1,40 @@
+// Which rows are trained on, which choose the checkpoint, and which judge.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "raceline/dataset/dataset.h"
+
+namespace raceline {
+
+/// Sets of rows, as DatasetRow::set names them. The last two are frozen: they come from seeds of their own
+/// when layers are collected, and no split moves a row into them or out of them.
+inline constexpr const char* set_train = "train";
+inline constexpr const char* set_validation = "validation";
+inline constexpr const char* set_test = "test";
+inline constexpr const char* set_test_uniform = "test-uniform";    ///< uniform over the papers' ranges
+inline constexpr const char* set_test_networks = "test-networks";  ///< all layers of real networks
+
+bool is_frozen(const DatasetRow& row);
+
+struct SplitOptions {
+  double test = 0.2;        ///< share of the layers (or groups); the papers' 20 %
+  double validation = 0.1;  ///< of what is left for training
+  bool by_group = false;    ///< rows of one group stay together; otherwise rows of one layer do
+  uint64_t seed = 1;
+};
+
+/// Assigns train, validation or test to every row that is not frozen. Rows of one layer are never on two
+/// sides: neither repetitions nor primitives nor platforms of it leak; by group, neither do neighbours. Each
+/// layer type is split by itself, so that small types are in every set. A row whose layer occurs in a frozen
+/// set is removed. The same rows and options give the same split, whatever the order of the rows.
+void split(Dataset& dataset, const SplitOptions& options);
+
+/// Removes every row that could be trained on (train and validation) and whose layer is among these keys;
+/// the number removed. Layers count as equal by shape: a constant's density and the epilogue make no
+/// difference.
+size_t remove_layers(Dataset& dataset, std::span<const std::string> layers);
+
+}  // namespace raceline

@@ -1,0 +1,90 @@
+#include "raceline/profile/sample_store.h"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <stdlib.h>  // mkdtemp
+
+#include "raceline/base/error.h"
+#include "raceline/profile/store.h"
+
+namespace raceline {
+namespace {
+
+class SampleStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = std::filesystem::temp_directory_path() / "raceline-samples-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  static Sitting facts() {
+    return {.platform = "toy",
+            .accelerator = "cpu",
+            .mode = "optimised",
+            .threads = 2,
+            .device = "d",
+            .versions = "toy 1",
+            .machine = "a machine",
+            .what = "a test"};
+  }
+  static PlatformSample sample(const Sitting& sitting, int round) {
+    return {.sitting = sitting.id,
+            .layer = "unary 8 kind=relu",
+            .primitive = "p",
+            .round = round,
+            .origin = "train/g",
+            .steps = {"copy_in", "compute"},
+            .samples_us = {1, 2, 3, 4},
+            .kernels = "k",
+            .disturbed = true,
+            .taken_at = "2026-11-22T16:30:00Z"};
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(SampleStoreTest, KeepsWhatItIsGivenBesideTheCosts) {
+  const std::filesystem::path file = folder_ / "store.db";
+  Sitting sitting;
+  {
+    SampleStore store = SampleStore::open(file);
+    sitting = store.begin(facts());
+    store.append(sample(sitting, 0));
+    EXPECT_THROW(store.append(sample(sitting, 0)), IoError) << "nothing is written over";
+  }
+  EXPECT_TRUE(CostStore::open(file).rows().empty());
+  const SampleStore again = SampleStore::open(file, SampleStore::Mode::read);
+  ASSERT_EQ(again.sittings().size(), 1u);
+  EXPECT_EQ(again.sittings()[0], sitting);
+  EXPECT_EQ(again.samples(), std::vector{sample(sitting, 0)});
+}
+
+TEST_F(SampleStoreTest, SittingsOfOnePlatformAreToldFromOthers) {
+  Sitting other = facts();
+  other.what = "another time";
+  EXPECT_TRUE(facts().same_platform(other));
+  other.versions = "toy 2";
+  EXPECT_FALSE(facts().same_platform(other));
+}
+
+TEST_F(SampleStoreTest, AStoreOfVersion2GrowsItsTables) {
+  const std::filesystem::path file = folder_ / "store.db";
+  CostStore::open(file);
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &handle), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(handle, "DROP TABLE sitting; DROP TABLE sample; PRAGMA user_version = 2", nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(handle);
+  EXPECT_TRUE(SampleStore::open(file, SampleStore::Mode::read).samples().empty());
+  SampleStore store = SampleStore::open(file);
+  store.append(sample(store.begin(facts()), 0));
+  EXPECT_EQ(store.samples().size(), 1u);
+}
+
+}  // namespace
+}  // namespace raceline
