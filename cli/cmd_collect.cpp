@@ -94,9 +94,8 @@ int collect_items(Options& options) {
   read_shard(options);
   const ScratchFolder scratch;
   const Machine machine = Machine::detect();
-  const std::vector<CollectItem> items = options.models.empty()
-                                             ? layer_items(options.items)
-                                             : model_items(options.models, options.batches, scratch.path());
+  const std::vector<CollectItem> items =
+      options.models.empty() ? layer_items(options.items) : model_items(options.models, options.batches);
   if (options.dry_run) {
     for (const CollectItem& item : items) fmt::print("{}\t{}\n", item.origin, item.name);
     return done;

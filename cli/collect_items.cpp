@@ -1,5 +1,6 @@
 #include "cli/collect_items.h"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
@@ -37,7 +38,7 @@ void say(std::string_view what, size_t got, const SampleReport& report) {
 
 void add(std::vector<CollectItem>& items, const std::vector<SampledLayer>& layers, std::string_view set) {
   for (const SampledLayer& each : layers) {
-    items.push_back({.name = each.layer.key(), .origin = fmt::format("{}/{}", set, each.group), .model = {}});
+    items.push_back({.name = each.layer.key(), .origin = fmt::format("{}/{}", set, each.group), .write = {}});
   }
 }
 
@@ -125,29 +126,34 @@ std::vector<CollectItem> layer_items(const ItemOptions& options) {
 }
 
 std::vector<CollectItem> model_items(const std::vector<std::string>& nets,
-                                     const std::vector<int64_t>& batches,
-                                     const std::filesystem::path& folder) {
+                                     const std::vector<int64_t>& batches) {
   std::vector<CollectItem> items;
   for (const std::string& net : nets) {
     const bool is_file = std::filesystem::exists(net);
+    const bool is_known = std::ranges::any_of(zoo(), [&](const ZooNet& each) { return each.name == net; });
+    if (!is_file && !is_known) {
+      throw Error(fmt::format("--models: '{}' is no file and no net of the zoo (raceline zoo list)", net));
+    }
+    const std::string name = is_file ? std::filesystem::path(net).stem().string() : net;
     for (const int64_t batch : batches) {
-      const std::string name = is_file ? std::filesystem::path(net).stem().string() : net;
-      CollectItem item{
-          .name = model_name(name, batch), .origin = fmt::format("models/{}", name), .model = {}};
-      item.model.model =
-          is_file ? std::filesystem::path(net) : folder / fmt::format("{}_{}.onnx", name, batch);
-      if (!is_file) write_zoo(name, item.model.model, {.batch = batch});
-      ModelOptions options;
-      options.path = item.model.model;
-      if (is_file) options.batch = {batch};
-      OpenedModel opened = open_model(options);
-      const std::vector<Tensor> inputs = opened.all_inputs(1);
-      for (size_t index = 0; index < inputs.size(); ++index) {
-        const auto file = folder / fmt::format("{}_{}_{}.npy", name, batch, index);
-        write_npy(file, inputs[index].view());
-        item.model.inputs[opened.model.inputs()[index].name] = file;
-      }
-      items.push_back(std::move(item));
+      const auto write = [=](const std::filesystem::path& folder) {
+        ModelRequest request;
+        request.model = is_file ? std::filesystem::path(net) : folder / "model.onnx";
+        if (!is_file) write_zoo(net, request.model, {.batch = batch});
+        ModelOptions options;
+        options.path = request.model;
+        if (is_file) options.batch = {batch};
+        OpenedModel opened = open_model(options);
+        const std::vector<Tensor> inputs = opened.all_inputs(1);
+        for (size_t index = 0; index < inputs.size(); ++index) {
+          const auto file = folder / fmt::format("input_{}.npy", index);
+          write_npy(file, inputs[index].view());
+          request.inputs[opened.model.inputs()[index].name] = file;
+        }
+        return request;
+      };
+      items.push_back(
+          {.name = model_name(name, batch), .origin = fmt::format("models/{}", name), .write = write});
     }
   }
   return items;

@@ -31,10 +31,9 @@ std::vector<PriorLayer> load_prior(const std::filesystem::path& file);
 /// in training. Throws Error.
 std::vector<CollectItem> layer_items(const ItemOptions& options);
 
-/// Every net at every batch, written to the folder with its inputs. A net is the name of one of the zoo, or a
-/// file. Batches that need more than half of the machine's memory are left out, with a line on stderr.
+/// Every net at every batch; files are written when their turn comes. A net is the name of one of the zoo, or
+/// a file. Throws Error for a name of neither.
 std::vector<CollectItem> model_items(const std::vector<std::string>& nets,
-                                     const std::vector<int64_t>& batches,
-                                     const std::filesystem::path& folder);
+                                     const std::vector<int64_t>& batches);
 
 }  // namespace raceline::cli

@@ -152,8 +152,8 @@ class Server:
         """Raw steps of up to `most` runs that take about budget_us together, profiled runs included."""
         feed, fetch = getattr(self.worker, "feed", None), getattr(self.worker, "fetch", None)
         self.parts(feed, fetch, 1)
-        once = min(sum(self.parts(feed, fetch, 1)) for _ in range(2))
-        batch = max(1, min(1000, round(BATCH_BELOW_US / max(once, 0.01))))
+        once = max(0.01, min(sum(self.parts(feed, fetch, 1)) for _ in range(2)))
+        batch = max(1, min(1000, round(BATCH_BELOW_US / once)))
         count = max(1, min(most, int((1 - LONGEST_PROFILED_SHARE) * budget_us / (once * batch))))
         parts = [self.parts(feed, fetch, batch) for _ in range(count)]
         profile, names = self.profile(LONGEST_PROFILED_SHARE * budget_us)

@@ -237,8 +237,10 @@ class Collector {
   }
 
   ModelRequest request_of(const CollectItem& item) const {
-    ModelRequest request = item.model;
-    if (!is_model(item.name)) {
+    ModelRequest request;
+    if (item.write) {
+      request = item.write(options_.scratch);
+    } else {
       const LayerFiles files = write_layer_model(LayerDesc::parse(item.name),
                                                  hash_text(item.name, options_.seed), options_.scratch);
       request.model = files.model;

@@ -18,8 +18,8 @@ namespace raceline {
 struct CollectItem {
   std::string name;    ///< LayerDesc::key(), or "model NAME batch=N"
   std::string origin;  ///< set and group: "train/prior:resnet50"
-  /// Where the files of a model lie; empty for a layer, which is written when its turn comes.
-  ModelRequest model;
+  /// Writes the files of a whole model to a folder when its turn comes; empty for a layer.
+  std::function<ModelRequest(const std::filesystem::path& folder)> write;
 };
 
 struct CollectOptions {
