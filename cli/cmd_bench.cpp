@@ -98,6 +98,12 @@ int bench_model(const Options& options) {
   const Workbench bench;
   CpuDevice device(bench.cpu.machine());
   const PlanSet plans = read_plans(options.plan);
+  const auto lock = TimingLock::acquire(default_timing_lock, [] { return !is_interrupted(); });
+  if (!lock) return interrupted;
+  // Before the model is loaded: what the peaks are read from must not stand beside the model's memory.
+  const Machine& machine = bench.cpu.machine();
+  const int usual = options.threads > 0 ? options.threads : plans.empty() ? 1 : plans.plans.front().threads;
+  Peaks peaks = measure_peaks(machine, usual);
   const double begin = clock();
   LoadedModel model = load_model(options.model, bench, &plans);
   const double loaded = clock();
@@ -116,8 +122,6 @@ int bench_model(const Options& options) {
   session.run(inputs, views);
   const double first = clock();
 
-  const auto lock = TimingLock::acquire(default_timing_lock, [] { return !is_interrupted(); });
-  if (!lock) return interrupted;
   const Contender whole{.name = model.name, .run = [&](Queue&) {
                           session.run(inputs, views);
                           return Status::ok();
@@ -133,8 +137,7 @@ int bench_model(const Options& options) {
   if (!measured.why.empty()) throw Error(fmt::format("a run failed: {}", measured.why));
   if (measured.samples_us.empty()) return interrupted;
   const auto at = [&](double share) { return percentile(measured.samples_us, share); };
-  const Machine& machine = bench.cpu.machine();
-  const Peaks peaks = measure_peaks(machine, threads);
+  if (threads != usual) peaks = measure_peaks(machine, threads);
   const NetworkRoofline roofline = roofline_of(model.graph, plan, bench.registry, machine, peaks);
   TimeSplit expected, split;
   for (const PlanStep& step : plan.steps) expected.kernels_us += step.expected_us;

@@ -143,7 +143,7 @@ int info(const Options& options) {
                                                "exe median", "exe p90"}};
   for (const auto& [key, s] : summaries) {
     const auto& [platform, mode, set, type] = key;
-    const auto at = [&](double share) { return percentile(s.exe_us, share); };
+    const auto at = [&exe_us = s.exe_us](double share) { return percentile(exe_us, share); };
     table.push_back({printable(platform), printable(mode), printable(set), type, fmt::format("{}", s.rows),
                      fmt::format("{}", s.layers.size()), fmt::format("{}", s.primitives.size()),
                      fmt::format("{}", s.repeats), fmt::format("{}", s.outliers),

@@ -82,13 +82,17 @@ class ForcedPlanner {
   std::map<std::string, CandidateSet> candidates_;
 };
 
-/// Primitives, reference aside, that can compute some layer or conversion of the network's stages.
-std::set<std::string> able_primitives(const Network& network, ForcedPlanner& planner) {
-  std::set<std::string> names;
+/// Primitives, reference aside, that can compute some layer or conversion of the network's stages, and
+/// whether it takes fitting neighbours to use them: a reorder wants two layouts in a row, a primitive that
+/// gathers wants operands that are computed where it wants them.
+std::map<std::string, bool> able_primitives(const Network& network, ForcedPlanner& planner) {
+  std::map<std::string, bool> names;
   for (const BoundStage* stage : network.stages()) {
     for (const auto& [key, layer] : planner.candidates(stage->stage.graph).layers()) {
       for (const Candidate& candidate : layer.candidates) {
-        if (candidate.primitive->info().library != "reference") names.insert(candidate.primitive->name());
+        if (candidate.primitive->info().library == "reference") continue;
+        names[candidate.primitive->name()] = layer.layer.op == OpKind::reorder ||
+                                             candidate.primitive->sharing(layer.layer) == Sharing::gathered;
       }
     }
   }
@@ -138,9 +142,9 @@ class DataSetCheck {
   /// One run for each primitive. Nothing is taken on trust: who fills in for the layers that one cannot do is
   /// a primitive with a run of its own.
   void run_each(ForcedPlanner& planner, const OnRun& on_run) {
-    const std::set<std::string> names = able_primitives(network_, planner);
+    const std::map<std::string, bool> names = able_primitives(network_, planner);
     size_t done = 0;
-    for (const std::string& name : names) {
+    for (const auto& [name, wants_neighbours] : names) {
       if (is_interrupted()) return;
       on_run(done++, names.size(), name);
       try {
@@ -150,8 +154,8 @@ class DataSetCheck {
         if (std::any_of(stages.begin(), stages.end(),
                         [&](const BoundStage* stage) { return uses(stage->plan, name); })) {
           compare_outputs(name, outputs);
-        } else if (starts_with(name, "reorder.")) {
-          result_.unused.insert(name);  // no way through the network has this pair of layouts in a row
+        } else if (wants_neighbours) {
+          result_.unused.insert(name);  // no way through the network has such neighbours
         } else {
           fail(name, "the plan does not use it");
         }

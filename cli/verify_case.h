@@ -24,7 +24,7 @@ struct VerifyResult {
   enum class State { passed, failed, refused } state = State::passed;
   std::string name;
   int runs = 0;                  ///< data sets times plans
-  std::set<std::string> unused;  ///< reorders between layouts that no plan of the model has in a row: no run
+  std::set<std::string> unused;  ///< reorders and gathering primitives whose neighbours no plan has: no run
   std::vector<std::string> why;  ///< one line each failure or the refusal
   double largest_error = 0;      ///< largest difference over the largest wanted value, of float outputs
 };

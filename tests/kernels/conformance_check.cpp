@@ -75,6 +75,10 @@ class Trial {
     if (apart) {
       if (std::string why = check_apart(); !why.empty()) return why;
     }
+    if (sharing == Sharing::gathered) {
+      std::string why = check_gathered();
+      return why.empty() ? why : "gathered: " + why;
+    }
     if (sharing == Sharing::none || layer_.inputs[0].constant) return {};
     std::string why = check_shared(sharing);
     return why.empty() ? why : (sharing == Sharing::view ? "as a view: " : "in place: ") + why;
@@ -200,6 +204,23 @@ class Trial {
       return "changed the memory";
     }
     return compare(views);
+  }
+
+  /// Each operand lies where it belongs in the output, which is not spoilt.
+  std::string check_gathered() {
+    size_t place = 0;
+    for (size_t i = 0; i < operands_.size(); ++i) {
+      const std::span<const std::byte> bytes = sources_[i].bytes();
+      if (place + bytes.size() > views_[0].desc.bytes()) return "the operands are larger than the output";
+      std::memcpy(views_[0].memory.at(place).host(), bytes.data(), bytes.size());
+      inputs_[i].memory = views_[0].memory.at(place);
+      place += bytes.size();
+    }
+    Status status = kernel_->run({inputs_, views_, workspace_.memory(), *queue_});
+    if (status.is_ok()) status = queue_->wait();
+    if (!status.is_ok()) return fmt::format("failed: {}", status.message());
+    if (!outputs_[0].guards_hold()) return "wrote outside of the output";
+    return compare(views_);
   }
 
   const Primitive& primitive_;

@@ -60,7 +60,8 @@ enum class PublicFormat : uint8_t { justus, trt, miopen };
 /// Throws ParseError.
 PublicFormat parse_public_format(std::string_view text);
 /// Rows of a CSV file as it was published; `name` says where it was measured ("GTX1080Ti"). Rows that say
-/// nothing of a forward pass are left out and counted in a note. Throws ParseError naming line and column.
+/// nothing of a forward pass, and rows of layers that cannot be, are left out and counted in notes. Throws
+/// ParseError naming line and column.
 Dataset import_public(PublicFormat format, std::string_view csv, std::string_view name);
 
 /// How well a repetition predicts its first measurement.
