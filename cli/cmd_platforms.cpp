@@ -50,7 +50,8 @@ int list(const Options& options) {
                                 {.cores = {}, .log = log, .environment = {}});
       const PlatformFacts& facts = worker.facts();
       std::vector<std::string> versions;
-      for (const auto& [what, version] : facts.versions) versions.push_back(what + " " + version);
+      for (const auto& [what, version] : facts.versions)
+        versions.push_back(fmt::format("{} {}", what, version));
       rows.push_back({name, facts.accelerator, join(facts.modes, ", "), printable(join(versions, ", "))});
       documents.push_back({{"platform", name},
                            {"accelerator", facts.accelerator},

@@ -144,7 +144,8 @@ class DataSetCheck {
   void run_each(ForcedPlanner& planner, const OnRun& on_run) {
     const std::map<std::string, bool> names = able_primitives(network_, planner);
     size_t done = 0;
-    for (const auto& [name, wants_neighbours] : names) {
+    for (const auto& entry : names) {
+      const std::string& name = entry.first;
       if (is_interrupted()) return;
       on_run(done++, names.size(), name);
       try {
@@ -154,7 +155,7 @@ class DataSetCheck {
         if (std::any_of(stages.begin(), stages.end(),
                         [&](const BoundStage* stage) { return uses(stage->plan, name); })) {
           compare_outputs(name, outputs);
-        } else if (wants_neighbours) {
+        } else if (entry.second) {
           result_.unused.insert(name);  // no way through the network has such neighbours
         } else {
           fail(name, "the plan does not use it");

@@ -150,10 +150,11 @@ class Collector {
       while (next < order.size() && !stopped() &&
              (pass.empty() || system_seconds() - begin < options_.round_gap_seconds)) {
         const size_t index = order[next++];
-        if (take_round(index, repeat, 0)) {
+        const bool begins = take_round(index, repeat, 0);
+        const bool goes_on =
+            begins || wants(items_[index], repeat, options_.rounds);  // of an earlier sitting
+        if (goes_on) {
           pass.push_back(index);
-        } else if (wants(items_[index], repeat, options_.rounds)) {
-          pass.push_back(index);  // begun in an earlier sitting
         } else {
           ++report_.from_store;
         }

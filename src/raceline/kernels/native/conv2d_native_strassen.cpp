@@ -100,7 +100,7 @@ class StrassenKernel final : public Kernel {
         scratch += 2 * second;
       }
       band.quarters[static_cast<size_t>(half)] = first;
-      band.quarters[static_cast<size_t>(2 + half)] = first + second;
+      band.quarters[static_cast<size_t>(half) + 2] = first + second;
     }
     if (has_bias_) band.bias = args.inputs[2].data<const float>();
     band.y = args.outputs[0].data<float>() + image * plan_.y.image_step;
