@@ -177,11 +177,16 @@ TEST(Datasets, PublicRowsBecomeLayers) {
   EXPECT_EQ(trt.rows[1].layer,
             "conv2d 1x8x16x16 8x8x3x3* 8* 1x8x16x16 pads_begin=1x1 pads_end=1x1 +add +relu");
   EXPECT_EQ(trt.rows[1].group, "in_h:16");
-  for (const char* bad :
-       {"0,0,32,4,21,22,2,1,1,1,0,1,1,1,1\n", "0,1,32,4,21,22,2,1,9,1,0,1,1,1,1\n",
-        "0,1,32,4,21,22,2,1,1,1,0,-1,1,1,1\n", "0,1,2,4,21,22,2,0,1,1,0,1,1,1,1\n", "0,1\n"}) {
+  for (const char* bad : {"0,0,32,4,21,22,2,1,1,1,0,1,1,1,1\n", "0,1,32,4,21,22,2,1,9,1,0,1,1,1,1\n",
+                          "0,1,32,4,21,22,2,1,1,1,0,-1,1,1,1\n", "0,1\n"}) {
     EXPECT_THROW(import_public(PublicFormat::justus, header + bad, "GPU"), ParseError) << bad;
   }
+  const Dataset impossible =
+      import_public(PublicFormat::justus, header + "0,1,2,4,21,22,2,0,1,1,0,1,1,1,1\n", "GPU");
+  EXPECT_TRUE(impossible.rows.empty()) << "a kernel larger than its image";
+  ASSERT_EQ(impossible.notes.size(), 2u);
+  EXPECT_NE(impossible.notes[1].find("1 rows whose layers cannot be; the first: line 2"), std::string::npos)
+      << impossible.notes[1];
 }
 
 TEST(Splits, KeepLayersAndGroupsTogetherAndSharesAsAsked) {
