@@ -17,10 +17,7 @@ class DirectConv : public ::testing::Test, protected PrimitiveBench {
     SCOPED_TRACE(fmt::format("{} with {} lanes on {}", primitive.name(), lanes_of(most), layer.key()));
     ASSERT_TRUE(primitive.supports(layer)) << primitive.supports(layer).why();
     for (const int threads : {1, 3}) {
-      const CheckOptions options{.seed = 5, .threads = threads, .whole_below_flops = 1e12};
-      const CheckResult result = check_primitive(registry, device, primitive, layer, options);
-      EXPECT_EQ(result.why, "") << threads << " threads, seed " << options.seed;
-      EXPECT_LE(result.error, error_bound(primitive, layer)) << threads << " threads, seed " << options.seed;
+      EXPECT_LE(error(primitive, layer, 5, threads), error_bound(primitive, layer)) << threads << " threads";
     }
   }
 };

@@ -10,15 +10,7 @@
 namespace raceline {
 namespace {
 
-class Fft : public ::testing::Test, protected PrimitiveBench {
- protected:
-  double error(const Primitive& primitive, const LayerDesc& layer, uint64_t seed, int threads = 1) {
-    const CheckOptions options{.seed = seed, .threads = threads, .whole_below_flops = 1e12};
-    const CheckResult result = check_primitive(registry, device, primitive, layer, options);
-    EXPECT_EQ(result.why, "") << primitive.name() << " on " << layer.key() << ", seed " << seed;
-    return result.error;
-  }
-};
+class Fft : public ::testing::Test, protected PrimitiveBench {};
 
 TEST_F(Fft, IsRightWithEverySetOfInstructionsAtEveryTailOfTilesChannelsAndFilters) {
   for (const int tile : fft_tiles) {

@@ -13,6 +13,16 @@ struct PrimitiveBench {
   PrimitiveRegistry registry = builtin_primitives();
   CpuDevice device{Machine::detect()};
 
+  /// How far the primitive is from the reference on a layer that it supports, as CheckResult::error; it is
+  /// expected to run.
+  double error(const Primitive& primitive, const LayerDesc& layer, uint64_t seed, int threads = 1) {
+    const CheckOptions options{.seed = seed, .threads = threads, .whole_below_flops = 1e12};
+    const CheckResult result = check_primitive(registry, device, primitive, layer, options);
+    EXPECT_EQ(result.why, "") << primitive.name() << " on " << layer.key() << ", " << threads
+                              << " threads, seed " << seed;
+    return result.error;
+  }
+
   /// The primitive supports the layer and is right within its bound, on 1, 2 and 3 threads, with fixed seeds.
   void expect_right(const std::string& name, const std::string& key) {
     SCOPED_TRACE(name + " on " + key);
@@ -23,10 +33,8 @@ struct PrimitiveBench {
     const Support support = primitive->supports(layer);
     ASSERT_TRUE(support) << support.why();
     for (const int threads : {1, 2, 3}) {
-      const CheckOptions options{.seed = 7, .threads = threads, .whole_below_flops = 1e12};
-      const CheckResult result = check_primitive(registry, device, *primitive, layer, options);
-      EXPECT_EQ(result.why, "") << threads << " threads, seed " << options.seed;
-      EXPECT_LE(result.error, error_bound(*primitive, layer)) << threads << " threads, seed " << options.seed;
+      EXPECT_LE(error(*primitive, layer, 7, threads), error_bound(*primitive, layer))
+          << threads << " threads";
     }
   }
 

@@ -16,15 +16,7 @@ namespace {
 
 constexpr Layout halved_layouts[] = {Layout::nhwc, Layout::nchw8c, Layout::nchw16c};
 
-class Strassen : public ::testing::Test, protected PrimitiveBench {
- protected:
-  double error(const Primitive& primitive, const LayerDesc& layer, uint64_t seed, int threads = 1) {
-    const CheckOptions options{.seed = seed, .threads = threads, .whole_below_flops = 1e12};
-    const CheckResult result = check_primitive(registry, device, primitive, layer, options);
-    EXPECT_EQ(result.why, "") << primitive.name() << " on " << layer.key() << ", seed " << seed;
-    return result.error;
-  }
-};
+class Strassen : public ::testing::Test, protected PrimitiveBench {};
 
 TEST(StrassenSteps, GiveTheProductOfTwoMatrices) {
   // On matrices of numbers, by the table that the kernel walks.

@@ -12,15 +12,7 @@
 namespace raceline {
 namespace {
 
-class Winograd : public ::testing::Test, protected PrimitiveBench {
- protected:
-  double error(const Primitive& primitive, const LayerDesc& layer, uint64_t seed, int threads = 1) {
-    const CheckOptions options{.seed = seed, .threads = threads, .whole_below_flops = 1e12};
-    const CheckResult result = check_primitive(registry, device, primitive, layer, options);
-    EXPECT_EQ(result.why, "") << primitive.name() << " on " << layer.key() << ", seed " << seed;
-    return result.error;
-  }
-};
+class Winograd : public ::testing::Test, protected PrimitiveBench {};
 
 /// A layer that the first or last size of the family is made for.
 LayerDesc layer_of(const WinogradSize& size, int64_t images, int64_t channels, int64_t filters,
