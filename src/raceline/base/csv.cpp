@@ -1,8 +1,11 @@
 #include "raceline/base/csv.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/base/text.h"
 
 namespace raceline {
 
@@ -64,6 +67,43 @@ char CsvScanner::next() {
     ++column_;
   }
   return c;
+}
+
+void check_csv_header(std::span<const CsvField> header, std::span<const std::string_view> columns) {
+  for (size_t index = 0; index < std::max(header.size(), columns.size()); ++index) {
+    if (index >= header.size())
+      refuse_csv(header.back(), fmt::format("column '{}' is missing", columns[index]));
+    if (index >= columns.size() || header[index].text != columns[index]) {
+      refuse_csv(header[index],
+                 fmt::format("column '{}', wanted {}", header[index].text.substr(0, 80),
+                             index < columns.size() ? fmt::format("'{}'", columns[index]) : "no more"));
+    }
+  }
+}
+
+void check_csv_fields(std::span<const CsvField> record, size_t wanted) {
+  if (record.size() != wanted)
+    refuse_csv(record.back(), fmt::format("{} fields, wanted {}", record.size(), wanted));
+}
+
+int64_t csv_int(const CsvField& field, std::string_view name, int64_t least, int64_t most) {
+  int64_t value = 0;
+  try {
+    value = parse_int(field.text, name);
+  } catch (const ParseError& error) {
+    refuse_csv(field, error.what());
+  }
+  if (value < least || value > most)
+    refuse_csv(field, fmt::format("{}: {} is not within {} and {}", name, value, least, most));
+  return value;
+}
+
+double csv_double(const CsvField& field, std::string_view text, std::string_view name) {
+  try {
+    return parse_double(text, name);
+  } catch (const ParseError& error) {
+    refuse_csv(field, error.what());
+  }
 }
 
 std::string csv_field(std::string_view text) {

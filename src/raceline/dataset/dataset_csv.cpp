@@ -64,26 +64,12 @@ std::string time_text(double us) {
 }
 
 int count_of(const CsvField& field, std::string_view name, int least, int most) {
-  int64_t value = 0;
-  try {
-    value = parse_int(field.text, name);
-  } catch (const ParseError& error) {
-    refuse_csv(field, error.what());
-  }
-  if (value < least || value > most) {
-    refuse_csv(field, fmt::format("{}: {} is not within {} and {}", name, value, least, most));
-  }
-  return static_cast<int>(value);
+  return static_cast<int>(csv_int(field, name, least, most));
 }
 
 double time_of(const CsvField& field, std::string_view name) {
   if (field.text.empty()) return std::numeric_limits<double>::quiet_NaN();
-  double value = 0;
-  try {
-    value = parse_double(field.text, name);
-  } catch (const ParseError& error) {
-    refuse_csv(field, error.what());
-  }
+  const double value = csv_double(field, field.text, name);
   if (!std::isfinite(value) || value < 0 || value > most_us) {
     refuse_csv(field, fmt::format("{}: '{}' is no time in microseconds", name, field.text.substr(0, 80)));
   }
@@ -173,21 +159,10 @@ Dataset parse_dataset(std::string_view csv) {
     return fields;
   };
   CsvScanner scanner(csv);
-  const std::vector<CsvField> header = placed(scanner.record());
-  for (size_t index = 0; index < std::max(header.size(), columns.size()); ++index) {
-    if (index >= header.size())
-      refuse_csv(header.back(), fmt::format("column '{}' is missing", columns[index]));
-    if (index >= columns.size() || header[index].text != columns[index]) {
-      refuse_csv(header[index],
-                 fmt::format("column '{}', wanted {}", header[index].text.substr(0, 80),
-                             index < columns.size() ? fmt::format("'{}'", columns[index]) : "no more"));
-    }
-  }
+  check_csv_header(placed(scanner.record()), columns);
   while (!scanner.done()) {
     const std::vector<CsvField> fields = placed(scanner.record());
-    if (fields.size() != columns.size()) {
-      refuse_csv(fields.back(), fmt::format("{} fields, wanted {}", fields.size(), columns.size()));
-    }
+    check_csv_fields(fields, columns.size());
     dataset.rows.push_back(row_of(fields));
   }
   return dataset;

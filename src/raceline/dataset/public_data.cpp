@@ -27,9 +27,7 @@ class Record {
  public:
   Record(const std::map<std::string, size_t>& columns, std::vector<CsvField> fields)
       : columns_(columns), fields_(std::move(fields)) {
-    if (fields_.size() != columns_.size()) {
-      refuse_csv(fields_.back(), fmt::format("{} fields, wanted {}", fields_.size(), columns_.size()));
-    }
+    check_csv_fields(fields_, columns_.size());
   }
 
   bool has(const std::string& name) const { return columns_.contains(name); }
@@ -41,27 +39,13 @@ class Record {
   }
 
   int64_t whole(const std::string& name, int64_t least = 0) const {
-    const CsvField& cell = field(name);
-    int64_t value = 0;
-    try {
-      value = parse_int(cell.text, name);
-    } catch (const ParseError& error) {
-      refuse_csv(cell, error.what());
-    }
-    if (value < least || value > most_extent)
-      refuse_csv(cell, fmt::format("{}: {} is out of range", name, value));
-    return value;
+    return csv_int(field(name), name, least, most_extent);
   }
 
   /// Milliseconds as microseconds.
   double time_us(const std::string& name) const {
     const CsvField& cell = field(name);
-    double value = 0;
-    try {
-      value = parse_double(cell.text, name);
-    } catch (const ParseError& error) {
-      refuse_csv(cell, error.what());
-    }
+    const double value = csv_double(cell, cell.text, name);
     if (!(value > 0) || value > 1e9)
       refuse_csv(cell, fmt::format("{}: '{}' is no time", name, cell.text.substr(0, 80)));
     return value * 1e3;

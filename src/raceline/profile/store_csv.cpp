@@ -20,26 +20,6 @@ constexpr std::array<std::string_view, 12> columns{"layer",      "primitive", "r
 constexpr std::array<std::string_view, 3> states{"started", "measured",
                                                  "failed"};  // in the order of CostState
 
-int64_t whole(const CsvField& field, std::string_view name, int64_t most) {
-  int64_t value = -1;
-  try {
-    value = parse_int(field.text, name);
-  } catch (const ParseError& error) {
-    refuse_csv(field, error.what());
-  }
-  if (value < 0 || value > most)
-    refuse_csv(field, fmt::format("{}: {} is not within 0 and {}", name, value, most));
-  return value;
-}
-
-double real(const CsvField& field, std::string_view text, std::string_view name) {
-  try {
-    return parse_double(text, name);
-  } catch (const ParseError& error) {
-    refuse_csv(field, error.what());
-  }
-}
-
 CostState state(const CsvField& field) {
   for (size_t index = 0; index < states.size(); ++index) {
     if (field.text == states[index]) return static_cast<CostState>(index);
@@ -52,7 +32,7 @@ std::vector<double> samples(const CsvField& field) {
   std::vector<double> numbers;
   if (field.text.empty()) return numbers;
   for (const std::string_view part : split(field.text, ';')) {
-    const double sample = real(field, part, "samples_us");
+    const double sample = csv_double(field, part, "samples_us");
     if (!std::isfinite(sample) || sample < 0)
       refuse_csv(field, fmt::format("samples_us: {} is no time", part));
     numbers.push_back(sample);
@@ -83,13 +63,13 @@ CostRow row_of(const std::vector<CsvField>& fields) {
   row.key = {fields[0].text, fields[1].text, fields[2].text, fields[3].text, 1, false, fields[6].text};
   if (row.key.layer.empty()) refuse_csv(fields[0], "layer: empty");
   if (row.key.primitive.empty()) refuse_csv(fields[1], "primitive: empty");
-  row.key.threads = static_cast<int>(whole(fields[4], "threads", std::numeric_limits<int>::max()));
-  row.key.pinned = whole(fields[5], "pinned", 1) == 1;
+  row.key.threads = static_cast<int>(csv_int(fields[4], "threads", 0, std::numeric_limits<int>::max()));
+  row.key.pinned = csv_int(fields[5], "pinned", 0, 1) == 1;
   row.state = state(fields[7]);
   row.samples_us = samples(fields[8]);
   if (row.state == CostState::measured && row.samples_us.empty())
     refuse_csv(fields[8], "samples_us: measured, but no samples");
-  row.error = real(fields[9], fields[9].text, "error");
+  row.error = csv_double(fields[9], fields[9].text, "error");
   row.why = fields[10].text;
   row.taken_at = fields[11].text;
   if (!is_time(row.taken_at)) {
@@ -117,22 +97,11 @@ std::string CostStore::to_csv() const {
 
 int CostStore::import_csv(std::string_view csv) {
   CsvScanner scanner(csv);
-  const std::vector<CsvField> header = scanner.record();
-  for (size_t index = 0; index < std::max(header.size(), columns.size()); ++index) {
-    if (index >= header.size())
-      refuse_csv(header.back(), fmt::format("column '{}' is missing", columns[index]));
-    if (index >= columns.size() || header[index].text != columns[index]) {
-      refuse_csv(header[index],
-                 fmt::format("column '{}', wanted {}", header[index].text.substr(0, 80),
-                             index < columns.size() ? fmt::format("'{}'", columns[index]) : "no more"));
-    }
-  }
+  check_csv_header(scanner.record(), columns);
   std::vector<CostRow> rows;
   while (!scanner.done()) {
     const std::vector<CsvField> fields = scanner.record();
-    if (fields.size() != columns.size()) {
-      refuse_csv(fields.back(), fmt::format("{} fields, wanted {}", fields.size(), columns.size()));
-    }
+    check_csv_fields(fields, columns.size());
     rows.push_back(row_of(fields));
   }
   return absorb(rows);
