@@ -1,7 +1,7 @@
 // What the primitives on a BLAS share.
 #pragma once
 #include "raceline/kernels/common/blas_library.h"
-#include "raceline/kernels/common/checks.h"
+#include "raceline/kernels/common/conv2d_checks.h"
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/im2col.h"
 #include "raceline/primitive/registry.h"
@@ -33,13 +33,8 @@ inline PrimitiveInfo blas_info(const BlasLibrary& blas, OpKind op, std::string a
 
 /// What every convolution on a BLAS needs of a layer, filters read in place or packed.
 inline Support supports_blas_conv2d(const LayerDesc& layer, Layout layout, bool packs_filters) {
-  if (const Support typed = needs_f32(layer); !typed) return typed;
-  if (packs_filters && !layer.inputs[1].constant) {
-    return Support::no("filters that are not constant can't be packed");
-  }
-  if (layout != Layout::nchw && layer.inputs[0].constant) {
-    return Support::no("a constant image comes in nchw");
-  }
+  if (const Support operands = needs_conv2d_operands(layer, layout, packs_filters); !operands)
+    return operands;
   if (!BlasLibrary::fits(layer)) return Support::no("an extent beyond 2^31 - 1");
   if (!BlasLibrary::fits(Conv2dShape::of(layer).depth())) return Support::no("a lowered row beyond 2^31 - 1");
   return Epilogue::supports(layer, layout);

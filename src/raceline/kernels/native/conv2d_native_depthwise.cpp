@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "raceline/kernels/common/conv2d_checks.h"
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/parallel.h"
 #include "raceline/kernels/native/depthwise.h"
@@ -182,16 +183,13 @@ class DepthwisePrimitive final : public Primitive {
 
   Support supports(const LayerDesc& layer) const override {
     const Layout layout = info().input;
-    if (const Support typed = needs_f32(layer); !typed) return typed;
     const Shape& filters = layer.inputs[1].desc.shape;
     if (filters[1] != 1 || filters[0] != layer.inputs[0].desc.shape[1])
       return Support::no("for depthwise convolution with one filter a channel only");
+    if (const Support operands = needs_conv2d_operands(layer, layout, layout != Layout::nchw); !operands)
+      return operands;
     if (filters.elements() * layer.outputs[0].shape[2] * layer.outputs[0].shape[3] == 0)
       return Support::no("nothing to compute");
-    if (layout != Layout::nchw) {
-      if (!layer.inputs[1].constant) return Support::no("filters that are not constant can't be packed");
-      if (layer.inputs[0].constant) return Support::no("a constant image comes in nchw");
-    }
     if (layout == Layout::nhwc && filters[0] < 4) return Support::no("fewer than four channels");
     return Epilogue::supports(layer, layout);
   }

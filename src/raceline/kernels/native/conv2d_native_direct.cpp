@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "raceline/kernels/common/conv2d_checks.h"
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/parallel.h"
 #include "raceline/kernels/native/direct.h"
@@ -269,10 +270,7 @@ class DirectPrimitive final : public Primitive {
         lanes_(lanes_of(std::min(most, best_isa()))) {}
 
   Support supports(const LayerDesc& layer) const override {
-    if (const Support typed = needs_f32(layer); !typed) return typed;
-    if (!layer.inputs[1].constant) return Support::no("filters that are not constant can't be packed");
-    if (layer.inputs[0].constant && info().input != Layout::nchw)
-      return Support::no("a constant image comes in nchw");
+    if (const Support operands = needs_conv2d_operands(layer, info().input, true); !operands) return operands;
     const Conv2dShape shape = Conv2dShape::of(layer);
     if (shape.depth() * shape.filters * shape.pixels() == 0) return Support::no("nothing to compute");
     if (shape.groups > 1 && shape.channels == 1 && shape.filters == 1)

@@ -6,6 +6,7 @@
 // that meet one input element, vectors are filters, and computes as fast for each weight as a dense
 // convolution: it should win wherever filters were pruned by such blocks. Limits: f32, constant filters of
 // which at most half (or at most half of the blocks) are not zero.
+#include "raceline/kernels/common/conv2d_checks.h"
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/native/conv2d_sparse.h"
 #include "raceline/kernels/native/native_common.h"
@@ -68,11 +69,9 @@ class SparseConvPrimitive final : public Primitive {
         products_(sparse_products_of(most)) {}
 
   Support supports(const LayerDesc& layer) const override {
-    if (const Support typed = needs_f32(layer); !typed) return typed;
-    if (const Support sparse = needs_sparse(layer.inputs[1], format_); !sparse) return sparse;
     const Layout layout = info().input;
-    if (layer.inputs[0].constant && layout != Layout::nchw)
-      return Support::no("a constant image comes in nchw");
+    if (const Support operands = needs_conv2d_operands(layer, layout, false); !operands) return operands;
+    if (const Support sparse = needs_sparse(layer.inputs[1], format_); !sparse) return sparse;
     if (layer.outputs[0].shape.elements() == 0) return Support::no("no outputs");
     const SparseShape shape = shape_of(layer, 1);
     const int block = block_of(layout);

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "raceline/kernels/common/conv2d_checks.h"
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/parallel.h"
 #include "raceline/kernels/native/fused_epilogue.h"
@@ -206,9 +207,7 @@ class StrassenPrimitive final : public Primitive {
         lanes_(std::min(lanes_of(std::min(most, best_isa())), layout == Layout::nchw8c ? 8 : 16)) {}
 
   Support supports(const LayerDesc& layer) const override {
-    if (const Support typed = needs_f32(layer); !typed) return typed;
-    if (!layer.inputs[1].constant) return Support::no("filters that are not constant can't be packed");
-    if (layer.inputs[0].constant) return Support::no("a constant image comes in nchw");
+    if (const Support operands = needs_conv2d_operands(layer, info().input, true); !operands) return operands;
     const Conv2dShape shape = Conv2dShape::of(layer);
     if (shape.depth() * shape.filters * shape.pixels() * shape.images == 0)
       return Support::no("nothing to compute");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "raceline/kernels/common/conv2d_checks.h"
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/parallel.h"
 #include "raceline/kernels/native/fused_epilogue.h"
@@ -108,11 +109,7 @@ TilePrimitive::TilePrimitive(const std::string& algorithm, Layout layout, Isa mo
       error_bound_(error_bound) {}
 
 Support TilePrimitive::supports(const LayerDesc& layer) const {
-  if (const Support typed = needs_f32(layer); !typed) return typed;
-  if (!layer.inputs[1].constant)
-    return Support::no("filters that are not constant can't be transformed once");
-  if (layer.inputs[0].constant && info().input != Layout::nchw)
-    return Support::no("a constant image comes in nchw");
+  if (const Support operands = needs_conv2d_operands(layer, info().input, true); !operands) return operands;
   if (const Support fits = check(layer); !fits) return fits;
   return Epilogue::supports(layer, info().output);
 }
