@@ -24,20 +24,18 @@ void ProtocolOptions::add_to(CLI::App& app) {
       ->capture_default_str();
 }
 
-MeasureCosts ProtocolOptions::measure(const ProfileOptions& profile, LoadedModel& model,
-                                      const Workbench& bench, Device& device, CostStore& store,
+MeasureCosts ProtocolOptions::measure(const ProfileOptions& profile,
                                       const std::function<void(const std::string&)>& say) const {
   if (!is_paper()) return {};
-  return [=, this, &profile, &model, &bench, &device, &store](
-             const CandidateSet& candidates, const RunConditions& conditions, CostTable& table) {
+  return [=, this, &profile](const CandidateSet& candidates, const RunScene& scene, CostTable& table) {
     const auto make_inputs = [&](int index) {
       std::vector<Tensor> tensors;
-      uint64_t seed = profile.seed + static_cast<uint64_t>(index) * model.graph.inputs().size();
-      for (const ValueId input : model.graph.inputs())
-        tensors.push_back(random_tensor(model.graph.desc(input), seed++));
+      uint64_t seed = profile.seed + static_cast<uint64_t>(index) * scene.graph.inputs().size();
+      for (const ValueId input : scene.graph.inputs())
+        tensors.push_back(random_tensor(scene.graph.desc(input), seed++));
       return tensors;
     };
-    return profile_as_paper(model.graph, candidates, bench.registry, device, store, conditions,
+    return profile_as_paper(candidates, scene,
                             {.inputs = inputs,
                              .max_error = profile.max_error,
                              .seed = profile.seed,
@@ -105,13 +103,12 @@ int profile_model(Options& options) {
   const CandidateSet candidates(model.graph, bench.registry, options.filter);
   CpuDevice device(bench.cpu.machine());
   CostTable table;
-  const RunConditions conditions{model.graph.key(), device.fingerprint(), options.profile.threads,
-                                 options.profile.pinned};
-  const MeasureCosts measure = options.protocol.measure(
-      options.profile, model, bench, device, store, [&](const std::string& line) { say(progress, line); });
-  const ProfileReport report =
-      measure ? measure(candidates, conditions, table)
-              : profile(candidates, bench.registry, device, store, options.profile, table);
+  const MeasureCosts measure =
+      options.protocol.measure(options.profile, [&](const std::string& line) { say(progress, line); });
+  const RunScene scene{
+      model.graph, bench.registry, device, store, RunConditions::of(model.graph, device, options.profile),
+      {}};
+  const ProfileReport report = measure_costs(measure, candidates, scene, options.profile, table);
   progress.finish();
   report_profile(report);
   Json list = Json::array();

@@ -16,9 +16,8 @@ struct ProtocolOptions {
 
   void add_to(CLI::App& app);
   bool is_paper() const { return name == "paper"; }
-  /// What measures by it; empty for profile()'s own protocol. The references must outlive it.
-  MeasureCosts measure(const ProfileOptions& profile, LoadedModel& model, const Workbench& bench,
-                       Device& device, CostStore& store,
+  /// What measures by it; empty for profile()'s own protocol. The options must outlive it.
+  MeasureCosts measure(const ProfileOptions& profile,
                        const std::function<void(const std::string&)>& say) const;
 };
 

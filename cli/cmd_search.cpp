@@ -194,12 +194,11 @@ int search_model(Options& options) {
   options.profile.stop = [] { return true; };
   CostStore store = options.timing.open_store(CostStore::Mode::read);
   CostTable table;
-  const RunConditions conditions{model.graph.key(), device.fingerprint(), options.profile.threads,
-                                 options.profile.pinned};
-  const MeasureCosts measure = options.protocol.measure(options.profile, model, bench, device, store, {});
-  const ProfileReport report =
-      measure ? measure(candidates, conditions, table)
-              : profile(candidates, bench.registry, device, store, options.profile, table);
+  const MeasureCosts measure = options.protocol.measure(options.profile, {});
+  const RunScene runs{
+      model.graph, bench.registry, device, store, RunConditions::of(model.graph, device, options.profile),
+      {}};
+  const ProfileReport report = measure_costs(measure, candidates, runs, options.profile, table);
   if (!report.complete) {
     fmt::print(stderr, "the store lacks costs of this model; `raceline profile` measures them\n");
   }
@@ -211,9 +210,8 @@ int search_model(Options& options) {
   if (!options.output.empty()) {
     Plan plan = make_plan(model.graph, found.built, answer, candidates, table);
     plan.model = model.name;
-    plan.machine = device.fingerprint();
+    runs.conditions.stamp(plan);
     plan.strategy = options.strategy;
-    plan.threads = options.profile.threads;
     plan.fusion = !options.model.no_fusion;
     plan.without_passes = options.model.without_passes;
     plan.shapes = model.shapes();

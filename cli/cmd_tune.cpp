@@ -146,8 +146,7 @@ std::optional<TuneResult> tune_binding(const ModelOptions& binding, Options& opt
   Progress progress("profile");
   watch(options.tune.profile, progress);
   options.tune.say = [&](const std::string& line) { say(progress, line); };
-  options.tune.measure =
-      options.protocol.measure(options.tune.profile, model, bench, device, store, options.tune.say);
+  options.tune.measure = options.protocol.measure(options.tune.profile, options.tune.say);
   // The paper knows costs as they are inside the network, and corrects nothing.
   if (options.protocol.is_paper()) options.tune.correct = false;
   fmt::print(stderr, "{}: {} layers, {} fused alternatives; {} threads; {}\n", model.name,

@@ -255,5 +255,20 @@ TEST(TimingLock, IsHeldByOneAtATime) {
   std::filesystem::remove(path);
 }
 
+TEST(TimingTurn, IsTakenOnceAndKept) {
+  const std::filesystem::path path = testing::TempDir() + "raceline_turn_test";
+  const auto give_up = [] { return false; };
+  {
+    TimingTurn turn(path), other(path);
+    ASSERT_TRUE(TimingLock::acquire(path, give_up).has_value()) << "nothing is held before it is asked for";
+    EXPECT_TRUE(turn.take(give_up));
+    EXPECT_TRUE(turn.take(give_up)) << "it does not wait for itself";
+    EXPECT_FALSE(other.take(give_up));
+  }
+  EXPECT_TRUE(TimingLock::acquire(path, give_up).has_value());
+  EXPECT_TRUE(TimingTurn("").take(give_up)) << "without a path there is nothing to wait for";
+  std::filesystem::remove(path);
+}
+
 }  // namespace
 }  // namespace raceline

@@ -6,6 +6,7 @@
 #include "raceline/base/error.h"
 #include "raceline/device/cpu_device.h"
 #include "raceline/tune/correct.h"
+#include "raceline/tune/race.h"
 #include "tests/profile/stand_ins.h"
 
 namespace raceline {
@@ -104,6 +105,26 @@ TEST_F(Correcting, ChangesThePlanWhenItsLayersAreSlowerInside) {
   EXPECT_EQ(costs.find(key, relu_name("first"))->source, CostSource::measured);
   EXPECT_EQ(costs.find_at("relu", key, relu_name("first"))->source, CostSource::inside);
   EXPECT_TRUE(store.rows().empty());
+}
+
+TEST_F(Correcting, SlowRunsOfTheStoreFillAnEntryAndNothingElseDoes) {
+  RaceEntry entry{.name = "slow", .plan = plan_of("first")};
+  const auto slow = [&](double first_us) {
+    const auto never = [] { return false; };
+    return run_slow(entry, first_us, {graph, registry, device, store, conditions, {}}, 3, never, never);
+  };
+  EXPECT_EQ(slow(20), 0);
+  EXPECT_EQ(entry.measured_us, 0);
+  const std::vector<RunRow> rows{{"", "", "", "", {60, 60, 60}, ""}};
+  store.save_runs(conditions.key(plan_signature(entry.plan, registry), protocol::alone), rows);
+  EXPECT_EQ(slow(0), 3);
+  EXPECT_DOUBLE_EQ(entry.measured_us, 60);
+  EXPECT_DOUBLE_EQ(entry.median_us, 60);
+  EXPECT_DOUBLE_EQ(entry.ratio, 1) << "there is nothing to compare with";
+  EXPECT_EQ(slow(20), 3);
+  EXPECT_DOUBLE_EQ(entry.ratio, 3);
+  EXPECT_DOUBLE_EQ(entry.ratio_low, 3);
+  EXPECT_DOUBLE_EQ(entry.ratio_high, 3);
 }
 
 TEST_F(Correcting, WhatWasNotRunIsScaledLikeWhatWas) {

@@ -258,11 +258,8 @@ class Collector {
     request.primitive = primitive;
     try {
       worker_->open(request, options_.deadline_seconds);
-      std::optional<TimingLock> lock;
-      if (!options_.lock.empty()) {
-        lock = TimingLock::acquire(options_.lock, [this] { return !stopped(); });
-        if (!lock) return;
-      }
+      TimingTurn turn(options_.lock);
+      if (!turn.take([this] { return !stopped(); })) return;
       MeasuredOnWorker measured;
       bool disturbed = true;
       double least = 0;

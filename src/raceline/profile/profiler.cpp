@@ -59,7 +59,8 @@ class Profiling {
         weights_held_bytes_(
             std::min(options.weights_held_bytes, static_cast<size_t>(machine_.ram_bytes / 4))),
         begin_us_(clock_()),
-        sentinel_(clock_) {}
+        sentinel_(clock_),
+        turn_(options.lock) {}
 
   ProfileReport run() {
     std::map<std::string, std::vector<Entry>> entries;
@@ -238,7 +239,7 @@ class Profiling {
       }
     }
     if (pending.empty()) return;
-    report_.complete = report_.complete && !stop() && take_lock();
+    report_.complete = report_.complete && !stop() && take_turn();
     if (!report_.complete) return;
     // The reference is slow, and the better the others are known the sooner it is dropped.
     std::stable_partition(pending.begin(), pending.end(),
@@ -247,14 +248,12 @@ class Profiling {
     for (Entry& entry : entries) entry.run.reset();
   }
 
-  bool take_lock() {
-    if (options_.lock.empty() || lock_) return true;
-    lock_ = TimingLock::acquire(options_.lock, [&] {
+  bool take_turn() {
+    return turn_.take([&] {
       if (options_.progress)
         options_.progress(0, candidates_.layers().size(), "another process that is timing");
       return !stop();
     });
-    return lock_.has_value();
   }
 
   void measure_layer(const LayerDesc& layer, std::vector<Entry>& entries, const std::vector<size_t>& pending,
@@ -382,7 +381,7 @@ class Profiling {
   Sentinel sentinel_;
   std::unique_ptr<Queue> queue_;
   std::optional<CacheEvictor> evictor_;
-  std::optional<TimingLock> lock_;
+  TimingTurn turn_;
   ProfileReport report_;
 };
 

@@ -55,4 +55,9 @@ TimingLock& TimingLock::operator=(TimingLock&& other) noexcept {
   return *this;
 }
 
+bool TimingTurn::take(const std::function<bool()>& waiting) {
+  if (!lock_ && !path_.empty()) lock_ = TimingLock::acquire(path_, waiting);
+  return path_.empty() || lock_.has_value();
+}
+
 }  // namespace raceline

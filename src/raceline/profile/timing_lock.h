@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <utility>
 
 namespace raceline {
 
@@ -23,6 +24,19 @@ class TimingLock {
  private:
   explicit TimingLock(int descriptor) : descriptor_(descriptor) {}
   int descriptor_ = -1;
+};
+
+/// A TimingLock taken when something is about to be timed for the first time, and held from then on.
+class TimingTurn {
+ public:
+  /// An empty path: there is nothing to wait for.
+  explicit TimingTurn(std::filesystem::path path) : path_(std::move(path)) {}
+  /// Waits for the lock unless it is held already, as TimingLock::acquire(). False: `waiting` gave up.
+  bool take(const std::function<bool()>& waiting);
+
+ private:
+  std::filesystem::path path_;
+  std::optional<TimingLock> lock_;
 };
 
 }  // namespace raceline

@@ -145,8 +145,7 @@ class Correcting {
   /// Adds the answer's plan unless it is known or wanted already.
   bool want(const GraphProblem& built, const SearchAnswer& answer, std::vector<CorrectedPlan>& wanted) {
     Plan plan = make_plan(scene_.graph, built, answer, candidates_, costs_);
-    plan.threads = scene_.conditions.threads;
-    plan.machine = scene_.conditions.device;
+    scene_.conditions.stamp(plan);
     std::string signature = plan_signature(plan, scene_.registry);
     for (const std::vector<CorrectedPlan>* plans : {&result_.plans, &wanted}) {
       for (const CorrectedPlan& other : *plans) {
@@ -210,8 +209,7 @@ class Correcting {
         options_.say(fmt::format("correct: {} plans of solve {}, whole, for what layers take inside", count,
                                  result_.solves));
       }
-      auto taken = time_whole_runs(std::span(missing).subspan(begin, count), scene_.graph, scene_.registry,
-                                   scene_.device, scene_.inputs, options_.runs);
+      auto taken = time_whole_runs(std::span(missing).subspan(begin, count), scene_, options_.runs);
       result_.complete = !taken.empty();
       for (size_t i = 0; i < taken.size(); ++i) {
         const size_t index = index_of[begin + i];

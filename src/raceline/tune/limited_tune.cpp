@@ -2,23 +2,20 @@
 
 namespace raceline {
 
-TuneResult tune_limited(const Graph& graph, const PrimitiveRegistry& registry, Device& device,
-                        CostStore& store, const TuneOptions& options) {
+TuneResult tune_limited(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
+                        const TuneOptions& options) {
   TuneResult result;
   const CandidateSet candidates(graph, registry, options.filter);
   CostTable costs;
-  const RunConditions conditions{graph.key(), device.fingerprint(), options.profile.threads,
-                                 options.profile.pinned};
-  result.profile = options.measure ? options.measure(candidates, conditions, costs)
-                                   : profile(candidates, registry, device, store, options.profile, costs);
+  const RunScene scene{graph, registry, device, store, RunConditions::of(graph, device, options.profile), {}};
+  result.profile = measure_costs(options.measure, candidates, scene, options.profile, costs);
   if (options.profile.stop && options.profile.stop()) return result;
   result.complete = true;
   if (options.say) options.say("search: the best plan within the limits");
   const auto enter = [&](std::string name, const GraphProblem& built, const SearchAnswer& answer) {
     RaceEntry entry{.name = std::move(name), .plan = make_plan(graph, built, answer, candidates, costs)};
     entry.plan.strategy = options.strategy;
-    entry.plan.threads = options.profile.threads;
-    entry.plan.machine = device.fingerprint();
+    scene.conditions.stamp(entry.plan);
     entry.predicted_us = answer.cost_us;
     result.entries.push_back(std::move(entry));
   };

@@ -1,7 +1,6 @@
 #include "raceline/tune/methods.h"
 
 #include <algorithm>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -13,28 +12,20 @@
 namespace raceline {
 namespace {
 
-constexpr double vanilla_seconds = 2;  ///< no new run of the reference begins after this long
-
 class Running {
  public:
   Running(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
           std::span<const TensorView> inputs, const MethodOptions& options)
-      : graph_(graph),
-        registry_(registry),
-        device_(device),
-        store_(store),
-        inputs_(inputs),
+      : scene_{graph, registry, device, store, RunConditions::of(graph, device, options.profile), inputs},
         options_(options),
         candidates_(graph, registry, {}),
-        conditions_{graph.key(), device.fingerprint(), options.profile.threads, options.profile.pinned} {}
+        turn_(options.profile.lock) {}
 
   MethodRuns run() {
     say("costs of its layers");
-    result_.profile = options_.measure
-                          ? options_.measure(candidates_, conditions_, costs_)
-                          : profile(candidates_, registry_, device_, store_, options_.profile, costs_);
+    result_.profile = measure_costs(options_.measure, candidates_, scene_, options_.profile, costs_);
     if (stopped()) return std::move(result_);
-    result_.built = build_problem(graph_, candidates_, costs_);
+    result_.built = build_problem(scene_.graph, candidates_, costs_);
     if (options_.tune) {
       say("tune");
       enter_tuned();
@@ -42,7 +33,6 @@ class Running {
     }
     enter_searches();
     result_.complete = race_all() && race_best() && run_alone();
-    lock_.reset();
     return std::move(result_);
   }
 
@@ -51,14 +41,8 @@ class Running {
   void say(const std::string& line) const {
     if (options_.say) options_.say(line);
   }
-  RunScene scene() { return {graph_, registry_, device_, store_, conditions_, inputs_}; }
   bool may_run() {
-    if (stopped()) return false;
-    if (!lock_ && !options_.profile.lock.empty()) {
-      lock_ = TimingLock::acquire(options_.profile.lock, [&] { return !stopped(); });
-      return lock_.has_value();
-    }
-    return true;
+    return !stopped() && turn_.take([this] { return !stopped(); });
   }
 
   void enter_tuned() {
@@ -68,13 +52,13 @@ class Running {
     options.race_rounds = options_.race_rounds;
     options.race_seconds = options_.race_seconds;
     options.say = options_.say;
-    result_.tuned = tune(graph_, registry_, device_, store_, inputs_, options);
+    result_.tuned = tune(scene_.graph, scene_.registry, scene_.device, scene_.store, scene_.inputs, options);
     if (!result_.tuned.complete || stopped()) return;
     MethodRun entry{.method = Method::tuned};
     entry.run.name = "tuned";
     entry.run.plan = result_.tuned.plan;
     // On the costs that the other plans were made on, not on the corrected ones.
-    entry.run.predicted_us = alone_split(entry.run.plan, graph_, costs_).whole_us();
+    entry.run.predicted_us = alone_split(entry.run.plan, scene_.graph, costs_).whole_us();
     result_.runs.push_back(std::move(entry));
   }
 
@@ -82,9 +66,8 @@ class Running {
     MethodRun entry{.method = method, .library = std::move(library)};
     if (method == Method::single_type) entry.note = answer.note;
     entry.run.name = std::move(name);
-    entry.run.plan = make_plan(graph_, result_.built, answer, candidates_, costs_);
-    entry.run.plan.threads = conditions_.threads;
-    entry.run.plan.machine = conditions_.device;
+    entry.run.plan = make_plan(scene_.graph, result_.built, answer, candidates_, costs_);
+    scene_.conditions.stamp(entry.run.plan);
     entry.run.plan.strategy = entry.run.name;
     entry.run.predicted_us = answer.cost_us;
     result_.runs.push_back(std::move(entry));
@@ -134,7 +117,7 @@ class Running {
   bool race_some(const std::vector<size_t>& which, std::vector<RaceEntry>& entries) {
     entries.clear();
     for (const size_t index : which) entries.push_back(result_.runs[index].run);
-    return race(entries, scene(), race_options()) != RaceState::stopped;
+    return race(entries, scene_, race_options()) != RaceState::stopped;
   }
 
   bool race_all() {
@@ -154,11 +137,11 @@ class Running {
 
   /// How many whole runs stand behind a raced entry.
   int samples_of(const RaceEntry& entry) const {
-    const std::string first = plan_signature(result_.runs.front().run.plan, registry_);
-    const std::string own = plan_signature(entry.plan, registry_);
+    const std::string first = plan_signature(result_.runs.front().run.plan, scene_.registry);
+    const std::string own = plan_signature(entry.plan, scene_.registry);
     for (const MethodRun& other : result_.runs) {
-      const std::string rival = own == first ? plan_signature(other.run.plan, registry_) : own;
-      const auto rows = store_.find_runs(conditions_.key(rival, protocol::race_against(first)));
+      const std::string rival = own == first ? plan_signature(other.run.plan, scene_.registry) : own;
+      const auto rows = scene_.store.find_runs(scene_.conditions.key(rival, protocol::race_against(first)));
       if (!rows.empty()) return static_cast<int>(rows[0].samples_us.size());
     }
     return 0;
@@ -201,39 +184,27 @@ class Running {
   bool run_alone() {
     MethodRun vanilla{.method = Method::vanilla};
     vanilla.run.name = "Vanilla";
-    vanilla.run.plan = Plan::reference(graph_, registry_);
-    vanilla.run.plan.threads = conditions_.threads;
-    vanilla.run.predicted_us = alone_split(vanilla.run.plan, graph_, costs_).whole_us();
+    vanilla.run.plan = Plan::reference(scene_.graph, scene_.registry);
+    vanilla.run.plan.threads = scene_.conditions.threads;
+    vanilla.run.predicted_us = alone_split(vanilla.run.plan, scene_.graph, costs_).whole_us();
     result_.runs.push_back(std::move(vanilla));
     const double first_us = result_.runs.front().run.measured_us;
     for (MethodRun& run : result_.runs) {
       if (run.run.measured_us > 0) continue;
       say(fmt::format("{}: a few runs", run.run.name));
-      const std::vector<double> samples = time_alone(run.run.plan, scene(), 1e6,
-                                                     {.rounds = options_.slow_runs,
-                                                      .min_rounds = 1,
-                                                      .enough_us = vanilla_seconds * 1e6,
-                                                      .stop = [this] { return stopped(); }},
-                                                     [this] { return may_run(); });
-      if (samples.empty()) return false;
-      run.samples = static_cast<int>(samples.size());
-      run.run.measured_us = percentile(samples, 0.1);
-      run.run.median_us = percentile(samples, 0.5);
-      run.run.ratio = run.run.ratio_low = run.run.ratio_high = run.run.measured_us / first_us;
+      run.samples = run_slow(
+          run.run, first_us, scene_, options_.slow_runs, [this] { return stopped(); },
+          [this] { return may_run(); });
+      if (run.samples == 0) return false;
     }
     return true;
   }
 
-  Graph& graph_;
-  const PrimitiveRegistry& registry_;
-  Device& device_;
-  CostStore& store_;
-  std::span<const TensorView> inputs_;
+  RunScene scene_;
   const MethodOptions& options_;
   CandidateSet candidates_;
-  RunConditions conditions_;
   CostTable costs_;
-  std::optional<TimingLock> lock_;
+  TimingTurn turn_;
   MethodRuns result_;
 };
 

@@ -33,20 +33,16 @@ using Pair = std::pair<std::string, const Primitive*>;
 
 class Measuring {
  public:
-  Measuring(Graph& graph, const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device,
-            CostStore& store, const RunConditions& conditions, const PaperProtocolOptions& options,
+  Measuring(const CandidateSet& candidates, const RunScene& scene, const PaperProtocolOptions& options,
             CostTable& table)
-      : graph_(graph),
-        candidates_(candidates),
-        registry_(registry),
-        device_(device),
-        store_(store),
-        conditions_(conditions),
+      : candidates_(candidates),
+        scene_(scene),
         options_(options),
         table_(table),
         clock_(steady_clock()),
         begin_us_(clock_()),
-        check_(registry, device, conditions.threads, options.max_error, options.seed) {}
+        check_(scene.registry, scene.device, scene.conditions.threads, options.max_error, options.seed),
+        turn_(options.lock) {}
 
   ProfileReport run() {
     find_implementations();
@@ -70,15 +66,10 @@ class Measuring {
  private:
   bool stopped() const { return options_.stop && options_.stop(); }
   bool may_run() {
-    if (stopped()) return false;
-    if (!lock_ && !options_.lock.empty()) {
-      lock_ = TimingLock::acquire(options_.lock, [&] { return !stopped(); });
-      return lock_.has_value();
-    }
-    return true;
+    return !stopped() && turn_.take([this] { return !stopped(); });
   }
 
-  RunKey key_of(const std::string& what) const { return conditions_.key(what, protocol::paper); }
+  RunKey key_of(const std::string& what) const { return scene_.conditions.key(what, protocol::paper); }
   static std::string text_of(const std::string& name, std::span<const Pair> pairs) {
     std::string text = name + "\n";
     for (const auto& [layer, primitive] : pairs)
@@ -89,8 +80,8 @@ class Measuring {
   /// The pairs of each implementation, in the order of their first layer.
   void find_implementations() {
     std::set<std::string> seen;
-    for (NodeId node = 0; node < static_cast<NodeId>(graph_.nodes().size()); ++node) {
-      const std::string key = graph_.layer(node).key();
+    for (NodeId node = 0; node < static_cast<NodeId>(scene_.graph.nodes().size()); ++node) {
+      const std::string key = scene_.graph.layer(node).key();
       if (!seen.insert(key).second) continue;
       layers_.push_back(key);
       for (const Candidate& candidate : candidates_.at(key).candidates) {
@@ -108,20 +99,20 @@ class Measuring {
   /// Adds samples of this plan's steps to what the store holds under the key, until there is one an input.
   /// Only steps whose (layer, primitive) is wanted are kept.
   std::vector<RunRow> measure_plan(const RunKey& key, const Plan& plan, const std::set<Pair>* wanted) {
-    std::vector<RunRow> kept = store_.find_runs(key);
-    Session session(graph_, plan, registry_, device_);
-    const std::vector<RunRow> rows = rows_of(session, plan, graph_, registry_);
+    std::vector<RunRow> kept = scene_.store.find_runs(key);
+    Session session(scene_.graph, plan, scene_.registry, scene_.device);
+    const std::vector<RunRow> rows = rows_of(session, plan, scene_.graph, scene_.registry);
     std::vector<size_t> steps;  // whose times are kept
     for (size_t step = 0; step + 1 < rows.size(); ++step) {
       const RunRow& row = rows[step + 1];
-      if (wanted != nullptr && !wanted->contains({row.layer, registry_.find(row.primitive)})) continue;
+      if (wanted != nullptr && !wanted->contains({row.layer, scene_.registry.find(row.primitive)})) continue;
       if (!row.layer.empty() && !row.layer.starts_with("reorder ")) steps.push_back(step);
     }
     if (kept.size() != steps.size()) {
       kept.clear();
       for (const size_t step : steps) kept.push_back(rows[step + 1]);
     }
-    const std::vector<Tensor> outputs = output_tensors(graph_);
+    const std::vector<Tensor> outputs = output_tensors(scene_.graph);
     const std::vector<TensorView> output_views = views_of(outputs);
     std::vector<double> times(session.steps().size());
     const auto infer = [&](int index) {
@@ -135,10 +126,10 @@ class Measuring {
       infer(index);
       for (size_t i = 0; i < steps.size(); ++i) kept[i].samples_us.push_back(times[steps[i]]);
       if (clock_() - saved_us < save_every_us) continue;
-      store_.save_runs(key, kept);
+      scene_.store.save_runs(key, kept);
       saved_us = clock_();
     }
-    store_.save_runs(key, kept);
+    scene_.store.save_runs(key, kept);
     return kept;
   }
 
@@ -157,7 +148,7 @@ class Measuring {
     std::set<Pair> pairs;
     for (RunRow& row : rows) {
       row.samples_us.resize(static_cast<size_t>(options_.inputs));
-      pairs.emplace(row.layer, registry_.find(row.primitive));
+      pairs.emplace(row.layer, scene_.registry.find(row.primitive));
       rows_.push_back(std::move(row));
     }
     (new_ones ? report_.measured : report_.from_store) += pairs.size();
@@ -176,10 +167,10 @@ class Measuring {
   }
 
   void measure_vanilla() {
-    Plan plan = Plan::reference(graph_, registry_);
-    plan.threads = conditions_.threads;
-    const RunKey key = key_of(plan_signature(plan, registry_));
-    std::vector<RunRow> rows = store_.find_runs(key);
+    Plan plan = Plan::reference(scene_.graph, scene_.registry);
+    plan.threads = scene_.conditions.threads;
+    const RunKey key = key_of(plan_signature(plan, scene_.registry));
+    std::vector<RunRow> rows = scene_.store.find_runs(key);
     const bool missing = !is_whole(rows);
     if (missing && options_.progress) options_.progress(0, implementations_.size() + 2, "Vanilla");
     if (missing && may_run()) rows = measure_plan(key, plan, nullptr);
@@ -190,7 +181,7 @@ class Measuring {
     if (!options_.say) return;
     size_t missing = 0;
     for (const auto& [name, pairs] : implementations_)
-      missing += is_whole(store_.find_runs(key_of(text_of(name, pairs)))) ? 0 : 1;
+      missing += is_whole(scene_.store.find_runs(key_of(text_of(name, pairs)))) ? 0 : 1;
     double vanilla_us = 0;
     for (const RunRow& row : rows_) vanilla_us += mean(row.samples_us);
     options_.say(fmt::format(
@@ -202,7 +193,7 @@ class Measuring {
 
   void measure_implementation(const std::string& name, const std::vector<Pair>& pairs) {
     const RunKey key = key_of(text_of(name, pairs));
-    std::vector<RunRow> rows = store_.find_runs(key);
+    std::vector<RunRow> rows = scene_.store.find_runs(key);
     const bool missing = !is_whole(rows);
     if (missing && !may_run()) {
       report_.complete = false;
@@ -237,7 +228,7 @@ class Measuring {
   Plan plan_of(const std::set<Pair>& wanted) const {
     constexpr double conversion = 1, stand_in = 1e4, unknown_share = 0.5;
     Plan plan =
-        preferred_plan(graph_, candidates_,
+        preferred_plan(scene_.graph, candidates_,
                        [&](const LayerDesc& layer, const Primitive& primitive) -> std::optional<double> {
                          const bool reference = primitive.info().library == "reference";
                          if (layer.op == OpKind::reorder) return reference ? 100 * conversion : conversion;
@@ -248,11 +239,10 @@ class Measuring {
                            return 0;
                          const auto known = known_us_.find({key, &primitive});
                          if (known != known_us_.end()) return stand_in + known->second;
-                         const auto vanilla = known_us_.find({key, &registry_.reference(layer)});
+                         const auto vanilla = known_us_.find({key, &scene_.registry.reference(layer)});
                          return stand_in + unknown_share * (vanilla == known_us_.end() ? 0 : vanilla->second);
                        });
-    plan.threads = conditions_.threads;
-    plan.machine = conditions_.device;
+    scene_.conditions.stamp(plan);
     return plan;
   }
 
@@ -260,10 +250,11 @@ class Measuring {
   void measure_conversions() {
     std::map<std::string, std::vector<ValueId>> places;  // by layer key
     std::vector<Pair> pairs;
-    for (ValueId value = 0; value < static_cast<ValueId>(graph_.values().size()); ++value) {
+    for (ValueId value = 0; value < static_cast<ValueId>(scene_.graph.values().size()); ++value) {
       for (const Interface& from : candidates_.interfaces(value)) {
         for (const Interface& to : candidates_.interfaces(value)) {
-          if (from != to) places[LayerDesc::reorder(graph_.desc(value), from, to).key()].push_back(value);
+          if (from != to)
+            places[LayerDesc::reorder(scene_.graph.desc(value), from, to).key()].push_back(value);
         }
       }
     }
@@ -274,7 +265,7 @@ class Measuring {
     report_.layers += places.size();
     report_.candidates += pairs.size();
     const RunKey key = key_of(text_of("conversions", pairs));
-    std::vector<RunRow> rows = store_.find_runs(key);
+    std::vector<RunRow> rows = scene_.store.find_runs(key);
     const bool missing = rows.empty() && !pairs.empty();
     if (missing) {
       if (!may_run()) {
@@ -289,7 +280,7 @@ class Measuring {
         report_.complete = false;
         return;
       }
-      store_.save_runs(key, rows);
+      scene_.store.save_runs(key, rows);
     }
     (missing ? report_.measured : report_.from_store) += pairs.size();
     std::ranges::move(rows, std::back_inserter(rows_));
@@ -307,7 +298,7 @@ class Measuring {
         const Status finished = check_.queue().wait();
         const double us = clock_() - begin;
         if (!status.is_ok() || !finished.is_ok()) break;
-        rows.push_back(RunRow{place_of(graph_, value), layer.layer.key(), candidate.primitive->name(),
+        rows.push_back(RunRow{place_of(scene_.graph, value), layer.layer.key(), candidate.primitive->name(),
                               candidate.primitive->revision(), std::vector<double>{us}, ""});
       }
     }
@@ -338,12 +329,8 @@ class Measuring {
     }
   }
 
-  Graph& graph_;
   const CandidateSet& candidates_;
-  const PrimitiveRegistry& registry_;
-  Device& device_;
-  CostStore& store_;
-  const RunConditions& conditions_;
+  const RunScene& scene_;
   const PaperProtocolOptions& options_;
   CostTable& table_;
   Clock clock_;
@@ -353,7 +340,7 @@ class Measuring {
   std::map<std::string, std::vector<Pair>> implementations_;
   std::vector<RunRow> rows_;  // all that is measured
   std::map<Pair, double> known_us_;
-  std::optional<TimingLock> lock_;
+  TimingTurn turn_;
   ProfileReport report_;
 };
 
@@ -365,11 +352,9 @@ std::string global_implementation(const Primitive& primitive) {
   return name.substr(begin, name.find('@') - begin);
 }
 
-ProfileReport profile_as_paper(Graph& graph, const CandidateSet& candidates,
-                               const PrimitiveRegistry& registry, Device& device, CostStore& store,
-                               const RunConditions& conditions, const PaperProtocolOptions& options,
-                               CostTable& table) {
-  return Measuring(graph, candidates, registry, device, store, conditions, options, table).run();
+ProfileReport profile_as_paper(const CandidateSet& candidates, const RunScene& scene,
+                               const PaperProtocolOptions& options, CostTable& table) {
+  return Measuring(candidates, scene, options, table).run();
 }
 
 }  // namespace raceline

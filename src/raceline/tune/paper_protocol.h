@@ -37,10 +37,8 @@ struct PaperProtocolOptions {
 ///
 /// Kept in the store as whole runs of protocol "paper", and found there again by implementation, so that an
 /// interrupted measurement goes on from there, and nothing of it is taken for a cost of another protocol.
-/// `conditions` are those of the graph. Throws IoError, and what Session throws.
-ProfileReport profile_as_paper(Graph& graph, const CandidateSet& candidates,
-                               const PrimitiveRegistry& registry, Device& device, CostStore& store,
-                               const RunConditions& conditions, const PaperProtocolOptions& options,
-                               CostTable& table);
+/// The scene's own inputs are not used. Throws IoError, and what Session throws.
+ProfileReport profile_as_paper(const CandidateSet& candidates, const RunScene& scene,
+                               const PaperProtocolOptions& options, CostTable& table);
 
 }  // namespace raceline

@@ -13,6 +13,8 @@ namespace raceline {
 namespace {
 
 constexpr int fewest_rounds = 5;
+constexpr double slow_us = 1e6;     ///< said to be known of a slow plan: no run is spent on warming up
+constexpr double slow_seconds = 2;  ///< no new run of a slow plan begins after this long
 constexpr const char* rival_place = "rival";  ///< of the samples that stand beside: the other plan's
 
 /// Runs the plans in turn; the samples of each, of one index from one round.
@@ -112,6 +114,18 @@ RaceState race(std::span<RaceEntry> entries, const RunScene& scene, const RaceOp
     entry.ratio_high = ratio.high;
   }
   return missing.empty() ? RaceState::from_store : RaceState::run;
+}
+
+int run_slow(RaceEntry& entry, double first_us, const RunScene& scene, int runs,
+             const std::function<bool()>& stop, const std::function<bool()>& may_run) {
+  const std::vector<double> samples =
+      time_alone(entry.plan, scene, slow_us,
+                 {.rounds = runs, .min_rounds = 1, .enough_us = slow_seconds * 1e6, .stop = stop}, may_run);
+  if (samples.empty()) return 0;
+  entry.measured_us = percentile(samples, 0.1);
+  entry.median_us = percentile(samples, 0.5);
+  if (first_us > 0) entry.ratio = entry.ratio_low = entry.ratio_high = entry.measured_us / first_us;
+  return static_cast<int>(samples.size());
 }
 
 }  // namespace raceline

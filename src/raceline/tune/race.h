@@ -26,4 +26,11 @@ enum class RaceState : uint8_t { stopped, from_store, run };
 /// rounds, and then no entry is changed.
 RaceState race(std::span<RaceEntry> entries, const RunScene& scene, const RaceOptions& options);
 
+/// What is far too slow for a race, the reference above all, by itself: up to `runs` whole runs without a
+/// warm-up, none begun after two seconds, or those that the store has. Fills measured_us and median_us, and
+/// the ratios against first_us unless that is 0. How many runs there were; 0 when stopped, and then the entry
+/// is as it was.
+int run_slow(RaceEntry& entry, double first_us, const RunScene& scene, int runs,
+             const std::function<bool()>& stop, const std::function<bool()>& may_run);
+
 }  // namespace raceline

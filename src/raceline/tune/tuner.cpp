@@ -1,7 +1,6 @@
 #include "raceline/tune/tuner.h"
 
 #include <algorithm>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -21,29 +20,24 @@ constexpr double runner_up_share = 1.02;
 constexpr int most_runner_ups = 2;
 constexpr int fresh_rounds = 20;
 constexpr double fresh_seconds = 5;
+constexpr int reference_runs = 3;
 
 /// One tune: its state, and the steps in their order.
 class Tuning {
  public:
   Tuning(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
          std::span<const TensorView> inputs, const TuneOptions& options)
-      : graph_(graph),
-        registry_(registry),
-        device_(device),
-        store_(store),
-        inputs_(inputs),
+      : scene_{graph, registry, device, store, RunConditions::of(graph, device, options.profile), inputs},
         options_(options),
         clock_(steady_clock()),
         begin_us_(clock_()),
         candidates_(graph, registry, options.filter),
-        conditions_{graph.key(), device.fingerprint(), options.profile.threads, options.profile.pinned} {}
+        turn_(options.profile.lock) {}
 
   TuneResult run() {
     ProfileOptions profile_options = options_.profile;
     profile_options.seconds *= profile_share;
-    result_.profile = options_.measure
-                          ? options_.measure(candidates_, conditions_, costs_)
-                          : profile(candidates_, registry_, device_, store_, profile_options, costs_);
+    result_.profile = measure_costs(options_.measure, candidates_, scene_, profile_options, costs_);
     if (interrupted()) return std::move(result_);
     result_.complete = true;
     const Correction correction = options_.correct ? correct_costs() : Correction{};
@@ -66,21 +60,14 @@ class Tuning {
     if (options_.say) options_.say(line);
   }
 
-  RunScene scene() { return {graph_, registry_, device_, store_, conditions_, inputs_}; }
-
   /// Nothing is run before this machine's lock is held, and nothing after the stop.
   bool may_run() {
-    if (stopped()) return false;
-    if (!lock_ && !options_.profile.lock.empty()) {
-      lock_ = TimingLock::acquire(options_.profile.lock, [&] { return !stopped(); });
-      return lock_.has_value();
-    }
-    return true;
+    return !stopped() && turn_.take([this] { return !stopped(); });
   }
 
   GraphProblem problem() const {
     try {
-      return build_problem(graph_, candidates_, costs_);
+      return build_problem(scene_.graph, candidates_, costs_);
     } catch (const UnsupportedError& error) {
       if (result_.profile.complete) throw;
       throw Error(
@@ -98,8 +85,7 @@ class Tuning {
     options.runs.seed = options_.search.seed;
     options.runs.stop = [this] { return stopped(); };
     options.say = options_.say;
-    const Correction correction =
-        correct(candidates_, costs_, scene(), options, [this] { return may_run(); });
+    const Correction correction = correct(candidates_, costs_, scene_, options, [this] { return may_run(); });
     result_.solves = correction.solves;
     result_.corrected_plans = correction.plans.size();
     result_.corrected_now = correction.measured;
@@ -109,11 +95,11 @@ class Tuning {
 
   void add_entry(std::string name, const GraphProblem& built, const SearchAnswer& answer,
                  std::string_view strategy) {
-    RaceEntry entry{.name = std::move(name), .plan = make_plan(graph_, built, answer, candidates_, costs_)};
+    RaceEntry entry{.name = std::move(name),
+                    .plan = make_plan(scene_.graph, built, answer, candidates_, costs_)};
     if (!answer.note.empty()) entry.name += fmt::format(" ({})", answer.note);
     entry.plan.strategy = strategy;
-    entry.plan.threads = conditions_.threads;
-    entry.plan.machine = conditions_.device;
+    scene_.conditions.stamp(entry.plan);
     entry.predicted_us = answer.cost_us;
     result_.entries.push_back(std::move(entry));
   }
@@ -127,7 +113,7 @@ class Tuning {
       return answer;
     };
     result_.answer = search(options_.strategy == "exact" ? "optimum" : options_.strategy, options_.strategy);
-    std::vector<std::string> entered{plan_signature(result_.entries[0].plan, registry_)};
+    std::vector<std::string> entered{plan_signature(result_.entries[0].plan, scene_.registry)};
     int runner_ups = 0;
     for (size_t index = 0; index < correction.plans.size(); ++index) {
       const CorrectedPlan& plan = correction.plans[index];
@@ -161,7 +147,7 @@ class Tuning {
                               say(fmt::format("race: {} plans, whole, in turn", result_.entries.size()));
                               return may_run();
                             }};
-    const RaceState state = race(result_.entries, scene(), options);
+    const RaceState state = race(result_.entries, scene_, options);
     result_.raced = state != RaceState::stopped;
     result_.race_kept = state == RaceState::from_store;
     if (!result_.raced) return;
@@ -174,7 +160,7 @@ class Tuning {
   /// What the winner should take, by its layers alone and by what was learned inside.
   void predict(const Correction& correction) {
     const Plan& plan = result_.plan;
-    result_.before = alone_split(plan, graph_, costs_);
+    result_.before = alone_split(plan, scene_.graph, costs_);
     for (const PlanStep& step : plan.steps) result_.after.kernels_us += step.expected_us;
     for (const PlanConversion& conversion : plan.conversions)
       result_.after.conversions_us += conversion.expected_us;
@@ -182,26 +168,21 @@ class Tuning {
         correction.dispatch_us * static_cast<double>(plan.steps.size() + plan.conversions.size());
   }
 
-  /// Samples of whole runs by themselves, from the store or run now; empty when stopped.
-  std::vector<double> runs_alone(const Plan& plan, double known_us, const MeasureOptions& options) {
-    return time_alone(plan, scene(), known_us, options, [this] { return may_run(); });
-  }
-
   /// Fresh runs of the winner, for comparison only; then the reference.
   void run_fresh() {
     const Plan& plan = result_.plan;
-    const RunKey key = conditions_.key(plan_signature(plan, registry_), protocol::check);
-    std::vector<RunRow> rows = store_.find_runs(key);
+    const RunKey key = scene_.conditions.key(plan_signature(plan, scene_.registry), protocol::check);
+    std::vector<RunRow> rows = scene_.store.find_runs(key);
     if (rows.empty() && may_run()) {
       say("check: the plan by itself, against its prediction");
-      auto taken = time_whole_runs({&plan, 1}, graph_, registry_, device_, inputs_,
+      auto taken = time_whole_runs({&plan, 1}, scene_,
                                    {.rounds = fresh_rounds,
                                     .seconds = fresh_seconds,
                                     .seed = options_.search.seed + 1,
                                     .stop = [this] { return stopped(); }});
       if (!taken.empty()) {
         rows = std::move(taken[0]);
-        store_.save_runs(key, rows);
+        scene_.store.save_runs(key, rows);
       }
     }
     if (!rows.empty()) {
@@ -209,9 +190,10 @@ class Tuning {
       result_.measured = split;
       result_.step_us = std::move(split.step_us);
     }
-    const auto stop = [this] { return stopped(); };
-    const std::vector<double> whole =
-        runs_alone(plan, 0, {.rounds = fresh_rounds, .enough_us = fresh_seconds * 1e6, .stop = stop});
+    const std::vector<double> whole = time_alone(
+        plan, scene_, 0,
+        {.rounds = fresh_rounds, .enough_us = fresh_seconds * 1e6, .stop = [this] { return stopped(); }},
+        [this] { return may_run(); });
     if (whole.empty()) return;
     result_.whole_us = percentile(whole, 0.1);
     for (RaceEntry& entry : result_.entries) {  // of one plan there is no race
@@ -222,36 +204,27 @@ class Tuning {
     run_reference();
   }
 
-  /// The reference is far too slow for the race: up to three runs without a warm-up, no new one after two
-  /// seconds.
+  /// For the speed-up, beside the race.
   void run_reference() {
-    RaceEntry entry{.name = "reference", .plan = Plan::reference(graph_, registry_)};
-    entry.plan.threads = conditions_.threads;
-    if (store_.find_runs(conditions_.key(plan_signature(entry.plan, registry_), protocol::alone)).empty())
+    RaceEntry entry{.name = "reference", .plan = Plan::reference(scene_.graph, scene_.registry)};
+    entry.plan.threads = scene_.conditions.threads;
+    if (scene_.store
+            .find_runs(scene_.conditions.key(plan_signature(entry.plan, scene_.registry), protocol::alone))
+            .empty())
       say("reference: a few runs, for the speed-up");
-    const std::vector<double> samples =
-        runs_alone(entry.plan, 1e6,
-                   {.rounds = 3, .min_rounds = 1, .enough_us = 2e6, .stop = [this] { return stopped(); }});
-    if (samples.empty()) return;
-    entry.measured_us = percentile(samples, 0.1);
-    entry.median_us = percentile(samples, 0.5);
     const double winner_us = result_.entries[result_.winner].measured_us;
-    if (winner_us > 0) entry.ratio = entry.ratio_low = entry.ratio_high = entry.measured_us / winner_us;
-    result_.entries.push_back(std::move(entry));
+    const int runs = run_slow(
+        entry, winner_us, scene_, reference_runs, [this] { return stopped(); }, [this] { return may_run(); });
+    if (runs > 0) result_.entries.push_back(std::move(entry));
   }
 
-  Graph& graph_;
-  const PrimitiveRegistry& registry_;
-  Device& device_;
-  CostStore& store_;
-  std::span<const TensorView> inputs_;
+  RunScene scene_;
   const TuneOptions& options_;
   Clock clock_;
   double begin_us_;
   CandidateSet candidates_;
-  RunConditions conditions_;
   CostTable costs_;
-  std::optional<TimingLock> lock_;
+  TimingTurn turn_;
   TuneResult result_;
 };
 

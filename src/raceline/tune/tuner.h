@@ -8,13 +8,9 @@
 #include "raceline/profile/profiler.h"
 #include "raceline/search/build_problem.h"
 #include "raceline/search/limited_search.h"
-#include "raceline/tune/whole_runs.h"
+#include "raceline/tune/measure_costs.h"
 
 namespace raceline {
-
-/// Fills a table by another protocol than profile()'s, such as profile_as_paper().
-using MeasureCosts = std::function<ProfileReport(const CandidateSet& candidates,
-                                                 const RunConditions& conditions, CostTable& table)>;
 
 struct TuneOptions {
   ProfileOptions

@@ -132,11 +132,9 @@ size_t plans_at_a_time(const Graph& graph) {
   return std::max<size_t>(2, room / std::max<size_t>(1, packed_larger * bytes));
 }
 
-std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, Graph& graph,
-                                                 const PrimitiveRegistry& registry, Device& device,
-                                                 std::span<const TensorView> inputs,
+std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, const RunScene& scene,
                                                  const WholeRunOptions& options) {
-  const std::vector<Tensor> outputs = output_tensors(graph);
+  const std::vector<Tensor> outputs = output_tensors(scene.graph);
   const std::vector<TensorView> views = views_of(outputs);
   struct Runs {
     Session session;
@@ -146,8 +144,8 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, Gr
   };
   std::vector<Runs> all;
   for (const Plan& plan : plans) {
-    Session session(graph, plan, registry, device);
-    std::vector<RunRow> rows = rows_of(session, plan, graph, registry);
+    Session session(scene.graph, plan, scene.registry, scene.device);
+    std::vector<RunRow> rows = rows_of(session, plan, scene.graph, scene.registry);
     std::vector<double> steps(session.steps().size());
     all.push_back({std::move(session), std::move(rows), std::move(steps)});
   }
@@ -163,7 +161,7 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, Gr
     contenders.push_back({.name = {},
                           .run =
                               [&](Queue&) {
-                                runs.session.run_timed(inputs, views, runs.last_us);
+                                runs.session.run_timed(scene.inputs, views, runs.last_us);
                                 runs.fresh = true;
                                 return Status::ok();
                               },
@@ -171,11 +169,11 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, Gr
                           .before_sample =
                               [&](Queue&) {
                                 keep(runs);
-                                runs.session.run(inputs, views);
+                                runs.session.run(scene.inputs, views);
                               }});
   }
   Sentinel sentinel(steady_clock());
-  const auto queue = device.make_queue(plans.front().threads);
+  const auto queue = scene.device.make_queue(plans.front().threads);
   const MeasureResult result = measure(contenders, *queue, sentinel,
                                        {.rounds = options.rounds,
                                         .min_rounds = fewest_rounds,

@@ -10,6 +10,7 @@
 #include "raceline/primitive/registry.h"
 #include "raceline/profile/cost_table.h"
 #include "raceline/profile/measure.h"
+#include "raceline/profile/profiler.h"
 #include "raceline/profile/store.h"
 #include "raceline/runtime/plan.h"
 #include "raceline/runtime/session.h"
@@ -40,6 +41,14 @@ struct RunConditions {
   RunKey key(const std::string& plan, const std::string& protocol) const {
     return {graph, plan, protocol, device, threads, pinned};
   }
+  static RunConditions of(const Graph& graph, const Device& device, const ProfileOptions& profile) {
+    return {graph.key(), device.fingerprint(), profile.threads, profile.pinned};
+  }
+  /// Writes into a plan what it was made for.
+  void stamp(Plan& plan) const {
+    plan.threads = threads;
+    plan.machine = device;
+  }
 };
 
 /// What whole runs are made with. The references must outlive it.
@@ -48,7 +57,7 @@ struct RunScene {
   const PrimitiveRegistry& registry;
   Device& device;
   CostStore& store;
-  const RunConditions& conditions;
+  RunConditions conditions;
   std::span<const TensorView> inputs;
 };
 
@@ -89,9 +98,7 @@ struct WholeRunOptions {
 
 /// Runs the plans in turn, timing each step. The rows of each plan; none when stopped before 5 rounds. The
 /// caller holds the TimingLock.
-std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, Graph& graph,
-                                                 const PrimitiveRegistry& registry, Device& device,
-                                                 std::span<const TensorView> inputs,
+std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, const RunScene& scene,
                                                  const WholeRunOptions& options);
 
 /// Whole runs of one plan by itself, untimed by step, in microseconds (protocol::alone): from the store, or

@@ -1,0 +1,11 @@
+#include "raceline/tune/measure_costs.h"
+
+namespace raceline {
+
+ProfileReport measure_costs(const MeasureCosts& measure, const CandidateSet& candidates,
+                            const RunScene& scene, const ProfileOptions& options, CostTable& table) {
+  if (measure) return measure(candidates, scene, table);
+  return profile(candidates, scene.registry, scene.device, scene.store, options, table);
+}
+
+}  // namespace raceline
