@@ -127,8 +127,7 @@ int collect_items(Options& options) {
   }
   progress.finish();
   if (!options.csv.empty()) {
-    const std::string csv = to_csv(dataset_of(store, {.least_rounds = collecting.rounds}));
-    write_file(options.csv, options.csv.extension() == ".gz" ? gzip(csv) : csv);
+    write_maybe_gzip(options.csv, to_csv(dataset_of(store, {.least_rounds = collecting.rounds})));
   }
   if (options.json) {
     print_json(to_json(report));

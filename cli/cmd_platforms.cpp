@@ -49,10 +49,7 @@ int list(const Options& options) {
       const WorkerClient worker(platform_command(name, options.python),
                                 {.cores = {}, .log = log, .environment = {}});
       const PlatformFacts& facts = worker.facts();
-      std::vector<std::string> versions;
-      for (const auto& [what, version] : facts.versions)
-        versions.push_back(fmt::format("{} {}", what, version));
-      rows.push_back({name, facts.accelerator, join(facts.modes, ", "), printable(join(versions, ", "))});
+      rows.push_back({name, facts.accelerator, join(facts.modes, ", "), printable(facts.versions_text())});
       documents.push_back({{"platform", name},
                            {"accelerator", facts.accelerator},
                            {"modes", facts.modes},

@@ -4,7 +4,7 @@ import datetime
 import json
 import time
 
-from bench_suite.floors import MEMORY_PEER, peer
+from bench_suite.floors import MEMORY_PEER, peer, threads_text
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -18,7 +18,7 @@ class Cell:
         return self.net, self.threads, self.batch
 
     def __str__(self):
-        return f"{self.net}, {self.threads} thread{'s' if self.threads > 1 else ''}, batch {self.batch}"
+        return f"{self.net}, {threads_text(self.threads)}, batch {self.batch}"
 
 
 @dataclasses.dataclass(frozen=True)

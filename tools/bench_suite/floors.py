@@ -20,6 +20,10 @@ ARENA = 1.1            # over the largest sum of tensors and workspace alive at 
 LENET_OVERHEAD = 1.15  # whole run over the sum of its kernels
 
 
+def threads_text(threads):
+    return f"{threads} thread{'s' if threads > 1 else ''}"
+
+
 def sides(row):
     """Ours, and the peers that took part."""
     part = [side for side in row["sides"] if "why" not in side]
@@ -84,7 +88,7 @@ def floors(results, nets=NETS):
     found = []
     for threads in THREADS:
         by_net = ratios(results, threads, 1, nets)
-        on = f"{threads} thread{'s' if threads > 1 else ''}"
+        on = threads_text(threads)
         for net in nets:
             floor, aim = RATIO[net]
             found.append(at_least(f"{net}, {on}", by_net.get(net), floor, aim, strictly=floor == 1))
@@ -94,7 +98,7 @@ def floors(results, nets=NETS):
         for threads in THREADS:
             by_net = ratios(results, threads, batch, nets)
             where, least = extreme(by_net, min)
-            on = f"{threads} thread{'s' if threads > 1 else ''}"
+            on = threads_text(threads)
             found.append(at_least(f"batch {batch}, {on}, each network", least, BATCHED, where=where))
     arenas = {str(row["net"]): row["alone"]["arena_bytes"] / row["alone"]["peak_live_bytes"] for row in results["cells"]
               if row["net"] in nets and row["alone"].get("peak_live_bytes")}

@@ -1,6 +1,6 @@
 """docs/benchmarks.md, made of the results alone."""
 from bench_suite.floors import (BATCHES, MEMORY_PEER, NETS, THREADS, faster_peer, floors, geometric_mean, peer, ratios,
-                                sides, summary)
+                                sides, summary, threads_text)
 from markdown import table
 
 INTRODUCTION = """# How fast is it beside other runtimes?
@@ -26,10 +26,6 @@ def size(count):
 
 def interval(ratio):
     return f"{ratio[0]:.2f}x ({ratio[1]:.2f}-{ratio[2]:.2f})"
-
-
-def threads_text(threads):
-    return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 def floor_rows(found):

@@ -70,4 +70,12 @@ std::string gzip(std::string_view text) {
   return packed;
 }
 
+void write_maybe_gzip(const std::filesystem::path& path, std::string_view text) {
+  if (path.extension() == ".gz") {
+    write_file(path, gzip(text));
+  } else {
+    write_file(path, text);
+  }
+}
+
 }  // namespace raceline

@@ -12,5 +12,7 @@ namespace raceline {
 std::string read_maybe_gzip(const std::filesystem::path& path, size_t most = size_t{1} << 30);
 /// The text as a gzip file without name and time: the same text gives the same bytes.
 std::string gzip(std::string_view text);
+/// Writes the text as write_file() does, packed when the file's name ends in ".gz".
+void write_maybe_gzip(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace raceline

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <map>
 #include <optional>
+#include <set>
 #include <thread>
 #include <tuple>
 
@@ -41,12 +42,6 @@ std::string text_of(ChildError::Kind kind) {
     default:
       return "ended";
   }
-}
-
-std::string versions_text(const PlatformFacts& facts) {
-  std::vector<std::string> parts;
-  for (const auto& [name, version] : facts.versions) parts.push_back(fmt::format("{} {}", name, version));
-  return join(parts, ", ");
 }
 
 class Collector {
@@ -98,7 +93,7 @@ class Collector {
                 .mode = options_.mode,
                 .threads = options_.threads,
                 .device = options_.device,
-                .versions = versions_text(facts),
+                .versions = facts.versions_text(),
                 .machine = options_.machine,
                 .what = options_.what};
     std::map<std::string, bool> ours;
@@ -215,7 +210,7 @@ class Collector {
       if (options_.primitives) {
         primitives = worker_->primitives(request, options_.deadline_seconds);
         primitives_of_[item.name] = primitives;
-        asked_[item.name] = true;
+        asked_.insert(item.name);
       }
       for (const std::string& each : primitives) {
         if (stopped()) return true;
@@ -359,7 +354,7 @@ class Collector {
   Sitting sitting_;
   std::map<Key, Known> known_;
   std::map<std::string, std::vector<std::string>> primitives_of_;  ///< of an item, those seen so far
-  std::map<std::string, bool> asked_;  ///< items whose primitives the worker named in this sitting
+  std::set<std::string> asked_;  ///< items whose primitives the worker named in this sitting
   CollectReport report_;
   size_t done_ = 0, all_ = 0;
   int next_round_ = 0;

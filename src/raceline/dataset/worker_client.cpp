@@ -41,6 +41,12 @@ std::string name_of(std::string_view content) {
 
 }  // namespace
 
+std::string PlatformFacts::versions_text() const {
+  std::vector<std::string> parts;
+  for (const auto& [name, version] : versions) parts.push_back(fmt::format("{} {}", name, version));
+  return join(parts, ", ");
+}
+
 struct WorkerClient::Reply {
   Json fields;
   std::string attachment;

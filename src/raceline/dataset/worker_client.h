@@ -31,6 +31,8 @@ struct PlatformFacts {
   std::map<std::string, std::string> versions;  ///< of every library behind it
   std::vector<std::string> modes;               ///< "optimised", "unoptimised"
   bool has_primitives = false;                  ///< it can name its ways to compute a layer
+  /// "numpy 2.4.1, onnxruntime 1.27.0".
+  std::string versions_text() const;
 };
 
 /// What is to be measured.

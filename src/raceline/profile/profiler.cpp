@@ -1,11 +1,9 @@
 #include "raceline/profile/profiler.h"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <optional>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
@@ -13,6 +11,7 @@
 #include "raceline/profile/conversion_costs.h"
 #include "raceline/profile/evict.h"
 #include "raceline/profile/layer_entry.h"
+#include "raceline/profile/store_file.h"
 
 namespace raceline {
 namespace {
@@ -27,11 +26,6 @@ constexpr double infinite = LayerEntry::infinite;
 constexpr double in_place_above_bytes = 512 * 1024;
 
 constexpr double settled_share = 0.8;
-
-std::string now_utc() {
-  const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
-}
 
 bool is_free(const Primitive& primitive, const LayerDesc& layer) {
   const auto is_empty = [](const TensorDesc& desc) { return desc.shape.elements() == 0; };

@@ -84,7 +84,7 @@ double geometric_mean(const QsDnnReport& report, bool strict) {
 std::vector<Claim> claims_of(const QsDnnReport& report) {
   std::vector<Claim> claims;
   claim_budgets(report.figures, claims);
-  size_t nets = 0, beats_random = 0, beats_libraries = 0;
+  size_t nets = 0, paper_nets = 0, beats_random = 0, beats_libraries = 0;
   double most_seconds = 0, paper_mean = 0;
   for (const QsDnnNet& net : report.nets) {
     const MethodRuns& methods = net.paper.methods;
@@ -96,7 +96,10 @@ std::vector<Claim> claims_of(const QsDnnReport& report) {
     for (const StrategyStudy& study : net.paper.strategies) {
       if (study.name.starts_with("q-learning")) most_seconds = std::max(most_seconds, study.seconds);
     }
-    if (const PaperColumn* column = paper_column(net.name)) paper_mean += std::log(column->qs_dnn_over_best);
+    if (const PaperColumn* column = paper_column(net.name)) {
+      paper_mean += std::log(column->qs_dnn_over_best);
+      ++paper_nets;
+    }
   }
   if (nets == 0) return claims;
   const auto count = [&](size_t some) { return fmt::format("{} of {} networks", some, nets); };
@@ -105,7 +108,9 @@ std::vector<Claim> claims_of(const QsDnnReport& report) {
   claims.push_back({"QS-DNN is faster than every single library (95 % interval above 1)", "10 of 10",
                     count(beats_libraries), beats_libraries == nets});
   claims.push_back({"QS-DNN vs the best single library, geometric mean: 1.15 at least",
-                    fmt::format("{:.2f}x", std::exp(paper_mean / static_cast<double>(nets))),
+                    paper_nets == 0
+                        ? std::string("-")
+                        : fmt::format("{:.2f}x", std::exp(paper_mean / static_cast<double>(paper_nets))),
                     fmt::format("{:.3f}x; strict rows {:.3f}x", geometric_mean(report, false),
                                 geometric_mean(report, true)),
                     geometric_mean(report, false) >= 1.15});

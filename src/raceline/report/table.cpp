@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "raceline/base/csv.h"
 #include "raceline/base/text.h"
 
 namespace raceline {
@@ -14,13 +15,6 @@ namespace {
 bool looks_like_number(const std::string& cell) {
   const size_t first = cell.find_first_not_of("+-<>~( ");
   return first != std::string::npos && std::isdigit(static_cast<unsigned char>(cell[first])) != 0;
-}
-
-std::string csv_cell(const std::string& cell) {
-  if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
-  std::string quoted = "\"";
-  for (const char each : cell) quoted += each == '"' ? std::string("\"\"") : std::string(1, each);
-  return quoted + "\"";
 }
 
 }  // namespace
@@ -36,7 +30,7 @@ std::string ReportTable::to_csv() const {
   std::string csv;
   for (const auto& row : rows) {
     std::vector<std::string> cells(row.size());
-    std::ranges::transform(row, cells.begin(), csv_cell);
+    std::ranges::transform(row, cells.begin(), csv_field);
     csv += join(cells, ",") + "\r\n";
   }
   return csv;
