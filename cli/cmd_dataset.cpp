@@ -45,7 +45,7 @@ void write(const Options& options, const std::string& text) {
   if (options.output.empty()) {
     fmt::print("{}", text);
   } else {
-    write_file(options.output, options.output.extension() == ".gz" ? gzip(text) : text);
+    write_maybe_gzip(options.output, text);
     fmt::print(stderr, "written to {}\n", options.output.string());
   }
 }
@@ -97,6 +97,7 @@ int export_data(const Options& options) {
 
 int split_data(const Options& options) {
   Dataset dataset = read_dataset(options.file);
+  split(dataset, options.split);
   if (!options.without.empty()) {
     const Workbench bench;
     std::vector<std::string> keys;
@@ -104,11 +105,8 @@ int split_data(const Options& options) {
       const auto layers = path.extension() == ".tsv" ? parse_prior(read_file(path)) : layers_of(path, bench);
       for (const PriorLayer& each : layers) keys.push_back(each.layer.key());
     }
-    split(dataset, options.split);
     const size_t removed = remove_layers(dataset, keys);
     fmt::print(stderr, "{} rows whose layers occur in these networks are left out of training\n", removed);
-  } else {
-    split(dataset, options.split);
   }
   std::map<std::string, size_t> counts;
   for (const DatasetRow& row : dataset.rows) ++counts[row.set];
@@ -206,8 +204,9 @@ std::function<int()> setup_dataset(CLI::App& app) {
   auto options = std::make_shared<Options>();
   auto run = std::make_shared<std::function<int()>>();
   app.require_subcommand(1);
-  const auto add = [&](const char* name, const char* what, int (*body)(const Options&)) {
+  const auto add = [&](const char* name, const char* what, const char* example, int (*body)(const Options&)) {
     CLI::App* sub = app.add_subcommand(name, what);
+    sub->footer(example_text(example));
     sub->final_callback([=] { *run = [=] { return body(*options); }; });
     return sub;
   };
@@ -216,14 +215,18 @@ std::function<int()> setup_dataset(CLI::App& app) {
                     "File to write, packed if its name ends in .gz; stdout if not given")
         ->type_name("FILE");
   };
-  CLI::App* import = add("import", "Make a dataset of a public one", import_data);
+  CLI::App* import =
+      add("import", "Make a dataset of a public one",
+          "raceline dataset import --format justus conv_GTX1080Ti.csv.gz -o conv.csv", import_data);
   import->add_option("source", options->file, "CSV file as published, packed or not")
       ->required()
       ->type_name("SRC");
   import->add_option("--format", options->format, "justus, trt or miopen")->required();
   add_output(import);
 
-  CLI::App* exported = add("export", "Write what a store holds as a dataset", export_data);
+  CLI::App* exported =
+      add("export", "Write what a store holds as a dataset",
+          "raceline dataset export --store samples.db --platform openvino -o openvino.csv.gz", export_data);
   exported->add_option("--store", options->store, "Store of the samples")
       ->type_name("DB")
       ->capture_default_str();
@@ -233,7 +236,9 @@ std::function<int()> setup_dataset(CLI::App& app) {
       ->capture_default_str();
   add_output(exported);
 
-  CLI::App* divide = add("split", "Assign training, validation and test rows", split_data);
+  CLI::App* divide = add(
+      "split", "Assign training, validation and test rows",
+      "raceline dataset split openvino.csv.gz --without-layers-of vgg16.onnx -o divided.csv.gz", split_data);
   divide->add_option("data", options->file, "Dataset")->required()->type_name("DATA.csv");
   divide->add_option("--test", options->split.test, "Share of the layers of each type")
       ->capture_default_str();
@@ -248,12 +253,13 @@ std::function<int()> setup_dataset(CLI::App& app) {
       ->delimiter(',');
   add_output(divide);
 
-  CLI::App* show = add("info", "What a dataset holds, and its noise floor", info);
+  CLI::App* show =
+      add("info", "What a dataset holds, and its noise floor", "raceline dataset info openvino.csv.gz", info);
   show->add_option("data", options->file, "Dataset")->required()->type_name("DATA.csv");
   show->add_flag("--json", options->json, "One JSON document");
 
-  CLI::App* layers =
-      add("layers", "List the distinct layers of models, for --prior and --without-layers-of", list_layers);
+  CLI::App* layers = add("layers", "List the distinct layers of models, for --prior and --without-layers-of",
+                         "raceline dataset layers vgg16.onnx resnet50.onnx -o layers.tsv", list_layers);
   layers->add_option("models", options->models, "ONNX files")->required()->type_name("MODEL...");
   add_output(layers);
   return [run] { return (*run)(); };

@@ -234,7 +234,7 @@ std::function<int()> setup_paper(CLI::App& app) {
   app.require_subcommand(1);
   CLI::App* sub =
       app.add_subcommand("qs-dnn", "Table II, figures 4 and 5 of QS-DNN, with the proven optimum beside");
-  sub->footer("Example:\n  raceline paper qs-dnn -o qs-dnn --nets squeezenet,mobilenet_v1");
+  sub->footer(example_text("raceline paper qs-dnn -o qs-dnn --nets squeezenet,mobilenet_v1"));
   sub->add_option("-o,--output", options->output, "Folder for tables, figures and the page")
       ->type_name("DIR")
       ->capture_default_str();

@@ -76,21 +76,23 @@ std::function<int()> setup_store(CLI::App& app) {
   auto options = std::make_shared<Options>();
   auto run = std::make_shared<std::function<int()>>();
   app.require_subcommand(1);
-  const auto add = [&](const char* name, const char* what) {
+  const auto add = [&](const char* name, const char* what, const char* example) {
     CLI::App* sub = app.add_subcommand(name, what);
+    sub->footer(example_text(example));
     sub->add_option("--store", options->store, "Store of measured costs")
         ->type_name("DB")
         ->capture_default_str();
     return sub;
   };
-  CLI::App* show = add("info", "What the store holds");
+  CLI::App* show = add("info", "What the store holds", "raceline store info");
   show->add_flag("--json", options->json, "One JSON document");
   show->final_callback([=] { *run = [=] { return info(*options); }; });
 
   CLI::App* best = app.add_subcommand("winners", "Which primitives win which layers on this machine");
+  best->footer(example_text("raceline store winners --threads 1"));
   best->final_callback([=, show_winners = setup_store_winners(*best)] { *run = show_winners; });
 
-  CLI::App* write = add("export", "Write all rows as CSV");
+  CLI::App* write = add("export", "Write all rows as CSV", "raceline store export -o costs.csv");
   write->add_option("-o,--output", options->file, "CSV file; stdout if not given")->type_name("FILE");
   write->final_callback([=] {
     *run = [=] {
@@ -104,7 +106,7 @@ std::function<int()> setup_store(CLI::App& app) {
     };
   });
 
-  CLI::App* read = add("import", "Add the rows of a CSV file");
+  CLI::App* read = add("import", "Add the rows of a CSV file", "raceline store import costs.csv");
   read->add_option("file", options->file, "CSV file")->required()->type_name("FILE");
   read->final_callback([=] {
     *run = [=] {
@@ -116,7 +118,8 @@ std::function<int()> setup_store(CLI::App& app) {
   });
 
   CLI::App* merge =
-      add("merge", "Add the rows of another store; of two rows of one key the later taken stays");
+      add("merge", "Add the rows of another store; of two rows of one key the later taken stays",
+          "raceline store merge board.db");
   merge->add_option("other", options->file, "The other store")->required()->type_name("DB");
   merge->final_callback([=] {
     *run = [=] {
@@ -129,7 +132,8 @@ std::function<int()> setup_store(CLI::App& app) {
     };
   });
 
-  CLI::App* forget = add("forget", "Drop failed and unfinished rows, so that they are tried again");
+  CLI::App* forget =
+      add("forget", "Drop failed and unfinished rows, so that they are tried again", "raceline store forget");
   forget->final_callback([=] {
     *run = [=] {
       fmt::print("{} rows dropped\n", CostStore::open(options->store).forget_failures());

@@ -46,9 +46,11 @@ std::function<int()> setup_zoo(CLI::App& app) {
   auto run = std::make_shared<std::function<int()>>();
   app.require_subcommand(1);
   CLI::App* show = app.add_subcommand("list", "The networks there are");
+  show->footer(example_text("raceline zoo list"));
   show->add_flag("--json", options->json, "One JSON document");
   show->final_callback([=] { *run = [=] { return list(*options); }; });
   CLI::App* write = app.add_subcommand("write", "Write a network with He-initialised random weights");
+  write->footer(example_text("raceline zoo write squeezenet -o squeezenet.onnx"));
   write->add_option("name", options->name, "Its name in the list")->required()->type_name("NET");
   write->add_option("-o,--output", options->output, "ONNX file")->required()->type_name("FILE");
   write->add_option("--batch", options->zoo.batch, "Images in a batch")

@@ -17,8 +17,7 @@ struct ItemOptions {
   uint64_t seed = 1;
   std::filesystem::path prior;  ///< layers of real networks; empty: those that come with the program
   double most_mebibytes = 512, most_ms = 200;
-  int shard = 1, shards = 1;  ///< this part of so many: whole groups stay together
-  bool include_frozen = false;
+  int shard = 1, shards = 1;  ///< this part of so many: every so many-th layer, by expected time
 };
 
 /// Seeds of the frozen sets: never those of a training set.

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <CLI/CLI.hpp>
@@ -19,6 +20,11 @@ struct Command {
   std::string_view example;  ///< shown by --help
   std::function<int()> (*setup)(CLI::App& app);
 };
+
+/// What --help shows below the options of a command.
+inline std::string example_text(std::string_view example) {
+  return "Example:\n  " + std::string(example);
+}
 
 std::function<int()> setup_bench(CLI::App& app);
 std::function<int()> setup_collect(CLI::App& app);

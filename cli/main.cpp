@@ -64,7 +64,7 @@ int program(int argc, char** argv) {
   std::function<int()> run;
   for (const Command& command : commands) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.what));
-    sub->footer(fmt::format("Example:\n  {}", command.example));
+    sub->footer(example_text(command.example));
     sub->final_callback([&run, body = command.setup(*sub)] { run = body; });
   }
   try {

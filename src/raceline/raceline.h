@@ -3,7 +3,7 @@
 //   raceline::Model model("squeezenet.onnx", {.plan = "squeezenet.plan"});
 //   model.run({image.data()}, {scores.data()});
 //
-// Plans come from `raceline tune`. See examples/embed.cpp and docs/embedding.md.
+// Plans come from `raceline tune`. See examples/embed.cpp and docs/sessions.md.
 #pragma once
 #include <cstddef>
 #include <cstdint>
