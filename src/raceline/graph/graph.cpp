@@ -270,6 +270,10 @@ void Graph::release_constant(ValueId id) {
   data.released = true;
 }
 
+void Graph::forget_files() const {
+  for (const MappedFile& file : files_) file.forget(file.bytes());
+}
+
 size_t Graph::constant_bytes() const {
   size_t bytes = 0;
   for (const Constant& data : constants_) bytes += data.owned ? data.owned.desc().bytes() : data.view.size();

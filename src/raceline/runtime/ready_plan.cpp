@@ -1,6 +1,8 @@
 #include "raceline/runtime/ready_plan.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -65,6 +67,7 @@ class Builder {
     schedule_ = make_schedule(bound_, graph_);
     ready_.threads = options_.threads > 0 ? options_.threads : plan_.threads;
     describe_externals();
+    list_ops();
     prepare_ops();
     plan_arena();
     lay_out_views();
@@ -96,51 +99,77 @@ class Builder {
     }
   }
 
-  void prepare_ops() {
-    ConstantKeeper constants(graph_, bound_.steps, options_.release_constants);
+  /// What is to run, in its order; nothing is prepared yet.
+  void list_ops() {
     for (const Op& op : schedule_.ops) {
       switch (op.kind) {
-        case Op::Kind::step:
-          prepare_step(op, constants);
+        case Op::Kind::step: {
+          const BoundStep& step = bound_.steps[op.index];
+          const PlanStep& planned = plan_.steps[step.index];
+          add_op(threads_of(planned.threads),
+                 {.name = step_name(planned.covers),
+                  .primitive = on_threads(step.primitive->name(), planned.threads),
+                  .expected_us = planned.expected_us,
+                  .layouts = layouts_of(step),
+                  .covers = ready_.covers.emplace_back(planned.covers)});
           break;
+        }
         case Op::Kind::conversion: {
           const BoundConversion& conversion = bound_.conversions[op.index];
           const PlanConversion& planned = plan_.conversions[conversion.index];
-          describe({.name = planned.tensor,
-                    .primitive = on_threads(conversion.primitive->name(), planned.threads),
-                    .conversion = true,
-                    .expected_us = planned.expected_us,
-                    .layouts = fmt::format("{} -> {}", to_string(conversion.from.layout),
-                                           to_string(conversion.to.layout))});
-          prepare(op, *conversion.primitive, conversion.layer, threads_of(planned.threads));
+          add_op(threads_of(planned.threads),
+                 {.name = planned.tensor,
+                  .primitive = on_threads(conversion.primitive->name(), planned.threads),
+                  .conversion = true,
+                  .expected_us = planned.expected_us,
+                  .layouts = fmt::format("{} -> {}", to_string(conversion.from.layout),
+                                         to_string(conversion.to.layout))});
           break;
         }
         case Op::Kind::output: {
           const Graph::Output& output = graph_.outputs()[op.index];
-          describe({.name = output.name, .primitive = "copy", .conversion = true, .layouts = "nchw -> nchw"});
-          ready_.ops.push_back(
-              {.queue = queue_of(ready_.threads), .copy_bytes = graph_.desc(output.value).bytes()});
-          workspaces_.push_back(0);
+          add_op(ready_.threads,
+                 {.name = output.name, .primitive = "copy", .conversion = true, .layouts = "nchw -> nchw"})
+              .copy_bytes = graph_.desc(output.value).bytes();
           break;
         }
       }
     }
   }
 
-  void prepare_step(const Op& op, ConstantKeeper& constants) {
-    const BoundStep& step = bound_.steps[op.index];
-    const PlanStep& planned = plan_.steps[step.index];
-    describe({.name = step_name(planned.covers),
-              .primitive = on_threads(step.primitive->name(), planned.threads),
-              .expected_us = planned.expected_us,
-              .layouts = layouts_of(step),
-              .covers = ready_.covers.emplace_back(planned.covers)});
-    prepare(op, *step.primitive, step.layer, threads_of(planned.threads));
-    const Kernel* kernel = ready_.ops.back().kernel;
-    for (size_t operand = 0; operand < step.inputs.size(); ++operand) {
-      if (!graph_.is_constant(step.inputs[operand])) continue;
-      constants.used(step.inputs[operand], kernel == nullptr || kernel->reads_constant(operand));
+  /// Largest constants first: while they are packed they are there twice, so the smaller ones should not be
+  /// packed yet, and of the model's file nothing should be in memory that was only looked at.
+  void prepare_ops() {
+    ConstantKeeper constants(graph_, bound_.steps, options_.release_constants);
+    if (options_.release_constants) graph_.forget_files();
+    std::vector<std::pair<size_t, size_t>> order;  // bytes of constants, moment
+    for (size_t moment = 0; moment < schedule_.ops.size(); ++moment) {
+      order.emplace_back(constant_bytes(schedule_.ops[moment]), moment);
     }
+    std::ranges::stable_sort(order, std::greater(), &std::pair<size_t, size_t>::first);
+    for (const auto& [bytes, moment] : order) {
+      const Op& op = schedule_.ops[moment];
+      if (op.kind == Op::Kind::conversion) {
+        const BoundConversion& conversion = bound_.conversions[op.index];
+        prepare(moment, *conversion.primitive, conversion.layer);
+      } else if (op.kind == Op::Kind::step) {
+        const BoundStep& step = bound_.steps[op.index];
+        prepare(moment, *step.primitive, step.layer);
+        const Kernel* kernel = ready_.ops[moment].kernel;
+        for (size_t operand = 0; operand < step.inputs.size(); ++operand) {
+          if (!graph_.is_constant(step.inputs[operand])) continue;
+          constants.used(step.inputs[operand], kernel == nullptr || kernel->reads_constant(operand));
+        }
+      }
+    }
+  }
+
+  size_t constant_bytes(const Op& op) const {
+    size_t bytes = 0;
+    for (const int32_t input : op.inputs) {
+      if (is_constant(input)) bytes += copy(input).desc.bytes();
+    }
+    return bytes;
   }
 
   /// Of a step or conversion that the plan gives so many; 0: the plan's.
@@ -160,11 +189,13 @@ class Builder {
   }
 
   /// Keeps the texts that the info looks at; `covers` is kept already.
-  void describe(StepInfo info) {
+  ReadyOp& add_op(int threads, StepInfo info) {
     for (std::string_view* text : {&info.name, &info.primitive, &info.layouts}) {
       *text = ready_.texts.emplace_back(*text);
     }
     ready_.infos.push_back(info);
+    workspaces_.push_back(0);
+    return ready_.ops.emplace_back(ReadyOp{.queue = queue_of(threads)});
   }
 
   Queue* queue_of(int threads) {
@@ -174,22 +205,22 @@ class Builder {
     return ready_.queues.emplace_back(device_.make_queue(threads)).get();
   }
 
-  void prepare(const Op& op, const Primitive& primitive, const LayerDesc& layer, int threads) {
-    ReadyOp& made = ready_.ops.emplace_back();
-    made.queue = queue_of(threads);
-    workspaces_.push_back(0);
+  void prepare(size_t moment, const Primitive& primitive, const LayerDesc& layer) {
+    const Op& op = schedule_.ops[moment];
+    ReadyOp& made = ready_.ops[moment];
     if (op.view) return;
+    const int threads = made.queue->threads();
     std::vector<TensorView> constants(op.inputs.size());
     for (size_t operand = 0; operand < op.inputs.size(); ++operand) {
       if (is_constant(op.inputs[operand])) constants[operand] = constant_view(copy(op.inputs[operand]).value);
     }
     const auto where = [&](const Error& error) {
-      return fmt::format("step '{}' ({}): {}", ready_.infos.back().name, primitive.name(), error.what());
+      return fmt::format("step '{}' ({}): {}", ready_.infos[moment].name, primitive.name(), error.what());
     };
     try {
       // Libraries look at the size of the team when they plan scratch memory and when they pack.
       made.queue->bind();
-      workspaces_.back() = primitive.workspace_bytes(layer, threads);
+      workspaces_[moment] = primitive.workspace_bytes(layer, threads);
       const PrepareArgs args{constants, device_, threads, options_.packed,
                              packed_key(primitive, layer, threads)};
       ready_.kernels.push_back(primitive.prepare(layer, args));
