@@ -18,8 +18,8 @@ std::string size_text(int64_t bytes) {
 void add_limits(CLI::App& app, PlanLimits& limits) {
   app.add_option(
          "--max-memory", limits.max_memory_bytes,
-         "Most that weights, as packed, and the arena of tensors and scratch memory may take together: "
-         "bytes, or with K, M or G (of 1024)")
+         "Most memory of a plan: weights, also while they are packed, and the arena of tensors and scratch "
+         "memory. The program itself comes on top. Bytes, or with K, M or G (of 1024)")
       ->type_name("BYTES")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 60).description(""));
@@ -32,8 +32,9 @@ void add_limits(CLI::App& app, PlanLimits& limits) {
 void print_limited(const LimitedSearch& found, const PlanLimits& limits) {
   for (const std::string& excluded : found.excluded) fmt::print("not deterministic: {}\n", excluded);
   if (found.memory) {
-    fmt::print("memory {} = weights {} + arena {}, within {}\n", size_text(found.memory->total()),
-               size_text(found.memory->weights_bytes), size_text(found.memory->arena_bytes),
+    fmt::print("memory {}: weights {} + arena {}, {} while weights are packed; within {}\n",
+               size_text(found.memory->total()), size_text(found.memory->weights_bytes),
+               size_text(found.memory->arena_bytes), size_text(found.memory->packing_bytes),
                size_text(limits.max_memory_bytes));
   }
   if (limits.any()) {
@@ -49,6 +50,7 @@ Json limited_json(const LimitedSearch& found, const PlanLimits& limits) {
     document["memory_bytes"] = found.memory->total();
     document["weights_bytes"] = found.memory->weights_bytes;
     document["arena_bytes"] = found.memory->arena_bytes;
+    document["packing_bytes"] = found.memory->packing_bytes;
   }
   return document;
 }

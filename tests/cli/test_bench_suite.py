@@ -9,6 +9,7 @@ import support
 SUITE = support.SOURCE / "tools/bench-suite"
 sys.path.insert(0, str(support.SOURCE / "tools"))
 from bench_suite import floors  # noqa: E402
+from bench_suite.cells import Cell, Workshop  # noqa: E402
 from bench_suite.page import page  # noqa: E402
 from bench_suite.results import Results  # noqa: E402
 
@@ -156,6 +157,35 @@ class Floors(support.CliTest):
         text = "\n".join(page(results, "r.json", "command"))
         self.assertIn("| vgg19 | 128 MiB | 64 MiB | 128 MiB | 1.80x | 1.40x (1.30-1.50) |", text)
         self.assertIn("no plan is so small", text)
+
+    def test_a_limit_is_lowered_until_the_process_takes_no_more_than_onnx_runtimes(self):
+        side = self.side
+
+        class Shop(Workshop):
+            beside, limits = 8, []  # bytes that no plan knows of
+
+            def search_within(self, cell, plan, most_bytes):
+                self.limits.append(most_bytes)
+                self.bytes = most_bytes - 2
+                return {"cost_us": 2, "unlimited_us": 1, "memory_bytes": self.bytes, "optimal": True} if most_bytes > 50 else None
+
+            def against(self, cell, plan, peers):
+                ours = side("raceline", 150, 1) | {"peak_bytes": 20 + self.bytes + self.beside}
+                return {"sides": [ours, side("onnxruntime", 300, 2) | {"peak_bytes": 99}]}
+
+        shop = Shop(None, self.folder, [], None, None)
+        row = self.row("squeezenet", 2)
+        row["sides"] = [side("raceline", 100, 1) | {"idle_bytes": 20, "peak_bytes": 130},
+                        side("onnxruntime", 300, 3) | {"peak_bytes": 100}]
+        memory = shop.measure_memory(Cell(1, 1, "squeezenet"), row, lambda what: None)
+        self.assertEqual(shop.limits, [80, 72])
+        self.assertEqual((memory["exists"], memory["limit_bytes"], memory["peak_bytes"]), (True, 72, 98))
+        self.assertEqual((memory["slower"], memory["ratio"]), (1.5, [2, 2, 2]))
+        shop.beside, shop.limits = 30, []
+        self.assertFalse(shop.measure_memory(Cell(1, 1, "squeezenet"), row, lambda what: None)["exists"])
+        self.assertEqual(shop.limits, [80, 50])
+        row["sides"][0]["peak_bytes"] = 100
+        self.assertTrue(shop.measure_memory(Cell(1, 1, "squeezenet"), row, lambda what: None)["fastest_fits"])
 
     def test_the_page_names_machine_versions_floors_and_sides(self):
         text = "\n".join(page(self.results(self.row("squeezenet", 1.2), self.row("vgg19", 2.1)), "r.json", "command"))

@@ -1,5 +1,7 @@
 // Building, rewriting and checking graphs.
+#include <fstream>
 #include <functional>
+#include <numeric>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -152,6 +154,35 @@ TEST(Rewriter, KeepsViewsAndWhatTheyLieIn) {
   const TensorView view = graph.constant(graph.find_value("w"));
   EXPECT_EQ(static_cast<const void*>(view.memory.host()), bytes.data());
   EXPECT_EQ(view.data<const float>()[3], 0);
+}
+
+/// Pages of mapped files that are in memory, of this process.
+int64_t resident_file_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t size = 0, resident = 0, shared = 0;
+  statm >> size >> resident >> shared;
+  return shared * ::sysconf(_SC_PAGESIZE);
+}
+
+TEST(Rewriter, LeavesNothingOfAFileInMemoryThatWasOnlyRead) {
+  constexpr int64_t bytes = int64_t{16} << 20;
+  const auto path = std::filesystem::temp_directory_path() / fmt::format("raceline_pages_{}", ::getpid());
+  write_file(path, std::string(bytes, '\1'));
+  Graph source;
+  MappedFile file(path);
+  std::filesystem::remove(path);
+  const ValueId w = source.add_constant_view("w", {DataType::u8, {bytes}}, file.bytes());
+  source.keep(std::move(file));
+  source.mark_output(w, "y");
+  const auto sum = [](const TensorView& view) {
+    return std::accumulate(view.data<const uint8_t>(), view.data<const uint8_t>() + bytes, int64_t{0});
+  };
+  const int64_t before = resident_file_bytes();
+  EXPECT_EQ(sum(source.constant(w)), bytes);
+  EXPECT_GT(resident_file_bytes() - before, bytes / 2);
+  const Graph graph = Rewriter(std::move(source)).finish();
+  EXPECT_LT(resident_file_bytes() - before, bytes / 2);
+  EXPECT_EQ(sum(graph.constant(graph.find_value("w"))), bytes);
 }
 
 }  // namespace

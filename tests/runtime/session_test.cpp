@@ -98,6 +98,30 @@ TEST_F(SessionTest, ConstantsAreReleasedOnceEveryKernelHasPackedThem) {
                        "'packed' has been released"));
 }
 
+TEST_F(SessionTest, LargestConstantsArePackedFirstAndStepsKeepTheirOrder) {
+  std::vector<std::pair<size_t, size_t>> packed;  // bytes, and of all constants that the graph holds then
+  add_test_primitive(registry_, {.op = OpKind::binary,
+                                 .packs_constants = true,
+                                 .run = [](const KernelArgs&) { return Status::ok(); },
+                                 .on_prepare =
+                                     [&](const PrepareArgs& args) {
+                                       packed.emplace_back(args.constants[1].desc.bytes(),
+                                                           graph_.constant_bytes());
+                                     }});
+  const ValueId x = graph_.add_input("x", image_desc);
+  const auto constant = [&](const char* name, const Shape& shape) {
+    return graph_.add_constant(name, ramp({DataType::f32, shape}));
+  };
+  const ValueId small = constant("small", {1, 1, 1, 4}), large = constant("large", image);
+  const ValueId middle = constant("middle", {1, 5, 1, 1});
+  graph_.mark_output(add(add(add(x, small), large), middle), "y");
+  const Session session(graph_, first_candidates(), registry_, device_, {.release_constants = true});
+  EXPECT_EQ(packed, (std::vector<std::pair<size_t, size_t>>{{320, 356}, {20, 36}, {16, 16}}));
+  EXPECT_EQ(session.packed_bytes(), 356u);
+  ASSERT_EQ(session.steps().size(), 3u);
+  for (size_t step = 0; step < 3; ++step) EXPECT_EQ(session.steps()[step].name, fmt::format("b{}", step));
+}
+
 /// A device whose queues note which of them is bound.
 class BindingDevice final : public Device {
  public:

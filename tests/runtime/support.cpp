@@ -38,6 +38,7 @@ class TestPrimitive final : public Primitive {
   Sharing sharing(const LayerDesc&) const override { return traits_.sharing; }
   size_t workspace_bytes(const LayerDesc&, int) const override { return traits_.workspace_bytes; }
   std::unique_ptr<const Kernel> prepare(const LayerDesc&, const PrepareArgs& args) const override {
+    if (traits_.on_prepare) traits_.on_prepare(args);
     size_t packed = 0;
     for (const TensorView& constant : args.constants) {
       if (constant && traits_.packs_constants) packed += constant.desc.bytes();

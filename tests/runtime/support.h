@@ -46,6 +46,7 @@ struct TestTraits {
   bool packs_constants = false;
   std::string refusal = "";  ///< why it supports nothing; empty: supports all
   std::function<Status(const KernelArgs&)> run;
+  std::function<void(const PrepareArgs&)> on_prepare = {};
 };
 void add_test_primitive(PrimitiveRegistry& registry, TestTraits traits);
 /// y = f(x) on f32 in order of memory, over any layout.

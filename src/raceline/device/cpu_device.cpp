@@ -45,13 +45,14 @@ class CpuQueue final : public Queue {
 }  // namespace
 
 Memory CpuDevice::allocate(size_t bytes) {
-  // Large blocks ask for large pages: an arena of 12 MB would else take 3,000 entries of the TLB.
+  // Large blocks ask for large pages: an arena of 12 MB would else take 3,000 entries of the TLB. Not for an
+  // end that fills less than half of one: packed weights are many blocks.
   constexpr size_t large_page = size_t{2} << 20;
   want_memory(bytes, "a block of the CPU's memory");
   const size_t alignment = bytes >= large_page ? large_page : 64;
   void* memory = std::aligned_alloc(alignment, bytes / alignment * alignment + alignment);
   if (memory != nullptr && alignment == large_page) {
-    ::madvise(memory, bytes / large_page * large_page + large_page, MADV_HUGEPAGE);
+    ::madvise(memory, (bytes + large_page / 2) / large_page * large_page, MADV_HUGEPAGE);
   }
   if (memory == nullptr) throw IoError(fmt::format("out of memory: {} bytes wanted on the CPU", bytes));
   return {id(), memory, 0};

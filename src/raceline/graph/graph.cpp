@@ -11,6 +11,14 @@
 namespace raceline {
 namespace {
 
+/// Pages of a file that lie in this part of it leave memory; nothing is done for other memory.
+void forget(std::span<const MappedFile> files, std::span<const std::byte> part) {
+  for (const MappedFile& file : files) {
+    const auto bytes = file.bytes();
+    if (part.data() >= bytes.data() && part.data() < bytes.data() + bytes.size()) file.forget(part);
+  }
+}
+
 std::string params_text(const LayerDesc& layer) {
   // The key of a layer ends with its parameters; operands are listed by name in the graph's text.
   const std::string key = layer.key();
@@ -254,24 +262,16 @@ void Graph::set_density(ValueId id, uint8_t density, uint8_t block_density) {
   Value& value = values_[static_cast<size_t>(id)];
   value.density = density;
   value.block_density = block_density;
+  // Few places of the weights were read for it, of which each may have brought a large page into memory.
+  if (value.constant != absent) forget(files_, constants_[static_cast<size_t>(value.constant)].view);
 }
 
 void Graph::release_constant(ValueId id) {
   Constant& data = constants_[static_cast<size_t>(value(id).constant)];
-  if (!data.owned) {
-    for (const MappedFile& file : files_) {
-      const auto bytes = file.bytes();
-      if (data.view.data() >= bytes.data() && data.view.data() < bytes.data() + bytes.size())
-        file.forget(data.view);
-    }
-  }
+  forget(files_, data.view);
   data.owned = {};
   data.view = {};
   data.released = true;
-}
-
-void Graph::forget_files() const {
-  for (const MappedFile& file : files_) file.forget(file.bytes());
 }
 
 size_t Graph::constant_bytes() const {

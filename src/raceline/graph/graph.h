@@ -108,8 +108,6 @@ class Graph {
   void set_density(ValueId id, uint8_t density, uint8_t block_density);
   /// Gives back the data of a constant that nobody needs any more (its weights have been packed).
   void release_constant(ValueId id);
-  /// Tells the system that none of the files' pages is needed for now. Constants in them are read as before.
-  void forget_files() const;
   /// Bytes of all constants that are held.
   size_t constant_bytes() const;
   /// Checks every rule; run after every pass. Throws GraphError.

@@ -66,6 +66,8 @@ Graph Rewriter::finish() {
     if (!output.extents) target_.mark_output(map(output.value), output.name);
   }
   target_.mark_extents();
+  // What a pass read of the weights, to fold them, is not needed for now.
+  for (const MappedFile& file : target_.files_) file.forget(file.bytes());
   return std::move(target_);
 }
 

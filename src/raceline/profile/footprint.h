@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "raceline/graph/graph.h"
 #include "raceline/primitive/primitive.h"
@@ -11,6 +12,8 @@ namespace raceline {
 struct Footprint {
   int64_t weights_bytes = 0;    ///< packed constants, and those that the kernel goes on reading
   int64_t workspace_bytes = 0;  ///< scratch memory of a run
+  int64_t packed_bytes = 0;     ///< of weights_bytes, those that the kernel packed
+  std::vector<bool> reads;      ///< by operand: a constant that the kernel goes on reading
 };
 
 /// Prepares the primitive for the layer, measures, and lets go of the kernel. constants: nchw, one an

@@ -1,8 +1,6 @@
 #include "raceline/runtime/ready_plan.h"
 
 #include <algorithm>
-#include <functional>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -10,6 +8,7 @@
 #include "raceline/base/text.h"
 #include "raceline/primitive/on_threads.h"
 #include "raceline/runtime/arena.h"
+#include "raceline/runtime/packing.h"
 
 namespace raceline {
 namespace {
@@ -137,17 +136,11 @@ class Builder {
     }
   }
 
-  /// Largest constants first: while they are packed they are there twice, so the smaller ones should not be
-  /// packed yet, and of the model's file nothing should be in memory that was only looked at.
   void prepare_ops() {
     ConstantKeeper constants(graph_, bound_.steps, options_.release_constants);
-    if (options_.release_constants) graph_.forget_files();
-    std::vector<std::pair<size_t, size_t>> order;  // bytes of constants, moment
-    for (size_t moment = 0; moment < schedule_.ops.size(); ++moment) {
-      order.emplace_back(constant_bytes(schedule_.ops[moment]), moment);
-    }
-    std::ranges::stable_sort(order, std::greater(), &std::pair<size_t, size_t>::first);
-    for (const auto& [bytes, moment] : order) {
+    std::vector<size_t> bytes;
+    for (const Op& op : schedule_.ops) bytes.push_back(constant_bytes(op));
+    for (const size_t moment : packing_order(bytes)) {
       const Op& op = schedule_.ops[moment];
       if (op.kind == Op::Kind::conversion) {
         const BoundConversion& conversion = bound_.conversions[op.index];

@@ -16,6 +16,7 @@ class Weighed {
       : memories_(scene.graph, scene.registry, scene.device, scene.threads), scene_(scene), built_(built) {
     memories_.fill(built);
     model_.working_bytes = memories_.working_bytes(built);
+    model_.least_bytes = memories_.packing_bytes(built);
     model_.total_bytes = [this](std::span<const int> choice) { return memory(choice).total(); };
   }
   PlanMemory memory(std::span<const int> choice) {

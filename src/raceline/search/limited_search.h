@@ -10,7 +10,7 @@
 namespace raceline {
 
 struct PlanLimits {
-  int64_t max_memory_bytes = 0;  ///< of weights and arena; 0: no limit
+  int64_t max_memory_bytes = 0;  ///< PlanMemory::total(); 0: no limit
   bool deterministic = false;    ///< only primitives that gave equal bits whenever they were run
   bool any() const { return max_memory_bytes > 0 || deterministic; }
 };

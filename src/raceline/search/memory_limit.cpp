@@ -1,7 +1,6 @@
 // minimise time(x) subject to weights(x) + largest working bytes(x) <= limit, and total(x) <= limit: see
-// docs/limits.md. A node that stays open is split by the working bytes of its answer, by the layer in which
-// its two answers (above the budget, within it) differ most in weights, or, where only total(x) is above the
-// limit, by one layer's choice.
+// docs/limits.md. A node that stays open is split by its answer's working bytes, by the layer in which its
+// two answers (above the budget, within it) differ most in weights, or, for total(x) alone, by one choice.
 #include "raceline/search/memory_limit.h"
 
 #include <algorithm>
@@ -250,7 +249,9 @@ class MemoryLimits::Search {
     const int64_t budget = limit_ - bounded.low;
     for (size_t layer = 0; layer < node.allowed.size(); ++layer) {
       for (size_t at = 0; at < node.allowed[layer].size(); ++at) {
-        if (working_[layer][at] > node.high || weights(layer, at) > budget) node.allowed[layer][at] = 0;
+        if (working_[layer][at] > node.high || weights(layer, at) > budget ||
+            model_.least(layer, at) > limit_)
+          node.allowed[layer][at] = 0;
       }
     }
     const auto meet = [&](const Found& found) {
@@ -306,8 +307,7 @@ class MemoryLimits::Search {
       if (node.bound_us == impossible || is_hopeless(node.bound_us)) continue;
       split(std::move(node), bounded, open);
     }
-    if (!best_) return open.empty() ? impossible : open.top().bound_us;
-    return best_->us;
+    return best_ ? best_->us : open.empty() ? impossible : open.top().bound_us;
   }
 
   void split(Node node, const Bounded& bounded, Open& open) const {

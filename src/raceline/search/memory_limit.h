@@ -17,6 +17,11 @@ struct MemoryModel {
   /// By layer and choice: bytes that are there at once when the layer runs, scratch memory included. Empty:
   /// Choice::workspace_bytes.
   std::vector<std::vector<int64_t>> working_bytes;
+  /// By layer and choice: no feasible choice with it needs less in all. Empty: nothing is known.
+  std::vector<std::vector<int64_t>> least_bytes;
+  int64_t least(size_t layer, size_t choice) const {
+    return least_bytes.empty() ? 0 : least_bytes[layer][choice];
+  }
   /// All bytes of a choice that is feasible: never below the sum of weights_bytes plus the largest working
   /// bytes. Empty: just that.
   std::function<int64_t(std::span<const int>)> total_bytes;

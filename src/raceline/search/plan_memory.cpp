@@ -88,6 +88,30 @@ const Footprint& PlanMemories::learn(const ChoiceMeaning& meaning) {
   return place->second;
 }
 
+Packing PlanMemories::packing(const ChoiceMeaning& meaning) {
+  const Footprint& known = learn(meaning);
+  const std::vector<ValueId> operands = operands_of(graph_, meaning.covers);
+  Packing packing{.packed_bytes = static_cast<size_t>(known.packed_bytes)};
+  for (size_t operand = 0; operand < operands.size(); ++operand) {
+    if (!graph_.is_constant(operands[operand])) continue;
+    const bool reads = known.reads.empty() || known.reads[operand];  // a view has no kernel that packs
+    (reads ? packing.read : packing.packed).push_back(operands[operand]);
+  }
+  return packing;
+}
+
+std::vector<std::vector<int64_t>> PlanMemories::packing_bytes(const GraphProblem& built) {
+  std::vector<std::vector<int64_t>> bytes;
+  for (const auto& layer : built.meanings) {
+    std::vector<int64_t>& of_layer = bytes.emplace_back();
+    for (const ChoiceMeaning& meaning : layer) {
+      const Packing alone = meaning.primitive == nullptr ? Packing{} : packing(meaning);
+      of_layer.push_back(static_cast<int64_t>(packing_peak(graph_, {&alone, 1})));
+    }
+  }
+  return bytes;
+}
+
 bool PlanMemories::fill(GraphProblem& built, const std::function<bool()>& stop) {
   for (size_t layer = 0; layer < built.meanings.size(); ++layer) {
     for (size_t at = 0; at < built.meanings[layer].size(); ++at) {
@@ -147,10 +171,14 @@ size_t PlanMemories::workspace_bytes(const Primitive& primitive, const LayerDesc
 PlanMemory PlanMemories::memory(const GraphProblem& built, std::span<const int> choice,
                                 const CandidateSet& candidates, const CostTable& costs) {
   PlanMemory memory;
+  std::vector<Packing> packings;
   for (size_t layer = 0; layer < choice.size(); ++layer) {
-    memory.weights_bytes +=
-        built.problem.layers[layer].choices[static_cast<size_t>(choice[layer])].weights_bytes;
+    const auto at = static_cast<size_t>(choice[layer]);
+    memory.weights_bytes += built.problem.layers[layer].choices[at].weights_bytes;
+    const ChoiceMeaning& meaning = built.meanings[layer][at];
+    if (meaning.primitive != nullptr) packings.push_back(packing(meaning));
   }
+  memory.packing_bytes = static_cast<int64_t>(packing_peak(graph_, packings));
   SearchAnswer answer;
   answer.choice.assign(choice.begin(), choice.end());
   const Plan plan = make_plan(graph_, built, answer, candidates, costs);
