@@ -126,7 +126,7 @@ int bench_model(const Options& options) {
                           session.run(inputs, views);
                           return Status::ok();
                         }};
-  Sentinel sentinel(clock);
+  Sentinel sentinel(clock, threads);
   const auto queue = device.make_queue(threads);
   const MeasureResult result =
       measure({&whole, 1}, *queue, sentinel,

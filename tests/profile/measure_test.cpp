@@ -35,7 +35,7 @@ class MeasureTest : public testing::Test {
  protected:
   MeasureResult run(std::vector<Contender> contenders) {
     options.clock = time.clock();
-    Sentinel sentinel(time.clock(), [this] { time.now_us += sentinel_us(); });
+    Sentinel sentinel(time.clock(), 1, [this](int) { time.now_us += sentinel_us(); });
     return measure(contenders, *queue, sentinel, options);
   }
 
@@ -101,8 +101,8 @@ TEST_F(MeasureTest, RoundsInWhichTheMachineIsSlowAreMadeUpFor) {
 
 TEST_F(MeasureTest, AMachineThatStaysSlowEndsTheRepeatsAndBecomesTheRule) {
   int timed = 0;
-  const auto work = [&] { time.now_us += timed++ < 3 ? 20 : 40; };
-  Sentinel sentinel(time.clock(), work);
+  const auto work = [&](int) { time.now_us += timed++ < 3 ? 20 : 40; };
+  Sentinel sentinel(time.clock(), 1, work);
   sentinel.time_us();
   options.clock = time.clock();
   const std::vector<Contender> contenders{time.takes("a", 100)};
@@ -112,6 +112,35 @@ TEST_F(MeasureTest, AMachineThatStaysSlowEndsTheRepeatsAndBecomesTheRule) {
   const MeasureResult second = measure(contenders, *queue, sentinel, options);
   EXPECT_EQ(second.disturbed, 0);
   EXPECT_EQ(second.rounds, options.rounds);
+}
+
+TEST_F(MeasureTest, ACrowdedMachineIsWaitedForBeforeARoundAndTheRoundIsNotDisturbed) {
+  const double until_us = 1e6;
+  const auto work = [&](int threads) { time.now_us += threads > 1 && time.now_us < until_us ? 40 : 20; };
+  Sentinel sentinel(time.clock(), 2, work, [&] {
+    time.now_us += 50'000;
+    return true;
+  });
+  options.clock = time.clock();
+  const std::vector<Contender> contenders{time.takes("a", 100)};
+  const MeasureResult result = measure(contenders, *queue, sentinel, options);
+  EXPECT_GT(time.now_us, until_us);
+  EXPECT_EQ(result.disturbed, 0);
+  EXPECT_EQ(result.rounds, options.rounds);
+}
+
+TEST_F(MeasureTest, AMachineThatStaysCrowdedIsTakenAsItIsInTheEnd) {
+  int pauses = 0;
+  const auto work = [&](int threads) { time.now_us += threads > 1 ? 40 : 20; };
+  Sentinel sentinel(time.clock(), 2, work, [&] { return pauses < 50 && ++pauses > 0; });
+  options.clock = time.clock();
+  const std::vector<Contender> contenders{time.takes("a", 100)};
+  const MeasureResult first = measure(contenders, *queue, sentinel, options);
+  EXPECT_EQ(pauses, 50);
+  EXPECT_GT(first.disturbed, 0);
+  const MeasureResult second = measure(contenders, *queue, sentinel, options);
+  EXPECT_EQ(pauses, 50);
+  EXPECT_EQ(second.disturbed, 0);
 }
 
 TEST_F(MeasureTest, WhoExceedsTheLimitIsTimedNoFurther) {

@@ -1,7 +1,6 @@
 #include "raceline/profile/measure.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
@@ -17,7 +16,6 @@ namespace {
 constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr int most_calls =
     1 << 16;  ///< in one sample; a call of which this many take no time cannot be timed
-constexpr int sentinel_steps = 12000;
 constexpr double surely_long_us = 20'000;  ///< of one call that the system may have interrupted
 
 /// One contender in the race.
@@ -81,35 +79,6 @@ void drop_hopeless(std::vector<Racer>& racers, const MeasureOptions& options) {
 
 }  // namespace
 
-Clock steady_clock() {
-  return [] {
-    const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    return std::chrono::duration<double, std::micro>(now).count();
-  };
-}
-
-Sentinel::Sentinel(Clock clock, std::function<void()> work)
-    : clock_(std::move(clock)), work_(std::move(work)) {
-  if (work_) return;
-  work_ = [] {
-    volatile uint64_t seed = 1;
-    uint64_t state = seed;
-    for (int i = 0; i < sentinel_steps; ++i) state = state * 6364136223846793005ull + 1442695040888963407ull;
-    seed = state;
-  };
-}
-
-double Sentinel::time_us() {
-  double best = infinite;
-  for (int i = 0; i < 3; ++i) {
-    const double begin = clock_();
-    work_();
-    best = std::min(best, clock_() - begin);
-  }
-  best_us_ = best_us_ == 0 ? best : std::min(best_us_, best);
-  return best;
-}
-
 double Measurement::best_us() const {
   return samples_us.empty() ? infinite : *std::min_element(samples_us.begin(), samples_us.end());
 }
@@ -137,7 +106,8 @@ MeasureResult measure(std::span<const Contender> contenders, Queue& queue, Senti
     const bool enough = result.rounds >= options.min_rounds && options.clock() - begin > options.enough_us;
     if (!anyone || enough || stop()) break;
     if (options.before_round) options.before_round();
-    const double sentinel_us = sentinel.time_us();
+    double sentinel_us = sentinel.time_us();
+    while (sentinel.is_crowded(sentinel_us) && !stop() && sentinel.wait()) sentinel_us = sentinel.time_us();
     least_sentinel = std::min(least_sentinel, sentinel_us);
 
     random.shuffle(order);

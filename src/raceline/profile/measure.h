@@ -9,13 +9,10 @@
 
 #include "raceline/base/status.h"
 #include "raceline/device/device.h"
+#include "raceline/profile/clock.h"
+#include "raceline/profile/sentinel.h"
 
 namespace raceline {
-
-/// Microseconds since some fixed moment. An argument, so that tests own the time.
-using Clock = std::function<double()>;
-/// The system's monotonic clock.
-Clock steady_clock();
 
 /// Something to be timed: a kernel on its buffers, or a whole session.
 struct Contender {
@@ -28,24 +25,6 @@ struct Contender {
   /// Time of an earlier call, 0 if there was none: where it says that a call is long, no call is spent on
   /// warming up and on counting how many make a sample.
   double known_us = 0;
-};
-
-/// A fixed piece of arithmetic in registers, timed to see whether the machine runs as fast as it did.
-class Sentinel {
- public:
-  /// work: what is timed; by default a chain of dependent multiplications of about 20 us.
-  explicit Sentinel(Clock clock, std::function<void()> work = {});
-  /// Best of three runs.
-  double time_us();
-  /// Fastest time so far; 0 before the first.
-  double best_us() const { return best_us_; }
-  /// The machine has changed for good: from here on this is what counts as its speed.
-  void accept(double us) { best_us_ = us; }
-
- private:
-  Clock clock_;
-  std::function<void()> work_;
-  double best_us_ = 0;
 };
 
 /// How to measure. Each number stands with its reason.

@@ -53,7 +53,7 @@ class Profiling {
         weights_held_bytes_(
             std::min(options.weights_held_bytes, static_cast<size_t>(machine_.ram_bytes / 4))),
         begin_us_(clock_()),
-        sentinel_(clock_),
+        sentinel_(clock_, options.threads),
         turn_(options.lock) {}
 
   ProfileReport run() {

@@ -37,7 +37,7 @@ std::vector<std::vector<double>> run_in_turn(std::span<const Plan* const> plans,
                           .before_sample = [&](Queue&) { session.run(scene.inputs, output_views); }});
   }
   const auto queue = scene.device.make_queue(plans.front()->threads);
-  Sentinel sentinel(steady_clock());
+  Sentinel sentinel(steady_clock(), plans.front()->threads);
   MeasureResult result = measure(contenders, *queue, sentinel,
                                  {.rounds = options.rounds,
                                   .min_rounds = fewest_rounds,

@@ -172,7 +172,7 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, co
                                 runs.session.run(scene.inputs, views);
                               }});
   }
-  Sentinel sentinel(steady_clock());
+  Sentinel sentinel(steady_clock(), plans.front().threads);
   const auto queue = scene.device.make_queue(plans.front().threads);
   const MeasureResult result = measure(contenders, *queue, sentinel,
                                        {.rounds = options.rounds,
@@ -216,7 +216,7 @@ std::vector<double> time_alone(const Plan& plan, const RunScene& scene, double k
                               return Status::ok();
                             },
                         .known_us = known_us};
-  Sentinel sentinel(steady_clock());
+  Sentinel sentinel(steady_clock(), session.threads());
   const auto queue = scene.device.make_queue(session.threads());
   const std::vector<double> samples =
       measure({&whole, 1}, *queue, sentinel, options).contenders[0].samples_us;

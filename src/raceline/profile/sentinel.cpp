@@ -1,0 +1,89 @@
+#include "raceline/profile/sentinel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <limits>
+#include <thread>
+
+#include "raceline/device/machine.h"
+
+namespace raceline {
+namespace {
+
+constexpr int steps = 8000;
+/// Threads with a core each take as long as one, but for what opening a region takes.
+constexpr double region_us = 3;
+constexpr double region_share = 1.1;
+constexpr double crowded_share = 1.25;
+constexpr auto pause_time = std::chrono::milliseconds(50);
+constexpr int most_pauses = 1200;
+
+using Vector = float __attribute__((vector_size(16)));
+
+/// Independent chains, enough to keep all of a core's units for floats at work: another thread on the same
+/// core cannot run beside them, as it could beside one chain.
+float burn() {
+  constexpr int chains = 12;
+  Vector sums[chains];
+  for (int i = 0; i < chains; ++i) sums[i] = Vector{} + 1.0f + static_cast<float>(i);
+  const Vector factor = Vector{} + 0.5f, addend = Vector{} + 0.5f;
+  for (int step = 0; step < steps; ++step) {
+#pragma GCC unroll 12
+    for (int i = 0; i < chains; ++i) sums[i] = sums[i] * factor + addend;
+  }
+  float total = 0;
+  for (const Vector& sum : sums) total += sum[0];
+  return total;
+}
+
+void burn_on(int threads) {
+  float total = 0;
+#pragma omp parallel num_threads(threads) reduction(+ : total)
+  total += burn();
+  volatile float sink = total;
+  static_cast<void>(sink);
+}
+
+bool pause_a_moment() {
+  static std::atomic<int> pauses = 0;
+  if (pauses.fetch_add(1) >= most_pauses) return false;
+  std::this_thread::sleep_for(pause_time);
+  return true;
+}
+
+}  // namespace
+
+Sentinel::Sentinel(Clock clock, int threads)
+    : Sentinel(std::move(clock), std::clamp(threads, 1, std::max(1, Machine::detect().physical_cores)),
+               burn_on, pause_a_moment) {}
+
+Sentinel::Sentinel(Clock clock, int threads, std::function<void(int threads)> work,
+                   std::function<bool()> pause)
+    : clock_(std::move(clock)), threads_(threads), work_(std::move(work)), pause_(std::move(pause)) {}
+
+double Sentinel::best_of_three(int threads) const {
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 3; ++i) {
+    const double begin = clock_();
+    work_(threads);
+    best = std::min(best, clock_() - begin);
+  }
+  return best;
+}
+
+double Sentinel::time_us() {
+  const double us = best_of_three(threads_);
+  if (best_us_ == 0) {
+    best_us_ = us;
+    if (threads_ > 1) best_us_ = std::min(us, region_share * best_of_three(1) + region_us);
+  }
+  best_us_ = std::min(best_us_, us);
+  return us;
+}
+
+bool Sentinel::is_crowded(double us) const {
+  return us > crowded_share * best_us_;
+}
+
+}  // namespace raceline
