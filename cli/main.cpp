@@ -9,6 +9,8 @@
 #include "cli/versions.h"
 #include "raceline/base/error.h"
 #include "raceline/base/printable.h"
+#include "raceline/base/text.h"
+#include "raceline/profile/sentinel.h"
 
 namespace raceline::cli {
 namespace {
@@ -52,6 +54,14 @@ constexpr Command commands[] = {
      "raceline completions bash > ~/.local/share/bash-completion/completions/raceline", setup_completions},
 };
 
+constexpr double usual_patience_seconds = 60;
+
+/// Seconds that measuring may wait for a crowded machine, of RACELINE_PATIENCE: see docs/measuring.md.
+double patience_seconds() {
+  const char* text = std::getenv("RACELINE_PATIENCE");
+  return text == nullptr ? usual_patience_seconds : parse_double(text, "RACELINE_PATIENCE");
+}
+
 int program(int argc, char** argv) {
   CLI::App app(
       "raceline finds the racing line through a neural network: the fastest primitive for each layer,\n"
@@ -75,6 +85,7 @@ int program(int argc, char** argv) {
   }
   catch_interrupts();
   try {
+    set_patience(patience_seconds());
     return run();
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "raceline: out of memory\n");

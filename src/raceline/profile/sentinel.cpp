@@ -16,8 +16,8 @@ constexpr int steps = 8000;
 constexpr double region_us = 3;
 constexpr double region_share = 1.1;
 constexpr double crowded_share = 1.25;
-constexpr auto pause_time = std::chrono::milliseconds(50);
-constexpr int most_pauses = 1200;
+constexpr double pause_seconds = 0.05;
+std::atomic<int> pauses_left = 0;
 
 using Vector = float __attribute__((vector_size(16)));
 
@@ -46,9 +46,9 @@ void burn_on(int threads) {
 }
 
 bool pause_a_moment() {
-  static std::atomic<int> pauses = 0;
-  if (pauses.fetch_add(1) >= most_pauses) return false;
-  std::this_thread::sleep_for(pause_time);
+  if (pauses_left <= 0) return false;
+  --pauses_left;
+  std::this_thread::sleep_for(std::chrono::duration<double>(pause_seconds));
   return true;
 }
 
@@ -80,6 +80,10 @@ double Sentinel::time_us() {
   }
   best_us_ = std::min(best_us_, us);
   return us;
+}
+
+void set_patience(double seconds) {
+  pauses_left = static_cast<int>(std::clamp(seconds, 0.0, 1e6) / pause_seconds);
 }
 
 bool Sentinel::is_crowded(double us) const {

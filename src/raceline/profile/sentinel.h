@@ -41,4 +41,7 @@ class Sentinel {
   double best_us_ = 0;
 };
 
+/// How long the sentinels of this process may wait in all: not at all unless a program says so.
+void set_patience(double seconds);
+
 }  // namespace raceline
