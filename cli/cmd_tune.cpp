@@ -68,18 +68,23 @@ void print_sum(const TuneResult& result) {
 }
 
 void print_race(const TuneResult& result) {
-  const double best = result.entries[result.winner].measured_us;
   std::vector<std::vector<std::string>> rows{
       {"ms", "median ms", "slower than the plan", "95 % interval", "plan"}};
   for (const RaceEntry& entry : result.entries) {
     const bool winner = &entry == &result.entries[result.winner];
-    const double scale = entry.name == "reference" ? 1 : 1 / result.entries[result.winner].ratio;
+    if (entry.name == "reference") {
+      const bool measured = entry.measured_us > 0;
+      rows.push_back({fmt::format("{:.3f}", (measured ? entry.measured_us : entry.predicted_us) * 1e-3),
+                      measured ? fmt::format("{:.3f}", entry.median_us * 1e-3) : "",
+                      fmt::format("{:.3f}x", entry.ratio),
+                      measured ? "by 10th percentiles" : "by the sum of its layers", entry.name});
+      continue;
+    }
+    const double scale = 1 / result.entries[result.winner].ratio;
     rows.push_back({fmt::format("{:.3f}", entry.measured_us * 1e-3),
                     fmt::format("{:.3f}", entry.median_us * 1e-3),
                     winner ? "1.000x" : fmt::format("{:.3f}x", entry.ratio * scale),
-                    entry.name == "reference"
-                        ? fmt::format("{:.1f}x by 10th percentiles", entry.measured_us / best)
-                        : fmt::format("{:.3f} to {:.3f}", entry.ratio_low * scale, entry.ratio_high * scale),
+                    fmt::format("{:.3f} to {:.3f}", entry.ratio_low * scale, entry.ratio_high * scale),
                     entry.name + (winner ? "  <- the plan" : "")});
   }
   fmt::print("{}{}", align_table(rows),

@@ -154,6 +154,19 @@ TEST_F(MeasureTest, WhoExceedsTheLimitIsTimedNoFurther) {
   EXPECT_EQ(result.contenders[2].samples_us.size(), static_cast<size_t>(options.rounds));
 }
 
+TEST_F(MeasureTest, WhoIsFarBehindAndSlowIsTimedOnceMoreAtMost) {
+  options.limit_us = [](size_t i, std::span<const double> best) { return i == 0 ? best[1] : best[0]; };
+  std::vector<Contender> contenders{time.takes("fast", 4000), time.takes("known", 9000),
+                                    time.takes("unknown", 9000), time.takes("near", 7000)};
+  for (Contender& contender : contenders) contender.known_us = 9000;
+  contenders[2].known_us = 0;
+  const MeasureResult result = run(std::move(contenders));
+  EXPECT_EQ(result.contenders[0].samples_us.size(), static_cast<size_t>(options.rounds));
+  EXPECT_EQ(result.contenders[1].samples_us.size(), 1u);
+  EXPECT_EQ(result.contenders[2].samples_us.size(), static_cast<size_t>(options.drop_after));
+  EXPECT_EQ(result.contenders[3].samples_us.size(), static_cast<size_t>(options.drop_after));
+}
+
 TEST_F(MeasureTest, SlowContendersGetTheLeastNumberOfRounds) {
   const MeasureResult result = run({time.takes("a", options.enough_us)});
   EXPECT_EQ(result.rounds, options.min_rounds);

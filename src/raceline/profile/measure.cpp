@@ -67,11 +67,17 @@ void warm_up(Racer& racer, Queue& queue, const MeasureOptions& options) {
   racer.result->batch = calls;
 }
 
-void drop_hopeless(std::vector<Racer>& racers, const MeasureOptions& options) {
+/// Ends the race for those whose time says that they cannot win: at once where they are far behind.
+void drop_hopeless(std::vector<Racer>& racers, const MeasureOptions& options, bool enough_rounds) {
   std::vector<double> best;
   for (const Racer& racer : racers) best.push_back(racer.result->best_us());
   for (size_t i = 0; i < racers.size(); ++i) {
-    if (!racers[i].racing || best[i] <= options.drop_factor * options.limit_us(i, best)) continue;
+    if (!racers[i].racing) continue;
+    const double limit = options.limit_us(i, best);
+    const double surely = std::min(best[i], racers[i].contender->known_us);
+    const bool far_behind =
+        surely > options.drop_at_once_above_us && surely > options.drop_at_once_factor * limit;
+    if (!far_behind && !(enough_rounds && best[i] > options.drop_factor * limit)) continue;
     racers[i].racing = false;
     racers[i].result->dropped = true;
   }
@@ -122,7 +128,7 @@ MeasureResult measure(std::span<const Contender> contenders, Queue& queue, Senti
     const bool is_quiet = sentinel_us <= (1 + options.sentinel_drift) * sentinel.best_us();
     if (is_quiet) ++quiet;
     const bool may_drop = quiet >= options.drop_after || result.rounds + 1 >= 2 * options.drop_after;
-    if (options.limit_us && may_drop) drop_hopeless(racers, options);
+    if (options.limit_us) drop_hopeless(racers, options, may_drop);
     if (!is_quiet && ++result.disturbed > options.max_repeats) {
       // It does not come back: this is the machine's speed now, and the rounds so far were taken at it.
       sentinel.accept(least_sentinel);

@@ -39,7 +39,12 @@ struct MeasureOptions {
       10;              ///< shorter calls are repeated in one sample: 100 times what a clock reading costs
   int drop_after = 3;  ///< undisturbed rounds (or twice as many of any) before a contender may be dropped
   double drop_factor = 1.25;  ///< dropped when its best sample exceeds this many times its limit
-  uint64_t seed = 1;          ///< of the order within rounds
+  /// Dropped after any round when its best sample, and the earlier call it is known by, exceed this many
+  /// times its limit...
+  double drop_at_once_factor = 2;
+  /// ...if they are longer than this: nothing that takes a core away lasts as long.
+  double drop_at_once_above_us = 5000;
+  uint64_t seed = 1;  ///< of the order within rounds
   Clock clock = steady_clock();
   /// The time above which a contender cannot win, given the best times so far (infinite where none); empty:
   /// nobody is dropped.

@@ -41,9 +41,10 @@ struct RaceEntry {
 };
 
 struct TuneResult {
-  Plan plan;                       ///< of the winner
-  size_t winner = 0;               ///< index into entries
-  std::vector<RaceEntry> entries;  ///< the search's answer first, the reference last
+  Plan plan;          ///< of the winner
+  size_t winner = 0;  ///< index into entries
+  std::vector<RaceEntry>
+      entries;  ///< the search's answer first, the reference last: not measured where its layers' sum is long
   ProfileReport profile;
   LimitedSearch limited;                          ///< under limits: the search, with the memory and the price
   SearchAnswer answer;                            ///< on the corrected costs

@@ -98,6 +98,13 @@ TimeSplit alone_split(const Plan& plan, const Graph& graph, const CostTable& cos
   return split;
 }
 
+bool has_costs_of(const Plan& plan, const Graph& graph, const CostTable& costs) {
+  return std::all_of(plan.steps.begin(), plan.steps.end(), [&](const PlanStep& step) {
+    return costs.find(layer_of(graph, step.covers).key(), on_threads(step.primitive, step.threads))
+        .has_value();
+  });
+}
+
 RunSplit split_of(std::span<const RunRow> rows) {
   const size_t runs = rows.empty() ? 0 : rows[0].samples_us.size();
   const bool fit =

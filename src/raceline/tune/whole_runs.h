@@ -76,6 +76,8 @@ struct TimeSplit {
 /// What the layers of a plan cost by themselves; dispatch, of which they know nothing, is 0. Where the table
 /// has no cost it counts as 0.
 TimeSplit alone_split(const Plan& plan, const Graph& graph, const CostTable& costs);
+/// Whether the table has a cost of each layer of the plan.
+bool has_costs_of(const Plan& plan, const Graph& graph, const CostTable& costs);
 
 /// What the runs of one plan say. The typical run is the mean of the fifth that was fastest as a whole: its
 /// middle is the 10th percentile of the whole, and unlike percentiles of each step its parts add up.
@@ -91,7 +93,7 @@ size_t plans_at_a_time(const Graph& graph);
 
 struct WholeRunOptions {
   int rounds = 20;
-  double seconds = 6;  ///< no new round begins after this long; at least 5 are run
+  double seconds = 4;  ///< no new round begins after this long; at least 5 are run
   uint64_t seed = 1;
   std::function<bool()> stop;
 };
