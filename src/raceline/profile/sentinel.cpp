@@ -11,11 +11,12 @@
 namespace raceline {
 namespace {
 
-constexpr int steps = 8000;
+constexpr int steps = 16000;
 /// Threads with a core each take as long as one, but for what opening a region takes.
-constexpr double region_us = 3;
-constexpr double region_share = 1.1;
-constexpr double crowded_share = 1.25;
+constexpr double region_us = 2;
+constexpr double region_share = 1.05;
+/// More than neighbours and the clock's ups and downs cost, less than half a core does.
+constexpr double crowded_share = 1.5;
 constexpr double pause_seconds = 0.05;
 std::atomic<int> pauses_left = 0;
 

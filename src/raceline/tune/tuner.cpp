@@ -212,16 +212,16 @@ class Tuning {
     entry.plan.threads = scene_.conditions.threads;
     if (has_costs_of(entry.plan, scene_.graph, costs_))
       entry.predicted_us = alone_split(entry.plan, scene_.graph, costs_).whole_us();
-    if (scene_.store
-            .find_runs(scene_.conditions.key(plan_signature(entry.plan, scene_.registry), protocol::alone))
-            .empty())
-      say("reference: a few runs, for the speed-up");
     const double winner_us = result_.entries[result_.winner].measured_us;
     if (entry.predicted_us > longest_reference_us) {
       if (winner_us > 0) entry.ratio = entry.ratio_low = entry.ratio_high = entry.predicted_us / winner_us;
       result_.entries.push_back(std::move(entry));
       return;
     }
+    if (scene_.store
+            .find_runs(scene_.conditions.key(plan_signature(entry.plan, scene_.registry), protocol::alone))
+            .empty())
+      say("reference: a few runs, for the speed-up");
     const int runs = run_slow(
         entry, winner_us, scene_, reference_runs, [this] { return stopped(); }, [this] { return may_run(); });
     if (runs > 0) result_.entries.push_back(std::move(entry));
