@@ -54,7 +54,7 @@ constexpr Command commands[] = {
      "raceline completions bash > ~/.local/share/bash-completion/completions/raceline", setup_completions},
 };
 
-constexpr double usual_patience_seconds = 60;
+constexpr double usual_patience_seconds = 20;
 
 /// Seconds that measuring may wait for a crowded machine, of RACELINE_PATIENCE: see docs/measuring.md.
 double patience_seconds() {
