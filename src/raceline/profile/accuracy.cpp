@@ -304,7 +304,9 @@ double usual_size(const PrimitiveRegistry& registry, Device& device, const Layer
   const bool is_product = layer.op == OpKind::conv2d || layer.op == OpKind::conv3d ||
                           layer.op == OpKind::conv_transpose || layer.op == OpKind::gemm ||
                           layer.op == OpKind::matmul;
-  if (!is_product || layer.outputs[0].shape.elements() >= few) return 0;
+  const bool is_sum = layer.op == OpKind::reduce && (layer.as<ReduceParams>().kind == ReduceKind::sum ||
+                                                     layer.as<ReduceParams>().kind == ReduceKind::mean);
+  if ((!is_product && !is_sum) || layer.outputs[0].shape.elements() >= few) return 0;
   std::vector<Tensor> magnitudes(operands.size());
   for (size_t i = 0; i < operands.size(); ++i) {
     if (!operands[i]) continue;

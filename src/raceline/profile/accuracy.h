@@ -39,7 +39,7 @@ std::vector<Tensor> reference_outputs_f64(const PrimitiveRegistry& registry, Dev
 /// on one side only makes it infinite.
 double relative_error(const TensorView& got, const TensorView& want, double usual = 0);
 
-/// How large outputs of a sum of products usually are on operands of these sizes, for layers of so few
+/// How large sums, and sums of products, usually are on operands of these sizes, for layers of so few
 /// outputs that all of them may happen to be near 0, where no sum can be held to its own size: the layer on
 /// the operands' magnitudes, over sqrt(additions). 0 for other layers.
 double usual_size(const PrimitiveRegistry& registry, Device& device, const LayerDesc& layer,

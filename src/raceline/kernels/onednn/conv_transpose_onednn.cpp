@@ -47,7 +47,9 @@ class OnednnConvTranspose final : public OnednnPrimitive {
     if (!layer.inputs[1].constant)
       return Support::no("the weights are not constant, so they cannot be packed");
     if (is_winograd() && !fits_winograd(layer))
-      return Support::no("Winograd is for 3x3 kernels of stride 1 without groups and dilation");
+      return Support::no(
+          "Winograd is for 3x3 kernels of stride 1 without groups and dilation, and as much cut above as "
+          "below");
     for (size_t axis = 0; axis < params.stride.size(); ++axis) {
       if (params.output_padding[axis] > params.pads_end[axis] + params.stride[axis] - 1)
         return Support::no("the output padding is larger than end padding and stride together");
@@ -92,12 +94,15 @@ class OnednnConvTranspose final : public OnednnPrimitive {
  private:
   bool is_winograd() const { return info().algorithm == "wino_4x3"; }
 
+  /// Where more is cut off on one side than on the other oneDNN 2.6's results are wrong by rows (those of its
+  /// columns are right).
   static bool fits_winograd(const LayerDesc& layer) {
     const auto& params = layer.as<ConvTransposeParams>();
     const Shape& weights = layer.inputs[1].desc.shape;
     const auto ones = [](const std::vector<int64_t>& values) { return values == std::vector<int64_t>{1, 1}; };
     return weights.rank() == 4 && weights[2] == 3 && weights[3] == 3 && params.group == 1 &&
-           ones(params.stride) && ones(params.dilation);
+           ones(params.stride) && ones(params.dilation) &&
+           params.pads_begin[0] == params.pads_end[0] - params.output_padding[0];
   }
 
   /// Ours are [input channel, output channel of the group, kernel...]; the library's extents begin with the

@@ -25,6 +25,9 @@ class OnednnPrelu final : public OnednnPrimitive {
     const auto slope = dims_of(layer.inputs[1].desc.shape, x.rank());
     auto channels = dnnl::memory::dims(slope.size(), 1);
     channels[1] = x[1];
+    // oneDNN 2.6 ends such a tensor with a whole vector of 16, of which 8 lie behind it.
+    if (slope == dims_of(x) && info().input == Layout::nchw8c && x[1] % 8 != 0)
+      return Support::no("with a slope for each element, the channels of nchw8c are to be a multiple of 8");
     if (slope == dims_of(x) || slope == channels) return Support::yes();
     return Support::no("the slopes are not one for each channel or each element");
   }
