@@ -75,10 +75,7 @@ double Sentinel::best_of_three(int threads) const {
 
 double Sentinel::time_us() {
   const double us = best_of_three(threads_);
-  if (best_us_ == 0) {
-    best_us_ = us;
-    if (threads_ > 1) best_us_ = std::min(us, region_share * best_of_three(1) + region_us);
-  }
+  if (best_us_ == 0) best_us_ = threads_ > 1 ? region_share * best_of_three(1) + region_us : us;
   best_us_ = std::min(best_us_, us);
   return us;
 }

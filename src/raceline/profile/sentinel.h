@@ -25,8 +25,8 @@ class Sentinel {
   double best_us() const { return best_us_; }
   /// Whether a run took so much longer than the best that a core must be shared.
   bool is_crowded(double us) const;
-  /// Lets a moment pass, as what crowds the machine may end. False when this process has waited a minute in
-  /// all.
+  /// Lets a moment pass, as what crowds the machine may end. False when the sentinels of this process have
+  /// waited as long as set_patience() allows.
   bool wait() const { return pause_ && pause_(); }
   /// The machine has changed for good: from here on this is what counts as its speed.
   void accept(double us) { best_us_ = us; }
