@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/predictors.h"
 #include "cli/workbench.h"
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
@@ -31,15 +32,6 @@ struct Options {
   SplitOptions split;
   bool json = false;
 };
-
-Dataset read_dataset(const std::filesystem::path& path) {
-  const std::string text = read_maybe_gzip(path);
-  try {
-    return parse_dataset(text);
-  } catch (const ParseError& error) {
-    throw ParseError(fmt::format("'{}': {}", path.string(), error.what()));
-  }
-}
 
 void write(const Options& options, const std::string& text) {
   if (options.output.empty()) {

@@ -26,20 +26,24 @@ inline std::string example_text(std::string_view example) {
   return "Example:\n  " + std::string(example);
 }
 
+std::function<int()> setup_advise(CLI::App& app);
 std::function<int()> setup_bench(CLI::App& app);
 std::function<int()> setup_collect(CLI::App& app);
 std::function<int()> setup_completions(CLI::App& app);
 std::function<int()> setup_dataset(CLI::App& app);
 std::function<int()> setup_diff(CLI::App& app);
+std::function<int()> setup_evaluate(CLI::App& app);
 std::function<int()> setup_explain(CLI::App& app);
 std::function<int()> setup_inspect(CLI::App& app);
 std::function<int()> setup_paper(CLI::App& app);
 std::function<int()> setup_platforms(CLI::App& app);
+std::function<int()> setup_predict(CLI::App& app);
 std::function<int()> setup_primitives(CLI::App& app);
 std::function<int()> setup_profile(CLI::App& app);
 std::function<int()> setup_run(CLI::App& app);
 std::function<int()> setup_search(CLI::App& app);
 std::function<int()> setup_store(CLI::App& app);
+std::function<int()> setup_train(CLI::App& app);
 std::function<int()> setup_tune(CLI::App& app);
 std::function<int()> setup_verify(CLI::App& app);
 std::function<int()> setup_worker(CLI::App& app);

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/train_arguments.h"
 #include "cli/versions.h"
 #include "raceline/base/error.h"
 #include "raceline/base/printable.h"
@@ -48,6 +49,13 @@ constexpr Command commands[] = {
      setup_collect},
     {"dataset", "Tables of measured layers: import, export, split, look at",
      "raceline dataset import --format justus conv_GTX1080Ti.csv.gz -o conv.csv", setup_dataset},
+    {"train", "Fit a predictor to a dataset", train_example, setup_train},
+    {"evaluate", "How good a predictor is on rows that it was not trained on",
+     "raceline evaluate openvino.predictor divided.csv.gz --json", setup_evaluate},
+    {"predict", "How long a network takes on a platform, without running it there",
+     "raceline predict squeezenet.onnx --predictor openvino.predictor --batch 1,2,4", setup_predict},
+    {"advise", "Which platform runs a network fastest, by their predictors",
+     "raceline advise squeezenet.onnx --predictors openvino.predictor onnxruntime.predictor", setup_advise},
     {"worker", "Be measured: answer the requests of docs/platforms.md on stdin", "ssh board raceline worker",
      setup_worker},
     {"completions", "A script for bash, zsh or fish that completes commands, options and names",

@@ -1,0 +1,196 @@
+// raceline evaluate: a predictor against measured rows that it was not trained on.
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/predictors.h"
+#include "raceline/base/error.h"
+#include "raceline/base/printable.h"
+#include "raceline/base/text.h"
+#include "raceline/dataset/splits.h"
+#include "raceline/predict/accuracy.h"
+#include "raceline/profile/store.h"
+
+namespace raceline::cli {
+namespace {
+
+struct Options {
+  std::filesystem::path predictor, data;
+  std::vector<std::string> sets;
+  double level = 90;
+  bool json = false;
+};
+
+/// Rows of one set, type, primitive and phase.
+struct Group {
+  std::vector<LayerFacts> layers;
+  std::vector<double> measured_us;
+};
+using GroupKey = std::tuple<std::string, std::string, std::string, Phase>;
+
+struct Result {
+  Accuracy all, beyond;  ///< beyond: of rows outside the range of training
+  double coverage = 0;   ///< percent of rows within their interval
+  double width = 0;      ///< median of high / low, as a factor around the prediction
+  double noise = std::numeric_limits<double>::quiet_NaN();
+  size_t noise_rows = 0;
+};
+
+bool is_test(const DatasetRow& row) {
+  return row.set == set_test || is_frozen(row);
+}
+
+std::map<GroupKey, Group> groups_of(const Dataset& dataset, const Predictor& predictor,
+                                    const Options& options) {
+  std::map<GroupKey, Group> groups;
+  for (const DatasetRow& row : dataset.rows) {
+    if (row.platform != predictor.platform || row.mode != predictor.mode || row.repeat != 0 ||
+        row.type == "model")
+      continue;
+    if (row.accelerator != predictor.accelerator) continue;
+    const bool wanted = options.sets.empty() ? is_test(row)
+                                             : std::find(options.sets.begin(), options.sets.end(), row.set) !=
+                                                   options.sets.end();
+    if (!wanted) continue;
+    for (const Phase phase : all_phases) {
+      const double us = time_of(row.p10[static_cast<size_t>(predictor.phases)], phase);
+      if (!(us > 0) || predictor.find(row.type, phase, row.primitive) == nullptr) continue;
+      Group& group = groups[{row.set, row.type, row.primitive, phase}];
+      group.layers.push_back(facts_of(LayerDesc::parse(row.layer)));
+      group.measured_us.push_back(us);
+    }
+  }
+  return groups;
+}
+
+Result judge(const Predictor& predictor, const GroupKey& key, const Group& group, double level) {
+  const auto& [set, type, primitive, phase] = key;
+  const auto predictions = predictor.predict(group.layers, phase, level / 100, primitive);
+  std::vector<double> predicted, widths, beyond_predicted, beyond_measured;
+  size_t covered = 0;
+  for (size_t row = 0; row < predictions.size(); ++row) {
+    const Prediction& prediction = *predictions[row];
+    const double measured = group.measured_us[row];
+    predicted.push_back(prediction.us);
+    widths.push_back(prediction.high_us / prediction.us);
+    covered += prediction.low_us <= measured && measured <= prediction.high_us ? 1 : 0;
+    if (!prediction.beyond.empty()) {
+      beyond_predicted.push_back(prediction.us);
+      beyond_measured.push_back(measured);
+    }
+  }
+  Result result{.all = accuracy(predicted, group.measured_us), .beyond = {}};
+  if (!beyond_measured.empty()) result.beyond = accuracy(beyond_predicted, beyond_measured);
+  result.coverage = 100 * static_cast<double>(covered) / static_cast<double>(predictions.size());
+  result.width = percentile(widths, 0.5);
+  return result;
+}
+
+void add_noise(Result& result, const std::vector<NoiseFloor>& floors, const Predictor& predictor,
+               const GroupKey& key) {
+  for (const NoiseFloor& floor : floors) {
+    if (floor.platform == predictor.platform && floor.mode == predictor.mode &&
+        floor.type == std::get<1>(key) && floor.phase == to_string(std::get<Phase>(key)) &&
+        floor.above == "all") {
+      result.noise = floor.mape_percent;
+      result.noise_rows = floor.rows;
+    }
+  }
+}
+
+Json json_of(const GroupKey& key, const Result& result) {
+  const auto& [set, type, primitive, phase] = key;
+  const Accuracy& a = result.all;
+  Json row{{"set", set},
+           {"type", type},
+           {"primitive", primitive},
+           {"phase", to_string(phase)},
+           {"rows", a.rows},
+           {"mape_percent", a.mape},
+           {"median_percent", a.median},
+           {"p90_percent", a.p90},
+           {"mae_us", a.mae_us},
+           {"rmse_us", a.rmse_us},
+           {"r2", a.r2},
+           {"within_5_percent", a.within_5},
+           {"within_10_percent", a.within_10},
+           {"within_15_percent", a.within_15},
+           {"bias_percent", a.bias},
+           {"rank_correlation", a.rank},
+           {"coverage_percent", result.coverage},
+           {"interval_factor", result.width},
+           {"beyond_rows", result.beyond.rows},
+           {"beyond_mape_percent", result.beyond.mape},
+           {"noise_floor_percent", result.noise},
+           {"noise_floor_rows", result.noise_rows}};
+  return row;
+}
+
+int evaluate(const Options& options) {
+  const Predictor predictor = read_predictor(options.predictor);
+  const Dataset dataset = read_dataset(options.data);
+  const std::map<GroupKey, Group> groups = groups_of(dataset, predictor, options);
+  if (groups.empty()) {
+    throw Error(
+        fmt::format("'{}' has no rows to judge by: wanted are rows of {} on {} ({}) in {} of types that the "
+                    "predictor knows",
+                    options.data.string(), predictor.platform, predictor.accelerator, predictor.mode,
+                    options.sets.empty() ? "a test set" : "the sets asked for"));
+  }
+  const std::vector<NoiseFloor> floors = noise_floors(dataset);
+  Json rows = Json::array();
+  std::vector<std::vector<std::string>> table{{"set", "type", "phase", "rows", "MAPE %", "median %", "p90 %",
+                                               "<= 5 %", "<= 10 %", "<= 15 %", "MAE", "RMSE", "R2", "bias %",
+                                               "rank", fmt::format("in {:g} %", options.level), "factor",
+                                               "beyond", "noise %"}};
+  for (const auto& [key, group] : groups) {
+    Result result = judge(predictor, key, group, options.level);
+    add_noise(result, floors, predictor, key);
+    rows.push_back(json_of(key, result));
+    const auto& [set, type, primitive, phase] = key;
+    const Accuracy& a = result.all;
+    table.push_back(
+        {printable(set), primitive.empty() ? type : printable(fmt::format("{} by {}", type, primitive)),
+         std::string(to_string(phase)), fmt::format("{}", a.rows), percent_text(a.mape),
+         percent_text(a.median), percent_text(a.p90), percent_text(a.within_5), percent_text(a.within_10),
+         percent_text(a.within_15), human_us(a.mae_us), human_us(a.rmse_us), fmt::format("{:.3f}", a.r2),
+         percent_text(a.bias), fmt::format("{:.3f}", a.rank), percent_text(result.coverage),
+         fmt::format("{:.3f}", result.width), fmt::format("{}", result.beyond.rows),
+         result.noise_rows == 0 ? "unknown" : percent_text(result.noise)});
+  }
+  if (options.json) {
+    print_json({{"predictor", options.predictor.string()},
+                {"model", predictor.model},
+                {"platform", predictor.platform},
+                {"accelerator", predictor.accelerator},
+                {"mode", predictor.mode},
+                {"level_percent", options.level},
+                {"results", rows}});
+    return done;
+  }
+  fmt::print("{} on {} ({}), model {}\n{}", printable(predictor.platform), printable(predictor.accelerator),
+             printable(predictor.mode), predictor.model, align_table(table));
+  return done;
+}
+
+}  // namespace
+
+std::function<int()> setup_evaluate(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("predictor", options->predictor, "Predictor, as train writes it")
+      ->required()
+      ->type_name("PREDICTOR");
+  app.add_option("data", options->data, "Dataset with rows in test sets")->required()->type_name("DATA.csv");
+  app.add_option("--sets", options->sets, "Sets of rows; all test sets if not given")->delimiter(',');
+  app.add_option("--level", options->level, "Of the intervals, in percent")
+      ->check(CLI::Range(1.0, 99.9))
+      ->capture_default_str();
+  app.add_flag("--json", options->json, "One JSON document");
+  return [options] { return evaluate(*options); };
+}
+
+}  // namespace raceline::cli

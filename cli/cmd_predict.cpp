@@ -1,0 +1,155 @@
+// raceline predict: how long networks take on a platform, by its predictor.
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/predicted_networks.h"
+#include "cli/predictors.h"
+#include "raceline/base/printable.h"
+#include "raceline/base/text.h"
+
+namespace raceline::cli {
+namespace {
+
+struct Options {
+  NetworkOptions networks;
+  std::filesystem::path predictor;
+  int64_t samples = 0;
+  double level = 90;
+  bool json = false, brief = false;
+};
+
+Json json_of(const Prediction& prediction) {
+  return {{"us", prediction.us},
+          {"low_us", prediction.low_us},
+          {"high_us", prediction.high_us},
+          {"beyond_training", prediction.beyond}};
+}
+
+Json json_of(const std::optional<Prediction>& prediction) {
+  return prediction ? json_of(*prediction) : Json(nullptr);
+}
+
+double percent(double part, double whole) {
+  return whole > 0 ? 100 * part / whole : 0;
+}
+
+Json json_of(const AskedNetwork& network, const NetworkPrediction& prediction, const Options& options) {
+  Json layers = Json::array();
+  for (const NetworkPrediction::Row& row : prediction.layers) {
+    layers.push_back({{"name", row.name},
+                      {"type", row.facts.type},
+                      {"flops", row.facts.flops},
+                      {"exe", json_of(row.exe)}});
+  }
+  Json document{{"network", network.name},
+                {"batch", network.batch},
+                {"total_us", prediction.total_us},
+                {"low_us", prediction.low_us},
+                {"high_us", prediction.high_us},
+                {"exe_us", prediction.exe_us},
+                {"pre", json_of(prediction.pre)},
+                {"post", json_of(prediction.post)},
+                {"layers_without_model", prediction.unknown_layers},
+                {"flops_without_model_percent", percent(prediction.unknown_flops, prediction.flops)},
+                {"layers_beyond_training", prediction.beyond_layers},
+                {"layers", layers}};
+  if (options.samples > 0) {
+    document["samples"] = options.samples;
+    document["epoch_us"] =
+        epoch_us(prediction.total_us, options.samples, std::max<int64_t>(1, network.batch));
+  }
+  return document;
+}
+
+std::string interval_text(double low_us, double high_us) {
+  return fmt::format("{} to {}", human_us(low_us), human_us(high_us));
+}
+
+void print_layers(const NetworkPrediction& prediction, double level) {
+  std::vector<std::vector<std::string>> table{
+      {"time", "share %", fmt::format("{:g} % interval", level), "type", "layer", ""}};
+  for (const NetworkPrediction::Row& row : prediction.layers) {
+    if (!row.exe) {
+      table.push_back({"?", "", "", row.facts.type, printable(row.name), "no model of this type"});
+      continue;
+    }
+    table.push_back({human_us(row.exe->us), fmt::format("{:.1f}", percent(row.exe->us, prediction.exe_us)),
+                     interval_text(row.exe->low_us, row.exe->high_us), row.facts.type, printable(row.name),
+                     row.exe->beyond.empty() ? "" : "beyond training: " + row.exe->beyond});
+  }
+  fmt::print("{}", align_table(table));
+}
+
+void print(const AskedNetwork& network, const NetworkPrediction& prediction, const Options& options) {
+  if (!options.brief) print_layers(prediction, options.level);
+  const auto phase = [](const std::optional<Prediction>& each) {
+    return each ? human_us(each->us) : "unknown";
+  };
+  fmt::print("{}{}: {} ({}); pre {}, exe {}, post {}\n", printable(network.name),
+             network.batch > 0 ? fmt::format(", batch {}", network.batch) : "", human_us(prediction.total_us),
+             interval_text(prediction.low_us, prediction.high_us), phase(prediction.pre),
+             human_us(prediction.exe_us), phase(prediction.post));
+  if (options.samples > 0) {
+    const int64_t batch = std::max<int64_t>(1, network.batch);
+    fmt::print("an epoch of {} samples: {} batches, {}\n", options.samples,
+               (options.samples + batch - 1) / batch,
+               human_us(epoch_us(prediction.total_us, options.samples, batch)));
+  }
+  if (prediction.unknown_layers > 0) {
+    fmt::print("{} of {} layers have no model and count nothing: {:.2f} % of the FLOPs\n",
+               prediction.unknown_layers, prediction.layers.size(),
+               percent(prediction.unknown_flops, prediction.flops));
+  }
+  if (prediction.beyond_layers > 0) {
+    fmt::print("{} layers lie beyond the training rows: their times are extrapolated\n",
+               prediction.beyond_layers);
+  }
+}
+
+int predict(const Options& options) {
+  const Predictor predictor = read_predictor(options.predictor);
+  Json list = Json::array();
+  if (!options.json) {
+    fmt::print("{} on {} ({}), model {}\n", printable(predictor.platform), printable(predictor.accelerator),
+               printable(predictor.mode), predictor.model);
+  }
+  for (const AskedNetwork& network : asked_networks(options.networks)) {
+    const NetworkPrediction prediction = predict_network(network.layers, predictor, options.level / 100);
+    if (options.json) {
+      list.push_back(json_of(network, prediction, options));
+    } else {
+      print(network, prediction, options);
+    }
+  }
+  if (options.json) {
+    print_json({{"platform", predictor.platform},
+                {"accelerator", predictor.accelerator},
+                {"mode", predictor.mode},
+                {"model", predictor.model},
+                {"level_percent", options.level},
+                {"networks", list}});
+  }
+  return done;
+}
+
+}  // namespace
+
+std::function<int()> setup_predict(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  options->networks.add_to(app);
+  app.add_option("--predictor", options->predictor, "Predictor, as train writes it")
+      ->required()
+      ->type_name("PREDICTOR");
+  app.add_option("--samples", options->samples,
+                 "The time of an epoch too: so many samples in batches of --batch")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--level", options->level, "Of the intervals, in percent")
+      ->check(CLI::Range(1.0, 99.9))
+      ->capture_default_str();
+  app.add_flag("--brief", options->brief, "Networks only, no layers");
+  app.add_flag("--json", options->json, "One JSON document");
+  return [options] { return predict(*options); };
+}
+
+}  // namespace raceline::cli

@@ -1,0 +1,55 @@
+#include "cli/predicted_networks.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/workbench.h"
+#include "raceline/base/error.h"
+
+namespace raceline::cli {
+namespace {
+
+std::vector<std::filesystem::path> files_of(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return {path};
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+    if (entry.is_regular_file() && entry.path().extension() == ".onnx") files.push_back(entry.path());
+  }
+  if (files.empty()) throw Error(fmt::format("'{}' holds no .onnx file", path.string()));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+void NetworkOptions::add_to(CLI::App& app) {
+  app.add_option("models", paths, "ONNX files, or folders of them")->required()->type_name("MODEL|FOLDER");
+  app.add_option("--batch", batch, "Values of a symbolic batch dimension, each predicted")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  app.add_option("--shape", shapes, "Shape of an input, for symbolic dimensions")
+      ->type_name("NAME=1x3x224x224");
+}
+
+std::vector<AskedNetwork> asked_networks(const NetworkOptions& options) {
+  const Workbench bench;
+  std::vector<int64_t> batches = options.batch;
+  if (batches.empty()) batches.push_back(0);
+  std::vector<AskedNetwork> networks;
+  for (const std::filesystem::path& path : options.paths) {
+    for (const std::filesystem::path& file : files_of(path)) {
+      for (const int64_t batch : batches) {
+        ModelOptions model;
+        model.path = file;
+        model.shapes = options.shapes;
+        if (batch > 0) model.batch = {batch};
+        const LoadedModel loaded = load_model(model, bench);
+        networks.push_back({.name = loaded.name, .batch = batch, .layers = network_layers(loaded.graph)});
+      }
+    }
+  }
+  return networks;
+}
+
+}  // namespace raceline::cli

@@ -1,0 +1,33 @@
+// Networks whose time is asked for: files or folders of them, at several batches.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "raceline/predict/network.h"
+
+namespace raceline::cli {
+
+/// Which networks, and in which sizes.
+struct NetworkOptions {
+  std::vector<std::filesystem::path> paths;
+  std::vector<int64_t> batch;
+  std::vector<std::string> shapes;
+
+  void add_to(CLI::App& app);
+};
+
+struct AskedNetwork {
+  std::string name;
+  int64_t batch = 0;  ///< 0: as the model has it
+  std::vector<NetworkLayer> layers;
+};
+
+/// Every network at every batch, in order; of a folder all .onnx files below it, sorted. The layers are those
+/// of the model with batch-norm folded into the layer before it, and not fused otherwise. Throws Error for a
+/// folder without networks.
+std::vector<AskedNetwork> asked_networks(const NetworkOptions& options);
+
+}  // namespace raceline::cli

@@ -1,0 +1,57 @@
+#include "cli/train_arguments.h"
+
+namespace raceline::cli {
+
+void TrainArguments::add_to(CLI::App& app) {
+  app.add_option("data", data, "Dataset; its sets train and validation are used")->type_name("DATA.csv");
+  app.add_option("-o,--output", output, "Predictor to write, packed if its name ends in .gz")
+      ->type_name("PREDICTOR");
+  app.add_option("--model", model,
+                 "Which model; --models lists them. By default boosted, and transfer with --from");
+  app.add_flag("--models", models, "List the models");
+  app.add_option("--types", types, "Layer types; all that have rows if not given")->delimiter(',');
+  app.add_option("--phases", phases, "pre, exe, post")->delimiter(',')->capture_default_str();
+  app.add_option("--definition", definition, "Whose phases: perfnetrt or resperfnet")->capture_default_str();
+  app.add_option("--platform", platform, "Which of several platforms in the dataset");
+  app.add_option("--accelerator", accelerator, "Which of several accelerators");
+  app.add_option("--mode", mode, "Which of several modes");
+  app.add_option("--rows", rows, "At most so many rows of each type, drawn by the seed; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", seed, "Of the draw and of the fit")->capture_default_str();
+  app.add_option("--jobs", jobs, "Parts fitted side by side, a thread each")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--set", settings, "A setting of the model")->type_name("NAME=VALUE");
+  app.add_option("--from", from, "Predictors of other platforms, to learn from")->type_name("PREDICTOR");
+  app.add_option("--checkpoint", checkpoint, "Folder where long fits keep their best so far")
+      ->type_name("DIR");
+}
+
+std::vector<std::string> TrainArguments::words() const {
+  std::vector<std::string> words;
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) words.insert(words.end(), {option, value});
+  };
+  const auto add_all = [&](const char* option, const auto& values) {
+    for (const auto& value : values) add(option, std::filesystem::path(value).string());
+  };
+  if (models) words.emplace_back("--models");
+  add("--output", output.string());
+  add("--model", model);
+  add_all("--types", types);
+  add_all("--phases", phases);
+  add("--definition", definition);
+  add("--platform", platform);
+  add("--accelerator", accelerator);
+  add("--mode", mode);
+  add("--rows", std::to_string(rows));
+  add("--seed", std::to_string(seed));
+  add("--jobs", std::to_string(jobs));
+  add_all("--set", settings);
+  add_all("--from", from);
+  add("--checkpoint", checkpoint.string());
+  if (!data.empty()) words.insert(words.end(), {"--", data.string()});
+  return words;
+}
+
+}  // namespace raceline::cli

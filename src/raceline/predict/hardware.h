@@ -1,0 +1,32 @@
+// What is known of a processor: the roof over its layers' times, and the sizes that tiles and caches come in.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "raceline/device/machine.h"
+
+namespace raceline {
+
+class Archive;
+
+struct Hardware {
+  std::string name;
+  double gflops = 100;       ///< peak of 32-bit multiply-adds, counted as two
+  double gb_per_s = 20;      ///< of memory
+  double cache_bytes = 4e6;  ///< of the last cache that one processor has to itself
+  double units = 1;          ///< processors that work on tiles of one layer side by side
+
+  /// Microseconds that the arithmetic takes at least, and the traffic.
+  double compute_us(double flops) const { return flops / gflops * 1e-3; }
+  double memory_us(double bytes) const { return bytes / gb_per_s * 1e-3; }
+  void visit(Archive& archive);
+  friend bool operator==(const Hardware&, const Hardware&) = default;
+};
+
+/// The data sheet of an accelerator, by the name that public datasets call it ("GTX1080Ti"); else of this
+/// machine's processor with so many threads. Peaks of a processor are those of its instruction set at a
+/// guessed clock: models that need more are fitted to measured layers.
+Hardware hardware_of(std::string_view accelerator, int threads, const Machine& machine);
+
+}  // namespace raceline

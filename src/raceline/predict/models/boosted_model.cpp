@@ -1,0 +1,49 @@
+#include "raceline/predict/models/boosted_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace raceline {
+
+std::vector<std::string> BoostedModel::columns(std::string_view type) const {
+  std::vector<std::string> names = feature_names(FeatureSet::engineered, type);
+  names.insert(names.end(), {"log prior us", "log prior / roofline"});
+  return names;
+}
+
+double BoostedModel::prior_us(const LayerFacts& layer, const Hardware& hardware) const {
+  return std::max(1e-3, prior.predict(layer, hardware));
+}
+
+std::vector<double> BoostedModel::row_of(const LayerFacts& layer, const Hardware& hardware, double prior_us) {
+  std::vector<double> row = features_of(FeatureSet::engineered, layer, hardware);
+  const double roofline_us = std::max(hardware.compute_us(layer.flops), hardware.memory_us(layer.bytes()));
+  row.push_back(std::log(prior_us));
+  row.push_back(std::log(prior_us / std::max(1e-3, roofline_us)));
+  return row;
+}
+
+void BoostedModel::predict(std::span<const LayerFacts> layers, const Hardware& hardware,
+                           std::span<double> us) const {
+  for (size_t row = 0; row < layers.size(); ++row) {
+    const double prior_time = prior_us(layers[row], hardware);
+    const std::vector<double> columns = row_of(layers[row], hardware, prior_time);
+    const std::vector<float> narrow(columns.begin(), columns.end());
+    double sum = 0;
+    for (const Trees& trees : bags) sum += trees.sum(std::span<const float>(narrow));
+    us[row] = prior_time * std::exp(centre + sum / static_cast<double>(bags.size()));
+  }
+}
+
+void BoostedModel::visit(Archive& archive, std::string_view type) {
+  archive.object("prior", [&](Archive& inner) { prior.visit(inner, type); });
+  archive.field("centre", centre);
+  size_t count = bags.size();
+  archive.list("bags", count, [&](Archive& inner, size_t index) {
+    if (inner.reading()) bags.emplace_back();
+    bags[index].visit(inner, columns(type).size());
+  });
+  if (bags.empty()) archive.refuse("bags", "wanted one at least");
+}
+
+}  // namespace raceline

@@ -1,0 +1,46 @@
+// What a whole network takes, from its layers: the papers' sum (equation 1 of PerfNetRT, 2 of ResPerfNet).
+#pragma once
+#include <string>
+#include <vector>
+
+#include "raceline/graph/graph.h"
+#include "raceline/predict/predictor.h"
+
+namespace raceline {
+
+/// A layer of a network as micro-benchmarks have it: one op, with the activation that follows it where
+/// nothing else uses its result.
+struct NetworkLayer {
+  std::string name;
+  LayerDesc layer;
+  LayerFacts facts;
+};
+
+/// In the order of the graph.
+std::vector<NetworkLayer> network_layers(const Graph& graph);
+
+struct NetworkPrediction {
+  struct Row {
+    std::string name;
+    LayerFacts facts;
+    std::optional<Prediction> exe;  ///< nothing: no model knows the type
+  };
+  std::vector<Row> layers;
+  /// The preprocess phase of the first layer and the postprocess phase of the last; nothing where no model
+  /// knows them.
+  std::optional<Prediction> pre, post;
+  double exe_us = 0;                    ///< sum of the layers that models know
+  double total_us = 0;                  ///< with pre and post, where they are known
+  double low_us = 0, high_us = 0;       ///< sums of the ends of all intervals: as if all erred alike
+  double unknown_flops = 0, flops = 0;  ///< of layers without a model, and of all
+  size_t unknown_layers = 0, beyond_layers = 0;
+};
+
+/// T = T_pre(first) + sum of T_exe + T_post(last).
+NetworkPrediction predict_network(const std::vector<NetworkLayer>& layers, const Predictor& predictor,
+                                  double level = 0.9);
+
+/// The time of an epoch: ceil(samples / batch) batches that take as long each (equation 2 of PerfNetRT).
+double epoch_us(double batch_us, int64_t samples, int64_t batch);
+
+}  // namespace raceline

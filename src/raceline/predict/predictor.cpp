@@ -1,0 +1,150 @@
+#include "raceline/predict/predictor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/base/gzip.h"
+
+namespace raceline {
+namespace {
+
+constexpr std::string_view format_name = "raceline-predictor/1";
+constexpr double most_us = 1e15;
+
+/// An enumeration as its text; what is no such text is refused.
+template <class T>
+void visit_text(Archive& archive, std::string_view key, T& value, T (*parse)(std::string_view)) {
+  std::string text = archive.reading() ? "" : std::string(to_string(value));
+  archive.field(key, text);
+  if (!archive.reading()) return;
+  try {
+    value = parse(text);
+  } catch (const ParseError& error) {
+    archive.refuse(key, error.what());
+  }
+}
+
+void visit_part(Archive& archive, PredictorPart& part) {
+  archive.field("type", part.type);
+  archive.field("primitive", part.primitive);
+  visit_text(archive, "phase", part.phase, parse_phase);
+  archive.field("rows", part.rows);
+  archive.object("range", [&](Archive& inner) { part.range.visit(inner); });
+  archive.object("interval", [&](Archive& inner) { part.conformal.visit(inner); });
+  visit_model(archive, "fitted", part.model, part.type);
+}
+
+void visit(Archive& archive, Predictor& predictor) {
+  std::string format(format_name);
+  archive.field("format", format);
+  if (format != format_name) {
+    archive.refuse("format", fmt::format("wanted \"{}\", given \"{}\"", format_name, format.substr(0, 80)));
+  }
+  archive.field("platform", predictor.platform);
+  archive.field("accelerator", predictor.accelerator);
+  archive.field("mode", predictor.mode);
+  archive.field("threads", predictor.threads);
+  visit_text(archive, "phases", predictor.phases, parse_phase_model);
+  archive.field("model", predictor.model);
+  archive.field("notes", predictor.notes);
+  archive.object("hardware", [&](Archive& inner) { predictor.hardware.visit(inner); });
+  size_t count = predictor.parts.size();
+  archive.list("parts", count, [&](Archive& inner, size_t index) {
+    if (inner.reading()) predictor.parts.emplace_back();
+    visit_part(inner, predictor.parts[index]);
+    const PredictorPart& part = predictor.parts[index];
+    if (predictor.find(part.type, part.phase, part.primitive) != &part) {
+      inner.refuse("type",
+                   fmt::format("a second model of '{}' in phase {}", part.type, to_string(part.phase)));
+    }
+  });
+}
+
+}  // namespace
+
+void TrainingRange::extend(const LayerFacts& facts) {
+  const std::vector<double> row = range_features(facts);
+  if (low.empty()) low = high = row;
+  for (size_t column = 0; column < row.size(); ++column) {
+    low[column] = std::min(low[column], row[column]);
+    high[column] = std::max(high[column], row[column]);
+  }
+}
+
+std::string_view TrainingRange::beyond(const LayerFacts& facts) const {
+  constexpr double rounding = 1e-9;
+  const std::vector<double> row = range_features(facts);
+  for (size_t column = 0; column < row.size(); ++column) {
+    if (row[column] < low[column] - rounding || row[column] > high[column] + rounding)
+      return range_names()[column];
+  }
+  return {};
+}
+
+void TrainingRange::visit(Archive& archive) {
+  archive.field("low", low);
+  archive.field("high", high);
+  const size_t wanted = range_names().size();
+  if (low.size() != wanted || high.size() != wanted) {
+    archive.refuse("low", fmt::format("{} and {} numbers, wanted {}", low.size(), high.size(), wanted));
+  }
+}
+
+const PredictorPart* Predictor::find(std::string_view type, Phase phase, std::string_view primitive) const {
+  const auto found = std::find_if(parts.begin(), parts.end(), [&](const PredictorPart& part) {
+    return part.type == type && part.phase == phase && part.primitive == primitive;
+  });
+  return found == parts.end() ? nullptr : &*found;
+}
+
+std::vector<std::optional<Prediction>> Predictor::predict(std::span<const LayerFacts> layers, Phase phase,
+                                                          double level, std::string_view primitive) const {
+  std::vector<std::optional<Prediction>> predictions(layers.size());
+  std::map<const PredictorPart*, std::vector<size_t>> rows_of;
+  for (size_t row = 0; row < layers.size(); ++row) {
+    if (const PredictorPart* part = find(layers[row].type, phase, primitive)) rows_of[part].push_back(row);
+  }
+  for (const auto& [part, rows] : rows_of) {
+    std::vector<LayerFacts> batch;
+    for (const size_t row : rows) batch.push_back(layers[row]);
+    std::vector<double> us(batch.size());
+    part->model->predict(batch, hardware, us);
+    const double width = std::log(part->conformal.factor(level));
+    for (size_t at = 0; at < rows.size(); ++at) {
+      // A model may say anything of what it never saw; a number is given all the same.
+      const double time = std::isnan(us[at]) ? least_us : std::clamp(us[at], least_us, most_us);
+      const std::string_view beyond = part->range.beyond(batch[at]);
+      const double factor = std::exp(beyond.empty() ? width : 2 * width);
+      predictions[rows[at]] = Prediction{
+          .us = time, .low_us = time / factor, .high_us = time * factor, .beyond = std::string(beyond)};
+    }
+  }
+  return predictions;
+}
+
+std::string Predictor::to_text() const {
+  // Nothing is changed: one description serves both directions.
+  return write_archive([this](Archive& archive) { visit(archive, const_cast<Predictor&>(*this)); });
+}
+
+Predictor Predictor::parse(std::string_view text, const Engine& engine) {
+  Predictor predictor;
+  read_archive(text, "predictor", [&](Archive& archive) { visit(archive, predictor); });
+  for (PredictorPart& part : predictor.parts) part.model->prepare(engine);
+  return predictor;
+}
+
+Predictor read_predictor(const std::filesystem::path& path, const Engine& engine) {
+  const std::string text = read_maybe_gzip(path, size_t{1} << 28);
+  try {
+    return Predictor::parse(text, engine);
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", path.string(), error.what()));
+  }
+}
+
+}  // namespace raceline

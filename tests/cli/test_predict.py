@@ -1,0 +1,158 @@
+"""From a table of measured layers to the time of a network: import, split, train, evaluate, predict, advise."""
+import json
+import random
+import unittest
+
+from support import CliTest, SHARED, main
+
+HEADER = ("run,batchsize,matsize,kernelsize,channels_in,channels_out,strides,padding,activation_fct,use_bias,"
+          "optimizer,time_median_ms,time_min_ms,time_max_ms,time_std_ms")
+DENSE_HEADER = "run,batchsize,dim_input,dim_output,activation_fct,optimizer,time_median_ms,time_min_ms,time_max_ms,time_std_ms"
+
+
+def toy_rows(count, speed, seed=1):
+    """Convolutions of a platform that takes 0.05 ms and as much as its arithmetic does."""
+    draw = random.Random(seed)
+    lines = [HEADER]
+    for _ in range(count):
+        batch, size, kernel = draw.randint(1, 32), draw.randint(7, 230), draw.choice([1, 3, 5, 7])
+        inputs, outputs, stride = draw.randint(1, 256), draw.randint(1, 256), draw.randint(1, 2)
+        gflops = 2e-9 * batch * (size / stride) ** 2 * kernel ** 2 * inputs * outputs
+        ms = (0.05 + gflops / speed) * draw.uniform(0.97, 1.03)
+        lines.append(f"0,{batch},{size},{kernel},{inputs},{outputs},{stride},1,{draw.randint(0, 1)},1,0,{ms},{ms},{ms},0")
+    return "\n".join(lines) + "\n"
+
+
+def toy_dense(count, speed, seed=2):
+    draw = random.Random(seed)
+    lines = [DENSE_HEADER]
+    for _ in range(count):
+        batch, inputs, outputs = draw.randint(1, 32), draw.randint(10, 4096), draw.randint(10, 4096)
+        ms = (0.02 + 2e-9 * batch * inputs * outputs / speed) * draw.uniform(0.97, 1.03)
+        lines.append(f"0,{batch},{inputs},{outputs},0,0,{ms},{ms},{ms},0")
+    return "\n".join(lines) + "\n"
+
+
+class Predict(CliTest):
+    def dataset(self, gpu="TOY", speed=1.0, conv=400, dense=200):
+        """A dataset of both types, divided."""
+        parts = []
+        for kind, text in (("conv", toy_rows(conv, speed)), ("dense", toy_dense(dense, speed))):
+            source = self.folder / f"{kind}_{gpu}.csv"
+            source.write_text(text)
+            imported = self.folder / f"{kind}_{gpu}.dataset.csv"
+            self.run_program("dataset", "import", "--format", "justus", source, "-o", imported)
+            parts.append(imported.read_text())
+        both = self.folder / f"{gpu}.csv"
+        both.write_text(parts[0] + "".join(line + "\n" for line in parts[1].splitlines()
+                                           if not line.startswith("#") and not line.startswith("layer,")))
+        divided = self.folder / f"{gpu}.divided.csv"
+        self.run_program("dataset", "split", both, "-o", divided)
+        return divided
+
+    def predictor(self, data, *options, model="linear", name=None):
+        path = self.folder / (name or f"{data.stem}.{model}.predictor")
+        self.run_program("train", data, "--model", model, "-o", path, *options)
+        return path
+
+    def test_the_whole_way(self):
+        data = self.dataset()
+        linear = self.predictor(data)
+        document = self.json_of("evaluate", linear, data)
+        by_type = {row["type"]: row for row in document["results"]}
+        self.assertEqual(sorted(by_type), ["conv", "dense"])
+        for row in by_type.values():
+            self.assertEqual(row["set"], "test")
+            self.assertLess(row["mape_percent"], 6)
+            self.assertGreater(row["coverage_percent"], 75)
+        self.assertEqual(by_type["conv"]["rows"], 80)
+        mean = {row["type"]: row for row in self.json_of("evaluate", self.predictor(data, model="mean"), data)["results"]}
+        self.assertGreater(mean["conv"]["mape_percent"], 10 * by_type["conv"]["mape_percent"])
+        self.assertIn("noise %", self.run_program("evaluate", linear, data).stdout)
+
+        lenet = self.zoo("lenet5")
+        networks = self.json_of("predict", lenet, "--predictor", linear, "--samples", 1000)["networks"]
+        self.assertEqual(len(networks), 1)
+        network = networks[0]
+        known = [layer["exe"]["us"] for layer in network["layers"] if layer["exe"]]
+        self.assertGreaterEqual(len(known), 4)
+        self.assertAlmostEqual(sum(known), network["exe_us"], places=6)
+        self.assertAlmostEqual(network["total_us"], network["exe_us"], places=6)
+        self.assertEqual(network["layers_without_model"], len(network["layers"]) - len(known))
+        self.assertGreater(network["layers_without_model"], 0)
+        self.assertAlmostEqual(network["epoch_us"], 1000 * network["total_us"], places=3)
+        shown = self.run_program("predict", lenet, "--predictor", linear).stdout
+        self.assertIn("no model of this type", shown)
+        self.assertIn("have no model and count nothing", shown)
+
+    def test_folders_and_batches(self):
+        linear = self.predictor(self.dataset(conv=60, dense=60))
+        folder = self.folder / "nets"
+        folder.mkdir()
+        for name in ("lenet5", "squeezenet"):
+            self.run_program("zoo", "write", name, "-o", folder / f"{name}.onnx")
+        networks = self.json_of("predict", folder, "--predictor", linear)["networks"]
+        self.assertEqual([each["network"] for each in networks], ["lenet5", "squeezenet"])
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.refused("predict", empty, "--predictor", linear, words=["holds no .onnx file"])
+
+    def test_advice_is_the_faster_platform(self):
+        slow, fast = (self.predictor(self.dataset(gpu, speed, conv=60, dense=60)) for gpu, speed in (("SLOW", 1), ("FAST", 3)))
+        lenet = self.zoo("squeezenet")
+        platforms = self.json_of("advise", lenet, "--predictors", slow, fast)["networks"][0]["platforms"]
+        self.assertEqual([each["accelerator"] for each in platforms], ["FAST", "SLOW"])
+        self.assertLess(platforms[0]["total_us"], platforms[1]["total_us"])
+        self.assertIn("to the fastest", self.run_program("advise", lenet, "--predictors", slow, fast).stdout)
+
+    def test_transfer_takes_a_few_rows(self):
+        source = self.predictor(self.dataset("SLOW", 1))
+        data = self.dataset("FAST", 3)
+        few = self.predictor(data, "--from", source, "--rows", 30, model="transfer")
+        for row in self.json_of("evaluate", few, data)["results"]:
+            self.assertLess(row["mape_percent"], 10)
+
+    def test_refusals(self):
+        data = self.dataset(conv=60, dense=60)
+        linear = self.predictor(data)
+        self.refused("train", data, "--model", "lineal", "-o", self.folder / "x", words=["lineal", "linear"])
+        self.refused("train", data, "--model", "transfer", "-o", self.folder / "x", words=["wanted --from"])
+        self.refused("train", data, "--model", "linear", "--set", "depth=3", "-o", self.folder / "x", words=["depth"])
+        self.refused("train", self.folder / "none.csv", "-o", self.folder / "x", words=["none.csv"])
+        self.assertFalse((self.folder / "x").exists())
+        text = linear.read_text()
+        for name, changed, words in (("version", text.replace("raceline-predictor/1", "raceline-predictor/9"), ["format"]),
+                                     ("short", text[:len(text) // 2], ["not JSON"]),
+                                     ("number", text.replace('"units": 1', '"units": NaN'), ["line"]),
+                                     ("empty", "", ["not JSON"])):
+            bad = self.folder / f"{name}.predictor"
+            bad.write_text(changed)
+            self.refused("evaluate", bad, data, words=[bad.name, *words])
+            self.refused("predict", self.folder, "--predictor", bad, words=[bad.name])
+        lines = data.read_text().splitlines()
+        header = next(index for index, line in enumerate(lines) if line.startswith("layer,"))
+        nothing = self.folder / "nothing.csv"
+        nothing.write_text("\n".join(lines[:header + 1]) + "\n")
+        self.refused("train", nothing, "-o", self.folder / "x", words=["no rows"])
+        self.refused("evaluate", linear, nothing, words=["no rows to judge by"])
+        cells = lines[header + 1].split(",")
+        for value in ("-1", "nan", "0"):
+            bad = self.folder / "bad.csv"
+            place = lines[header].split(",").index("resperfnet_exe_us")
+            cells[place] = value
+            bad.write_text("\n".join([*lines[:header + 1], ",".join(cells)]) + "\n")
+            self.refused("train", bad, "-o", self.folder / "x", words=["bad.csv", f"line {header + 2}", "resperfnet_exe_us"])
+
+    @unittest.skipUnless((SHARED / "data" / "tensorflow-1.10").is_dir(), "the public data are not there")
+    def test_public_data(self):
+        imported, divided = self.folder / "conv.csv", self.folder / "divided.csv"
+        self.run_program("dataset", "import", "--format", "justus",
+                         SHARED / "data" / "tensorflow-1.10" / "conv_GTX1080Ti.csv.gz", "-o", imported)
+        self.run_program("dataset", "split", imported, "-o", divided)
+        results = self.json_of("evaluate", self.predictor(divided, "--rows", 500), divided)["results"]
+        self.assertLess(results[0]["mape_percent"], 20)
+        self.assertGreater(results[0]["rows"], 2000)
+
+
+if __name__ == "__main__":
+    main()

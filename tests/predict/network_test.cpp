@@ -1,0 +1,79 @@
+#include "raceline/predict/network.h"
+
+#include <gtest/gtest.h>
+
+#include "raceline/predict/models/mean_model.h"
+#include "tests/predict/support.h"
+
+namespace raceline {
+namespace {
+
+/// conv -> relu -> conv -> softmax, with the second convolution's result used twice.
+Graph small_graph() {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {DataType::f32, Shape{1, 8, 16, 16}});
+  const auto conv = [&](const char* name, ValueId from) {
+    const ValueId weights =
+        graph.add_constant(std::string(name) + ".w", Tensor({DataType::f32, Shape{8, 8, 3, 3}}));
+    const NodeId node = graph.add_node(name, OpKind::conv2d,
+                                       ConvParams{.pads_begin = {1, 1}, .pads_end = {1, 1}}, {from, weights});
+    return graph.node(node).outputs[0];
+  };
+  const ValueId first = conv("conv1", x);
+  const ValueId relu = graph.node(graph.add_node("relu1", OpKind::unary, UnaryParams{}, {first})).outputs[0];
+  const ValueId second = conv("conv2", relu);
+  const ValueId again =
+      graph.node(graph.add_node("relu2", OpKind::unary, UnaryParams{}, {second})).outputs[0];
+  const ValueId sum =
+      graph.node(graph.add_node("add", OpKind::binary, BinaryParams{}, {second, again})).outputs[0];
+  graph.mark_output(sum, "y");
+  return graph;
+}
+
+void add_mean(Predictor& predictor, const char* type, Phase phase, double us) {
+  PredictorPart part;
+  part.type = type;
+  part.phase = phase;
+  part.model = std::make_unique<MeanModel>(us);
+  for (const LayerFacts& layer : some_convs(50, 1)) part.range.extend(layer);
+  predictor.parts.push_back(std::move(part));
+}
+
+TEST(Networks, TakeAnActivationWithTheLayerBeforeItWhereNothingElseUsesThat) {
+  const std::vector<NetworkLayer> layers = network_layers(small_graph());
+  ASSERT_EQ(layers.size(), 4u);
+  EXPECT_EQ(layers[0].name, "conv1 + relu1");
+  EXPECT_EQ(layers[0].facts.activation, 1);
+  EXPECT_EQ(layers[1].name, "conv2");
+  EXPECT_EQ(layers[2].name, "relu2");
+  EXPECT_EQ(layers[3].facts.type, "add");
+}
+
+TEST(Networks, AreThePreprocessOfTheFirstTheSumOfAllAndThePostprocessOfTheLast) {
+  Predictor predictor = some_predictor();
+  predictor.parts.clear();
+  add_mean(predictor, "conv", Phase::exe, 100);
+  add_mean(predictor, "add", Phase::exe, 10);
+  add_mean(predictor, "conv", Phase::pre, 7);
+  add_mean(predictor, "add", Phase::post, 3);
+  const std::vector<NetworkLayer> layers = network_layers(small_graph());
+  const NetworkPrediction prediction = predict_network(layers, predictor);
+  EXPECT_DOUBLE_EQ(prediction.exe_us, 210);
+  EXPECT_DOUBLE_EQ(prediction.total_us, 220);
+  EXPECT_DOUBLE_EQ(prediction.pre->us, 7);
+  EXPECT_DOUBLE_EQ(prediction.post->us, 3);
+  // relu2 has no model: it is counted and named, with its share of the work.
+  EXPECT_EQ(prediction.unknown_layers, 1u);
+  EXPECT_FALSE(prediction.layers[2].exe);
+  EXPECT_DOUBLE_EQ(prediction.unknown_flops, layers[2].facts.flops);
+  EXPECT_GT(prediction.flops, prediction.unknown_flops);
+}
+
+TEST(Networks, AnEpochIsAsManyBatchesAsHoldItsSamples) {
+  EXPECT_DOUBLE_EQ(epoch_us(100, 1000, 32), 3200);
+  EXPECT_DOUBLE_EQ(epoch_us(100, 1024, 32), 3200);
+  EXPECT_DOUBLE_EQ(epoch_us(100, 1, 32), 100);
+}
+
+}  // namespace
+}  // namespace raceline

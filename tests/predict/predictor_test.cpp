@@ -1,0 +1,210 @@
+#include <gtest/gtest.h>
+
+#include "raceline/base/error.h"
+#include "raceline/predict/models/boosted_model.h"
+#include "raceline/predict/models/mean_model.h"
+#include "raceline/predict/models/polynomial_model.h"
+#include "raceline/predict/models/roofline_model.h"
+#include "raceline/predict/models/svr_model.h"
+#include "raceline/predict/models/transfer_model.h"
+#include "raceline/predict/models/tree_model.h"
+#include "tests/predict/support.h"
+
+namespace raceline {
+namespace {
+
+/// One tree that asks for the first column.
+Trees stump(double threshold, float left, float right) {
+  Trees trees;
+  trees.begin_tree();
+  trees.add_node({.feature = 0, .threshold = static_cast<float>(threshold), .right = 2});
+  trees.add_node({.feature = -1, .threshold = left});
+  trees.add_node({.feature = -1, .threshold = right});
+  return trees;
+}
+
+/// A model of each kind, fitted or filled by hand.
+std::vector<std::unique_ptr<Model>> all_models() {
+  const std::vector<LayerFacts> layers = some_convs(120, 3);
+  std::vector<double> us;
+  for (const LayerFacts& layer : layers) us.push_back(rule_us(layer));
+  std::vector<std::unique_ptr<Model>> models;
+  models.push_back(MeanModel::fit(us));
+  models.push_back(RooflineModel::fit(layers, us, some_hardware()));
+  models.push_back(std::make_unique<LinearPrior>(LinearPrior::fit(layers, us, some_hardware())));
+  models.push_back(PolynomialModel::fit(layers, us, some_hardware(), 2, 1e-6));
+  auto svr = std::make_unique<SvrModel>();
+  svr->z_score = ZScore::fit(features_of(FeatureSet::raw, layers, some_hardware()));
+  svr->coefficients = {2, -1};
+  svr->vectors.assign(2 * svr->columns("conv").size(), 0.5F);
+  svr->offset = 3;
+  models.push_back(std::move(svr));
+  for (const auto& [kind, set] :
+       {std::pair{TreeModel::xgboost_kind, FeatureSet::raw}, {TreeModel::forest_kind, FeatureSet::counted}}) {
+    auto trees = std::make_unique<TreeModel>(kind, set);
+    trees->trees = stump(4, 1, 2);
+    trees->base = 0.5;
+    trees->unit_us = 1000;
+    models.push_back(std::move(trees));
+  }
+  auto boosted = std::make_unique<BoostedModel>();
+  boosted->prior = LinearPrior::fit(layers, us, some_hardware());
+  boosted->bags = {stump(18, -0.1F, 0.1F), stump(19, -0.2F, 0.2F)};
+  boosted->centre = 0.01;
+  models.push_back(std::move(boosted));
+  auto transfer = std::make_unique<TransferModel>();
+  for (const double factor : {2.0, 5.0}) {
+    Hardware hardware = some_hardware();
+    hardware.gflops *= factor;
+    transfer->sources.push_back(
+        {.name = "other",
+         .hardware = hardware,
+         .model = std::make_unique<LinearPrior>(LinearPrior::fit(layers, us, hardware))});
+  }
+  transfer->fit(std::span(layers).first(30), std::span(us).first(30), some_hardware());
+  models.push_back(std::move(transfer));
+  return models;
+}
+
+TEST(Predictors, EveryModelPredictsTheSameWhenItIsReadBack) {
+  const std::vector<LayerFacts> layers = some_convs(30, 9);
+  std::vector<std::string> seen;
+  for (std::unique_ptr<Model>& model : all_models()) {
+    SCOPED_TRACE(model->name());
+    seen.emplace_back(model->name());
+    Predictor predictor = some_predictor();
+    predictor.parts[0].model = std::move(model);
+    const std::string text = predictor.to_text();
+    const Predictor again = Predictor::parse(text);
+    EXPECT_EQ(again.to_text(), text);
+    const auto before = predictor.predict(layers, Phase::exe), after = again.predict(layers, Phase::exe);
+    for (size_t row = 0; row < layers.size(); ++row) {
+      ASSERT_TRUE(before[row] && after[row]);
+      EXPECT_EQ(before[row]->us, after[row]->us);
+      EXPECT_EQ(before[row]->high_us, after[row]->high_us);
+    }
+  }
+  for (const ModelKind& kind : model_kinds()) {
+    EXPECT_NE(std::find(seen.begin(), seen.end(), kind.name), seen.end()) << kind.name << " is not tested";
+  }
+}
+
+TEST(Predictors, SayNothingOfTypesAndPhasesTheyDoNotKnow) {
+  const Predictor predictor = some_predictor();
+  const std::vector<LayerFacts> layers{facts_of(LayerDesc::parse("gemm 1x512 10x512* trans_b=1")),
+                                       facts_of(conv_of(1, 8, 16, 8, 3))};
+  const auto predictions = predictor.predict(layers, Phase::exe);
+  EXPECT_FALSE(predictions[0]);
+  EXPECT_TRUE(predictions[1]);
+  EXPECT_FALSE(predictor.predict(layers, Phase::pre)[1]);
+  EXPECT_FALSE(predictor.predict(layers, Phase::exe, 0.9, "a.primitive")[1]);
+}
+
+TEST(Predictors, FlagLayersBeyondTheTrainingRowsAndWidenTheirIntervals) {
+  const Predictor predictor = some_predictor();
+  const std::vector<LayerFacts> layers{facts_of(conv_of(2, 64, 32, 64, 3)),
+                                       facts_of(conv_of(2, 64, 500, 64, 3))};
+  const auto predictions = predictor.predict(layers, Phase::exe);
+  EXPECT_EQ(predictions[0]->beyond, "");
+  EXPECT_EQ(predictions[1]->beyond, "image");
+  const double near = predictions[0]->high_us / predictions[0]->us,
+               far = predictions[1]->high_us / predictions[1]->us;
+  EXPECT_NEAR(far, near * near, 1e-9);
+}
+
+TEST(Predictors, GiveAPositiveTimeWhateverTheModelSays) {
+  Predictor predictor = some_predictor();
+  auto trees = std::make_unique<TreeModel>(TreeModel::xgboost_kind, FeatureSet::raw);
+  trees->trees = stump(1, -5, -5);
+  predictor.parts[0].model = std::move(trees);
+  EXPECT_EQ(predictor.predict(some_convs(1, 1), Phase::exe)[0]->us, least_us);
+  auto endless = std::make_unique<TreeModel>(TreeModel::xgboost_kind, FeatureSet::raw);
+  endless->trees = stump(1, 1e30F, 1e30F);
+  endless->logarithm = true;
+  predictor.parts[0].model = std::move(endless);
+  EXPECT_TRUE(std::isfinite(predictor.predict(some_convs(1, 1), Phase::exe)[0]->us));
+}
+
+void refused(const std::string& text, const std::string& words) {
+  try {
+    Predictor::parse(text);
+    ADD_FAILURE() << "not refused: " << words;
+  } catch (const ParseError& error) {
+    EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+  }
+}
+
+std::string with(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(Predictors, HostileFilesAreRefusedWithThePlaceNamed) {
+  Predictor predictor = some_predictor();
+  const std::string linear = predictor.to_text();
+  refused("", "not JSON");
+  refused("[]", "wanted an object, given a list");
+  refused(with(linear, "raceline-predictor/1", "raceline-predictor/2"), "predictor at format: wanted");
+  refused(linear.substr(0, linear.size() / 2), "not JSON");
+  refused(with(linear, "\"threads\": 1,", ""), "the key 'threads' is missing");
+  refused(with(linear, "\"threads\": 1,", "\"threads\": 1, \"threads\": 2,"), "given twice");
+  refused(with(linear, "\"threads\": 1", "\"thread\": 2, \"threads\": 1"), "unknown key 'thread'");
+  refused(with(linear, "\"threads\": 1", "\"threads\": 1.5"), "threads: wanted a whole number");
+  refused(with(linear, "\"phase\": \"exe\"", "\"phase\": \"run\""), "parts[0].phase: 'run' is no phase");
+  refused(with(linear, "\"gflops\": 100", "\"gflops\": -1"), "hardware.gflops");
+  refused(with(linear, "\"gflops\": 100", "\"gflops\": NaN"), "line");
+  refused(with(linear, "\"gflops\": 100", "\"gflops\": 1e999"), "not JSON");
+  refused(with(linear, "\"model\": \"linear\",\n        \"columns\"",
+               "\"model\": \"lineal\",\n        \"columns\""),
+          "parts[0].fitted.model: 'lineal' is no model");
+  refused(with(linear, "\"flops 3x3\"", "\"flops 5x5\""), "parts[0].fitted.columns");
+  refused(with(linear, "\"price_us\": [", "\"price_us\": [-1, "), "price_us");
+  refused(with(linear, "\"scores\": [", "\"scores\": [9, "), "parts[0].interval.scores");
+  refused(with(linear, "\"low\": [", "\"low\": [null, "), "parts[0].range.low[0]");
+  std::string deep;
+  for (int level = 0; level < 100000; ++level) deep += "[";
+  refused(with(linear, "\"notes\": [", "\"notes\": [" + deep), "nested too deep");
+  auto trees = std::make_unique<TreeModel>(TreeModel::xgboost_kind, FeatureSet::raw);
+  trees->trees = stump(4, 1, 2);
+  predictor.parts[0].model = std::move(trees);
+  const std::string tree = predictor.to_text();
+  refused(with(tree, "\"feature\": [0, -1, -1]", "\"feature\": [12, -1, -1]"), "trees.feature[0]: 12 of 12");
+  refused(with(tree, "\"right\": [2, 0, 0]", "\"right\": [0, 0, 0]"), "trees.right[0]");
+  refused(with(tree, "\"right\": [2, 0, 0]", "\"right\": [3, 0, 0]"), "trees.right[0]");
+  refused(with(tree, "\"right\": [2, 0, 0]", "\"right\": [2, 0]"), "right children");
+  refused(with(tree, "\"root\": [0]", "\"root\": [1]"), "trees.root[0]");
+  refused(with(tree, "\"root\": [0]", "\"root\": []"), "nodes of no tree");
+  refused(with(tree, "\"root\": [0]", "\"root\": [0, 3]"), "trees.root[1]");
+}
+
+TEST(Predictors, WhateverBytesChangeAFileIsReadOrRefusedAndThenPredicts) {
+  const std::vector<LayerFacts> layers = some_convs(5, 4);
+  Random random(20261129);
+  size_t read = 0;
+  for (std::unique_ptr<Model>& model : all_models()) {
+    Predictor predictor = some_predictor();
+    predictor.parts[0].model = std::move(model);
+    const std::string good = predictor.to_text();
+    const std::string digits = "0123456789-,[]{}\"e. ";
+    for (int edit = 0; edit < 600; ++edit) {
+      std::string changed = good;
+      const auto at = static_cast<size_t>(random.below(static_cast<int64_t>(changed.size())));
+      changed[at] = edit % 2 == 0
+                        ? static_cast<char>(random.below(256))
+                        : digits[static_cast<size_t>(random.below(static_cast<int64_t>(digits.size())))];
+      try {
+        const Predictor again = Predictor::parse(changed);
+        ++read;
+        for (const auto& prediction : again.predict(layers, Phase::exe)) {
+          if (prediction) EXPECT_TRUE(prediction->us > 0 && std::isfinite(prediction->us));
+        }
+      } catch (const Error&) {
+      }
+    }
+  }
+  EXPECT_GT(read, 100u) << "most edits of a digit leave a readable file";
+}
+
+}  // namespace
+}  // namespace raceline

@@ -1,0 +1,143 @@
+// Training as a whole on toy platforms: what is promised of every model, and of ours above the others.
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "raceline/base/error.h"
+#include "raceline/dataset/splits.h"
+#include "raceline/predict/accuracy.h"
+#include "tests/predict/support.h"
+#include "train/pipeline.h"
+
+namespace raceline::train {
+namespace {
+
+/// What a toy platform takes for a layer: a rule with a step that no sum of work knows, and noise.
+double toy_us(const LayerFacts& layer, double speed, Random& random) {
+  const double step = std::fmod(layer.channels_out, 16) == 0 ? 0.6 : 1.0;
+  return (5 + 40e-9 * layer.flops * step + 100e-6 * layer.bytes()) / speed * std::exp(0.02 * random.normal());
+}
+
+Dataset toy_dataset(size_t count, double speed = 1, uint64_t seed = 1) {
+  Random random(seed);
+  Dataset dataset;
+  for (size_t row = 0; row < count; ++row) {
+    const LayerDesc layer = conv_of(
+        1 + random.below(8), 1 + random.below(200), 4 + random.below(60),
+        random.below(2) == 0 ? 16 * (1 + random.below(12)) : 1 + random.below(200), 1 + 2 * random.below(3));
+    DatasetRow each;
+    each.layer = layer.key();
+    each.type = "conv";
+    each.platform = "toy";
+    each.accelerator = "cpu";
+    each.mode = "optimised";
+    each.set = set_train;
+    const double us = toy_us(facts_of(layer), speed, random);
+    each.p10.fill({us / 10, us, us / 20});
+    each.median = each.p10;
+    dataset.rows.push_back(std::move(each));
+  }
+  split(dataset, {});
+  return dataset;
+}
+
+Predictor trained(const Dataset& dataset, TrainOptions options) {
+  return train(
+      dataset, options, [](const std::string&, const FitProgress&) {}, [] { return false; });
+}
+
+double test_mape(const Predictor& predictor, const Dataset& dataset) {
+  std::vector<LayerFacts> layers;
+  std::vector<double> measured, predicted;
+  for (const DatasetRow& row : dataset.rows) {
+    if (row.set != set_test) continue;
+    layers.push_back(facts_of(LayerDesc::parse(row.layer)));
+    measured.push_back(row.exe_us(PhaseModel::resperfnet));
+  }
+  for (const auto& prediction : predictor.predict(layers, Phase::exe)) predicted.push_back(prediction->us);
+  return accuracy(predicted, measured).mape;
+}
+
+std::map<std::string, std::string> quick_settings(const std::string& model) {
+  if (model == "xgboost" || model == "boosted") return {{"rounds", "100"}, {"rate", "0.1"}};
+  if (model == "forest") return {{"trees", "20"}};
+  return {};
+}
+
+TEST(Training, EveryModelBeatsTheMeanAndReadsBack) {
+  const Dataset dataset = toy_dataset(600);
+  const double mean = test_mape(trained(dataset, {.model = "mean"}), dataset);
+  for (const Trainer& trainer : trainers()) {
+    if (trainer.fit == nullptr || trainer.model == "mean" || trainer.model == "transfer") continue;
+    SCOPED_TRACE(trainer.model);
+    const Predictor predictor = trained(dataset, {.model = std::string(trainer.model),
+                                                  .settings = quick_settings(std::string(trainer.model))});
+    const double mape = test_mape(predictor, dataset);
+    EXPECT_LT(mape, mean / 2);
+    EXPECT_EQ(test_mape(Predictor::parse(predictor.to_text()), dataset), mape);
+    EXPECT_EQ(predictor.parts[0].conformal.rows() > 20, true);
+  }
+}
+
+TEST(Training, OursFindsWhatASumOfWorkCannot) {
+  if (trainer_of("linear").fit == nullptr) GTEST_SKIP();
+  for (const Trainer& each : trainers()) {
+    if (each.model == "boosted" && each.fit == nullptr) GTEST_SKIP() << each.absent;
+  }
+  const Dataset dataset = toy_dataset(1500);
+  const double linear = test_mape(trained(dataset, {.model = "linear"}), dataset);
+  const double boosted =
+      test_mape(trained(dataset, {.model = "boosted", .settings = quick_settings("boosted")}), dataset);
+  EXPECT_LT(boosted, linear / 2);
+  EXPECT_LT(boosted, 5) << "the noise is 1.6 %";
+}
+
+TEST(Training, TheSameRowsAndSeedGiveTheSameBytes) {
+  const Dataset dataset = toy_dataset(200);
+  EXPECT_EQ(trained(dataset, {.model = "linear", .rows = 100, .seed = 3}).to_text(),
+            trained(dataset, {.model = "linear", .rows = 100, .seed = 3}).to_text());
+  EXPECT_NE(trained(dataset, {.model = "linear", .rows = 100, .seed = 3}).to_text(),
+            trained(dataset, {.model = "linear", .rows = 100, .seed = 4}).to_text());
+}
+
+TEST(Training, TestRowsTakeNoPart) {
+  Dataset dataset = toy_dataset(300);
+  const std::string before = trained(dataset, {.model = "linear"}).to_text();
+  for (DatasetRow& row : dataset.rows) {
+    if (row.set == set_test) row.p10.fill({1, 1, 1});
+  }
+  EXPECT_EQ(trained(dataset, {.model = "linear"}).to_text(), before);
+}
+
+TEST(Training, OneModelForEachPhaseThatWasAskedFor) {
+  const Dataset dataset = toy_dataset(100);
+  const Predictor predictor =
+      trained(dataset, {.model = "linear", .phases = {Phase::pre, Phase::exe, Phase::post}, .jobs = 2});
+  ASSERT_EQ(predictor.parts.size(), 3u);
+  for (const Phase phase : all_phases) EXPECT_NE(predictor.find("conv", phase), nullptr);
+}
+
+TEST(Training, WhatCannotBeIsRefusedByName) {
+  const Dataset dataset = toy_dataset(50);
+  const auto refused = [&](const Dataset& data, const TrainOptions& options, const std::string& words) {
+    try {
+      trained(data, options);
+      ADD_FAILURE() << "not refused: " << words;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    }
+  };
+  refused(dataset, {.model = "linea"}, "the nearest are linear");
+  refused({}, {.model = "mean"}, "the dataset has no rows");
+  refused(dataset, {.model = "mean", .platform = "other"}, "--platform other: the dataset has toy");
+  refused(dataset, {.model = "mean", .types = {"dense"}}, "no layer type has");
+  refused(dataset, {.model = "linear", .settings = {{"rounds", "3"}}},
+          "--set rounds: this model has no such setting");
+  refused(dataset, {.model = "polynomial", .settings = {{"degree", "x"}}}, "--set degree");
+  Dataset two = dataset;
+  two.rows[0].platform = "another";
+  refused(two, {.model = "mean"}, "choose with --platform: another, toy");
+}
+
+}  // namespace
+}  // namespace raceline::train

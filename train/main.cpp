@@ -1,0 +1,133 @@
+// raceline-train: fits a predictor to a dataset. `raceline train` starts it; nothing else of Raceline links
+// the libraries that training needs.
+#include <cmath>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/train_arguments.h"
+#include "raceline/base/error.h"
+#include "raceline/base/gzip.h"
+#include "raceline/base/hash.h"
+#include "raceline/base/printable.h"
+#include "raceline/base/text.h"
+#include "train/pipeline.h"
+
+namespace raceline::train {
+namespace {
+
+constexpr int done = 0, wrong_use = 2, interrupted = 130;
+
+int list_models() {
+  std::vector<std::vector<std::string>> table{{"model", "what", ""}};
+  for (const ModelKind& kind : model_kinds()) {
+    std::string absent = "no trainer";
+    for (const Trainer& trainer : trainers()) {
+      if (trainer.model == kind.name) absent = trainer.absent;
+    }
+    table.push_back({std::string(kind.name), std::string(kind.what), absent});
+  }
+  fmt::print("{}", align_table(table));
+  return done;
+}
+
+/// Parts with their errors while they are fitted, on stderr.
+class Reporter {
+ public:
+  void operator()(const std::string& part, const FitProgress& progress) {
+    std::string now = part;
+    if (!std::isnan(progress.training_error))
+      now += fmt::format(", training {:.2f} %", progress.training_error);
+    if (!std::isnan(progress.validation_error)) {
+      now += fmt::format(", validation {:.2f} %", progress.validation_error);
+    }
+    progress_.show(progress.done, progress.all, now);
+  }
+
+ private:
+  cli::Progress progress_{"train"};
+};
+
+TrainOptions options_of(const cli::TrainArguments& arguments) {
+  const char* usual = arguments.from.empty() ? "boosted" : "transfer";
+  TrainOptions options{.model = arguments.model.empty() ? usual : arguments.model,
+                       .platform = arguments.platform,
+                       .accelerator = arguments.accelerator,
+                       .mode = arguments.mode,
+                       .types = arguments.types,
+                       .phases = {},
+                       .definition = parse_phase_model(arguments.definition),
+                       .rows = arguments.rows,
+                       .seed = arguments.seed,
+                       .jobs = arguments.jobs,
+                       .settings = {},
+                       .from = {},
+                       .checkpoint = arguments.checkpoint,
+                       .data_name = {}};
+  for (const std::string& phase : arguments.phases) options.phases.push_back(parse_phase(phase));
+  for (const std::string& text : arguments.settings) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) throw Error(fmt::format("--set '{}': wanted NAME=VALUE", text));
+    options.settings[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return options;
+}
+
+int run(const cli::TrainArguments& arguments) {
+  if (arguments.models) return list_models();
+  if (arguments.data.empty() || arguments.output.empty()) throw Error("wanted DATA.csv and -o PREDICTOR");
+  TrainOptions options = options_of(arguments);
+  std::vector<Predictor> from;
+  for (const std::filesystem::path& path : arguments.from) from.push_back(read_predictor(path));
+  options.from = from;
+  const std::string text = read_maybe_gzip(arguments.data);
+  options.data_name = fmt::format("{} {}", arguments.data.filename().string(), hex(hash_text(text)));
+  Dataset dataset;
+  try {
+    dataset = parse_dataset(text);
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", arguments.data.string(), error.what()));
+  }
+  Reporter reporter;
+  const Predictor predictor = train(dataset, options, std::ref(reporter), cli::is_interrupted);
+  if (cli::is_interrupted()) {
+    fmt::print(stderr, "raceline-train: interrupted, nothing is written\n");
+    return interrupted;
+  }
+  write_maybe_gzip(arguments.output, predictor.to_text());
+  for (const PredictorPart& part : predictor.parts) {
+    fmt::print(stderr, "{} {}: {} rows, a factor of {:.3f} holds 90 %\n", part.type, to_string(part.phase),
+               part.rows, part.conformal.factor(0.9));
+  }
+  fmt::print(stderr, "written to {}\n", arguments.output.string());
+  return done;
+}
+
+int program(int argc, char** argv) {
+  CLI::App app("raceline-train fits a predictor to a dataset of measured layers.", "raceline-train");
+  app.footer(std::string("Example:\n  ") + cli::train_example);
+  cli::TrainArguments arguments;
+  arguments.add_to(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? done : wrong_use;
+  }
+  cli::catch_interrupts();
+  try {
+    return run(arguments);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "raceline-train: {}\n", printable(error.what()));
+  }
+  return wrong_use;
+}
+
+}  // namespace
+}  // namespace raceline::train
+
+int main(int argc, char** argv) {
+  return raceline::train::program(argc, argv);
+}

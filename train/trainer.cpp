@@ -1,0 +1,143 @@
+// The table of trainers, and what they share.
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/base/text.h"
+#include "raceline/predict/models/linear_prior.h"
+#include "raceline/predict/models/mean_model.h"
+#include "raceline/predict/models/polynomial_model.h"
+#include "raceline/predict/models/roofline_model.h"
+#include "raceline/predict/models/transfer_model.h"
+
+namespace raceline::train {
+namespace {
+
+// A library that the build lacks leaves its rows without a function.
+#ifdef RACELINE_HAS_XGBOOST
+#define WITH_XGBOOST(model, fit) \
+  Trainer {                      \
+    model, fit                   \
+  }
+#else
+#define WITH_XGBOOST(model, fit)                                                  \
+  Trainer {                                                                       \
+    .model = model, .absent = "built without libxgboost (Debian: libxgboost-dev)" \
+  }
+#endif
+#ifdef RACELINE_HAS_LIBSVM
+#define WITH_LIBSVM(model, fit) \
+  Trainer {                     \
+    model, fit                  \
+  }
+#else
+#define WITH_LIBSVM(model, fit)                                           \
+  Trainer {                                                               \
+    .model = model, .absent = "built without libsvm (Debian: libsvm-dev)" \
+  }
+#endif
+
+const std::array table{
+    Trainer{"mean", fit_mean},          Trainer{"roofline", fit_roofline},
+    Trainer{"linear", fit_linear},      Trainer{"polynomial", fit_polynomial},
+    WITH_LIBSVM("svr", fit_svr),        WITH_XGBOOST("xgboost", fit_xgboost),
+    WITH_XGBOOST("forest", fit_forest), WITH_XGBOOST("boosted", fit_boosted),
+    Trainer{"transfer", fit_transfer},
+};
+
+}  // namespace
+
+void Examples::add(const LayerFacts& layer, double time_us) {
+  layers.push_back(layer);
+  us.push_back(time_us);
+}
+
+double Settings::number(const std::string& name, double otherwise) const {
+  const std::string value = text(name, raceline::number(otherwise));
+  return parse_double(value, "--set " + name);
+}
+
+int64_t Settings::whole(const std::string& name, int64_t otherwise) const {
+  return parse_int(text(name, std::to_string(otherwise)), "--set " + name);
+}
+
+std::string Settings::text(const std::string& name, const std::string& otherwise) const {
+  const auto found = values_.find(name);
+  return asked_[name] = found == values_.end() ? otherwise : found->second;
+}
+
+void Settings::check_all_asked() const {
+  for (const auto& [name, value] : values_) {
+    if (asked_.contains(name)) continue;
+    std::vector<std::string> known;
+    for (const auto& [each, unused] : asked_) known.push_back(each);
+    throw Error(fmt::format("--set {}: this model has no such setting; it has {}", name,
+                            known.empty() ? "none" : join(known, ", ")));
+  }
+}
+
+std::string Settings::to_string() const {
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : asked_) parts.push_back(name + "=" + value);
+  return join(parts, " ");
+}
+
+std::span<const Trainer> trainers() {
+  return table;
+}
+
+const Trainer& trainer_of(std::string_view model) {
+  std::vector<std::string> names;
+  for (const Trainer& trainer : table) {
+    if (trainer.model == model) {
+      if (trainer.fit == nullptr) throw Error(fmt::format("--model {}: {}", model, trainer.absent));
+      return trainer;
+    }
+    names.emplace_back(trainer.model);
+  }
+  throw Error(fmt::format("--model {}: no such model; the nearest are {}", model.substr(0, 80),
+                          join(nearest(model.substr(0, 80), names), ", ")));
+}
+
+std::unique_ptr<Model> fit_mean(const FitRequest& request) {
+  return MeanModel::fit(request.train.us);
+}
+
+std::unique_ptr<Model> fit_roofline(const FitRequest& request) {
+  return RooflineModel::fit(request.train.layers, request.train.us, request.hardware);
+}
+
+std::unique_ptr<Model> fit_polynomial(const FitRequest& request) {
+  return PolynomialModel::fit(request.train.layers, request.train.us, request.hardware,
+                              request.settings.whole("degree", 2), request.settings.number("ridge", 1e-6));
+}
+
+std::unique_ptr<Model> fit_transfer(const FitRequest& request) {
+  auto model = std::make_unique<TransferModel>();
+  for (const Predictor& each : request.from) {
+    const PredictorPart* part = each.find(request.type, request.phase);
+    if (part == nullptr) {
+      throw Error(fmt::format("--from: the predictor of {} on {} has no model of this", each.platform,
+                              each.accelerator));
+    }
+    model->sources.push_back(
+        {.name = fmt::format("{} on {} ({})", each.platform, each.accelerator, each.mode),
+         .hardware = each.hardware,
+         .model = copy_of(*part->model, request.type)});
+  }
+  if (model->sources.empty()) throw Error("--model transfer: wanted --from PREDICTOR, once or more");
+  model->fit(request.train.layers, request.train.us, request.hardware);
+  return model;
+}
+
+std::unique_ptr<Model> fit_linear(const FitRequest& request) {
+  return std::make_unique<LinearPrior>(
+      LinearPrior::fit(request.train.layers, request.train.us, request.hardware));
+}
+
+}  // namespace raceline::train

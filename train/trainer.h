@@ -1,0 +1,92 @@
+// How a model is fitted: what a trainer is given, and the table of them. Only raceline-train holds this, and
+// with it the libraries that training needs.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "raceline/predict/predictor.h"
+
+namespace raceline::train {
+
+/// Layers of one type with the time that each took in one phase.
+struct Examples {
+  std::vector<LayerFacts> layers;
+  std::vector<double> us;
+
+  size_t size() const { return us.size(); }
+  void add(const LayerFacts& layer, double time_us);
+};
+
+/// --set NAME=VALUE. Each trainer asks for the settings that it has, with what they are by default.
+class Settings {
+ public:
+  Settings() = default;
+  explicit Settings(std::map<std::string, std::string> values) : values_(std::move(values)) {}
+  /// Throws ParseError for a value that is no number.
+  double number(const std::string& name, double otherwise) const;
+  int64_t whole(const std::string& name, int64_t otherwise) const;
+  std::string text(const std::string& name, const std::string& otherwise) const;
+  /// Throws Error for a setting that nobody asked for, naming those that were.
+  void check_all_asked() const;
+  std::string to_string() const;
+
+ private:
+  std::map<std::string, std::string> values_;
+  mutable std::map<std::string, std::string> asked_;
+};
+
+/// How far a fit is: steps of all, and errors (MAPE in percent) where they are known.
+struct FitProgress {
+  size_t done = 0, all = 0;
+  double training_error = std::numeric_limits<double>::quiet_NaN();
+  double validation_error = std::numeric_limits<double>::quiet_NaN();
+};
+
+struct FitRequest {
+  const Examples& train;
+  const Examples& validation;  ///< chooses among checkpoints, and is never fitted to; may be empty
+  const Hardware& hardware;
+  const Settings& settings;
+  std::string type;
+  Phase phase = Phase::exe;
+  uint64_t seed = 1;
+  std::span<const Predictor> from;        ///< of --from: what is known of other platforms
+  std::filesystem::path checkpoint = {};  ///< where a long fit keeps its best so far; empty: nowhere
+  std::function<void(const FitProgress&)> report = [](const FitProgress&) {};
+  std::function<bool()> stop = [] {
+    return false;
+  };  ///< asked now and then; true ends the fit with what it has
+};
+
+/// A row of the table: how the model of that name is fitted.
+struct Trainer {
+  std::string_view model;
+  /// Throws Error when the rows allow no fit.
+  std::unique_ptr<Model> (*fit)(const FitRequest&) = nullptr;
+  bool chooses_checkpoint = false;  ///< fits to `train` and looks at `validation`; others know no validation
+  std::string_view absent = {};     ///< not empty: why it cannot fit in this build
+};
+
+std::span<const Trainer> trainers();
+/// Throws Error for a model without trainer (naming the nearest) and for one that is absent in this build.
+const Trainer& trainer_of(std::string_view model);
+
+// The trainers, each in a file of its own.
+std::unique_ptr<Model> fit_mean(const FitRequest& request);
+std::unique_ptr<Model> fit_roofline(const FitRequest& request);
+std::unique_ptr<Model> fit_linear(const FitRequest& request);
+std::unique_ptr<Model> fit_transfer(const FitRequest& request);
+std::unique_ptr<Model> fit_polynomial(const FitRequest& request);
+std::unique_ptr<Model> fit_svr(const FitRequest& request);      // libsvm/
+std::unique_ptr<Model> fit_xgboost(const FitRequest& request);  // xgboost/
+std::unique_ptr<Model> fit_forest(const FitRequest& request);   // xgboost/
+std::unique_ptr<Model> fit_boosted(const FitRequest& request);  // xgboost/
+
+}  // namespace raceline::train
