@@ -155,9 +155,8 @@ TEST(Predictors, HostileFilesAreRefusedWithThePlaceNamed) {
   refused(with(linear, "\"gflops\": 100", "\"gflops\": -1"), "hardware.gflops");
   refused(with(linear, "\"gflops\": 100", "\"gflops\": NaN"), "line");
   refused(with(linear, "\"gflops\": 100", "\"gflops\": 1e999"), "not JSON");
-  refused(
-      with(linear, "\"fitted\": {\n    \"model\": \"linear\"", "\"fitted\": {\n    \"model\": \"lineal\""),
-      "parts[0].fitted.model: 'lineal' is no model");
+  refused(with(linear, "\"fitted\": {\n   \"model\": \"linear\"", "\"fitted\": {\n   \"model\": \"lineal\""),
+          "parts[0].fitted.model: 'lineal' is no model");
   refused(with(linear, "\"flops 3x3\"", "\"flops 5x5\""), "parts[0].fitted.columns");
   refused(with(linear, "\"price_us\": [", "\"price_us\": [-1, "), "price_us");
   refused(with(linear, "\"scores\": [", "\"scores\": [9, "), "parts[0].interval.scores");

@@ -15,7 +15,7 @@ namespace {
 /// What a toy platform takes for a layer: a rule with a step that no sum of work knows, and noise.
 double toy_us(const LayerFacts& layer, double speed, Random& random) {
   const double step = std::fmod(layer.channels_out, 4) == 0 ? 0.5 : 1.0;
-  return (5 + 40e-9 * layer.flops * step + 100e-6 * layer.bytes()) / speed * std::exp(0.02 * random.normal());
+  return (5 + 1e-6 * layer.flops * step + 100e-6 * layer.bytes()) / speed * std::exp(0.02 * random.normal());
 }
 
 Dataset toy_dataset(size_t count, double speed = 1, uint64_t seed = 1) {
