@@ -27,15 +27,23 @@ LayerDesc layer_of(const WinogradSize& size, int64_t images, int64_t channels, i
        {.desc = {DataType::f32, {filters}}, .constant = true}});
 }
 
+/// Layers that end within a tile, a vector of channels and a block of filters. Lazy ones take few tiles.
+std::vector<LayerDesc> tails_of(const WinogradFamily& family, const WinogradSize& size) {
+  if (family.lazy) {
+    return {layer_of(size, 1, 1, 1, 7, 7, 0), layer_of(size, 2, 19, 37, 5, 8, 1),
+            layer_of(size, 1, 33, 16, 6, 7, 3), layer_of(size, 3, 16, 50, 4, 4, 1)};
+  }
+  return {layer_of(size, 1, 1, 1, 7, 7, 0), layer_of(size, 2, 19, 37, 13, 11, 1),
+          layer_of(size, 1, 33, 16, 9, 26, 3), layer_of(size, 3, 16, 50, 8, 7, 2)};
+}
+
 TEST_F(Winograd, IsRightWithEverySetOfInstructionsAtEveryTailOfTilesChannelsAndFilters) {
   for (const WinogradFamily& family : winograd_families()) {
     for (const Layout layout : all_layouts) {
       for (const Isa most : {Isa::baseline, Isa::avx2, Isa::avx512}) {
         const auto primitive = make_winograd(family, layout, most);
         for (const WinogradSize& size : family.sizes) {
-          for (const auto& layer :
-               {layer_of(size, 1, 1, 1, 7, 7, 0), layer_of(size, 2, 19, 37, 13, 11, 1),
-                layer_of(size, 1, 33, 16, 9, 26, 3), layer_of(size, 3, 16, 50, 8, 7, 2)}) {
+          for (const LayerDesc& layer : tails_of(family, size)) {
             ASSERT_TRUE(primitive->supports(layer)) << primitive->supports(layer).why();
             for (const int threads : {1, 3}) {
               EXPECT_LE(error(*primitive, layer, 11, threads), family.error_bound)
@@ -67,10 +75,11 @@ TEST_F(Winograd, ErrorsAgainstDoublePrecisionStayBelowTheStatedBounds) {
       Random random(seed);
       const WinogradSize size = family.sizes[seed % family.sizes.size()];
       const auto draw = [&](int64_t low, int64_t high) { return low + random.below(high - low + 1); };
-      const LayerDesc layer = layer_of(size, 1, draw(1, 200), draw(1, 40), draw(7, 16), draw(7, 16),
-                                       static_cast<int>(draw(0, 2)));
-      for (const Isa most : {Isa::baseline, Isa::avx512}) {
-        const double found = error(*make_winograd(family, Layout::nhwc, most), layer, seed);
+      const int64_t least = family.lazy ? 4 : 7, most = family.lazy ? 7 : 16;
+      const LayerDesc layer = layer_of(size, 1, draw(1, 200), draw(1, 40), draw(least, most),
+                                       draw(least, most), static_cast<int>(draw(0, 2)));
+      for (const Isa isa : {Isa::baseline, Isa::avx512}) {
+        const double found = error(*make_winograd(family, Layout::nhwc, isa), layer, seed);
         if (found > largest) {
           largest = found;
           where = layer.key();
@@ -93,6 +102,12 @@ TEST_F(Winograd, SaysWhatItKeepsAndWhatItNeeds) {
   const std::vector<TensorView> constants = {{}, filters.view(), bias.view()};
   const auto kernel = primitive.prepare(layer, {constants, device, 1});
   EXPECT_EQ(kernel->packed_bytes(), size_t{36 * 32 * 64 * 4});
+  const LayerDesc small = LayerDesc::parse("conv2d 1x32x7x7 64x32x3x3* 64* pads_begin=1x1 pads_end=1x1");
+  EXPECT_EQ(registry.at("conv2d.native.wino_4x3_lazy.nhwc@cpu")
+                .prepare(small, {constants, device, 1})
+                ->packed_bytes(),
+            size_t{18 * 32 * 64 * 4})
+      << "half as much";
   EXPECT_FALSE(kernel->reads_constant(1));
   EXPECT_TRUE(kernel->reads_constant(2));
   // At least one block of tiles, at most all 49 at once.
@@ -108,6 +123,8 @@ TEST_F(Winograd, RefusesWhatItIsNotMadeFor) {
   expect_refused(name, "conv2d 1x16x8x8 16x16x3x3 16", "not constant");
   expect_refused(name, "conv2d 1x32x8x8 32x1x3x3* 32* group=32", "one channel a group");
   expect_refused(name, "conv2d 1x24x8x8 24x12x3x3* 24* group=2", "blocks of 16");
+  expect_refused("conv2d.native.wino_4x3_lazy.nhwc@cpu", "conv2d 1x16x14x14 16x16x3x3* 16*",
+                 "more than 8 tiles");
   expect_refused("conv2d.native.wino1d_6x3.nhwc@cpu", "conv2d 1x16x8x8 16x16x3x3* 16*", "1x3 or 3x1 only");
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/device/reusing_device.h"
 #include "raceline/profile/accuracy.h"
 #include "raceline/profile/conversion_costs.h"
 #include "raceline/profile/evict.h"
@@ -41,7 +42,6 @@ class Profiling {
             CostStore& store, const ProfileOptions& options, CostTable& table)
       : candidates_(candidates),
         registry_(registry),
-        device_(device),
         store_(store),
         options_(options),
         table_(table),
@@ -52,6 +52,7 @@ class Profiling {
                           candidates.weights_bytes() > static_cast<size_t>(machine_.l3_bytes)),
         weights_held_bytes_(
             std::min(options.weights_held_bytes, static_cast<size_t>(machine_.ram_bytes / 4))),
+        device_(device, weights_held_bytes_ / 2),
         begin_us_(clock_()),
         sentinel_(clock_, options.threads),
         turn_(options.lock) {}
@@ -365,7 +366,6 @@ class Profiling {
 
   const CandidateSet& candidates_;
   const PrimitiveRegistry& registry_;
-  Device& device_;
   CostStore& store_;
   const ProfileOptions& options_;
   CostTable& table_;
@@ -374,6 +374,7 @@ class Profiling {
   Machine machine_;
   bool weights_leave_l3_;
   size_t weights_held_bytes_;
+  ReusingDevice device_;
   double begin_us_;
   Sentinel sentinel_;
   std::unique_ptr<Queue> queue_;

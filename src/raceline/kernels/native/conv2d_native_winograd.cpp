@@ -2,9 +2,10 @@
 // (m + r - 1)^2 inputs with as many products, where the definition has m^2 r^2. Source: Lavin and Gray, Fast
 // Algorithms for Convolutional Neural Networks, 2015. Filters are transformed once; a chunk of tiles of the
 // image is transformed, multiplied position by position, and transformed back. For 1xn and nx1 kernels the
-// same along one axis. It should win for 3x3 and larger kernels with many channels.
-// Limits: f32, constant filters, stride 1, no dilation, more than one channel a group; rounding errors are
-// larger than those of a direct convolution, the more the larger the window.
+// same along one axis. It should win for 3x3 and larger kernels with many channels. A lazy one transforms the
+// rows of the filters when they are used: half as many bytes are kept and read, which should win for images
+// of few tiles. Limits: f32, constant filters, stride 1, no dilation, more than one channel a group; rounding
+// errors are larger than those of a direct convolution, the more the larger the window.
 #include <fmt/format.h>
 
 #include "raceline/kernels/common/checks.h"
@@ -40,18 +41,23 @@ class WinogradPrimitive final : public TilePrimitive {
     const int block = block_of(info().input);
     if (shape.groups > 1 && (shape.channels % block != 0 || shape.filters % block != 0))
       return Support::no(fmt::format("groups that don't fill blocks of {}", block));
+    if (family_.lazy && this->shape(layer).tiles() > 2 * lazy_tiles)
+      return Support::no(fmt::format("more than {} tiles: filters are transformed anew for each {}",
+                                     2 * lazy_tiles, lazy_tiles));
     return Support::yes();
   }
 
   TileShape shape(const LayerDesc& layer) const override {
-    return TileShape::of(layer, size_of(layer)->tile(), blocking_of(lanes()), info().input);
+    TileBlocking blocking = blocking_of(lanes());
+    if (family_.lazy) blocking.rows = lazy_tiles;
+    return TileShape::of(layer, size_of(layer)->tile(family_.lazy), blocking, info().input);
   }
 
   TileStages stages(const LayerDesc& layer) const override {
     const WinogradSize& size = *size_of(layer);
-    return lanes() == 16  ? winograd_stages<16>(size)
-           : lanes() == 8 ? winograd_stages<8>(size)
-                          : winograd_stages<4>(size);
+    return lanes() == 16  ? winograd_stages<16>(size, family_.lazy)
+           : lanes() == 8 ? winograd_stages<8>(size, family_.lazy)
+                          : winograd_stages<4>(size, family_.lazy);
   }
 
   void pack(const LayerDesc& layer, const TileShape& shape, const float* filters,
@@ -84,6 +90,7 @@ std::vector<WinogradFamily> winograd_families() {
   return {
       {"wino_2x3", {{2, 3, 2, 3}}, 3e-6},
       {"wino_4x3", {{4, 3, 4, 3}}, 1e-5},
+      {"wino_4x3_lazy", {{4, 3, 4, 3}}, 1e-5, true},
       {"wino_6x3", {{6, 3, 6, 3}}, 5e-5},
       {"wino_4x5", {{4, 5, 4, 5}}, 4e-5},
       {"wino1d_6x3", {{1, 1, 6, 3}, {6, 3, 1, 1}}, 1e-5},

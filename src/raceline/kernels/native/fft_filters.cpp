@@ -48,36 +48,48 @@ void pack_fft_filters(const TileShape& shape, const float* filters, float* packe
   const TapFactors vertical(conv.kernel_h, conv.dilation_h, tile);
   const TapFactors horizontal(conv.kernel_w, conv.dilation_w, tile);
   const double scale = 1.0 / static_cast<double>(tile * tile);
-  std::vector<double> re(static_cast<size_t>(tile)), im(re.size());
-  pack_tile_filters(shape, packed, [&](int64_t filter, int64_t channel, float* to, int64_t step) {
-    const float* from = filters + (filter * conv.channels + channel) * taps;
+  // [line][filter]: loops over filters are vectors.
+  const int64_t wide = shape.wide();
+  std::vector<double> re(static_cast<size_t>(tile * wide)), im(re.size());
+  std::vector<double> re_taps(static_cast<size_t>(wide)), im_taps(re_taps.size());
+  pack_tile_filters(shape, packed, [&](Slice some, int64_t channel, float* to, int64_t step) {
+    const int64_t count = some.size();
+    const float* from = filters + (some.first * conv.channels + channel) * taps;
+    const int64_t next_filter = conv.channels * taps;
     for (int64_t k = 0; k < lines; ++k) {
       std::fill(re.begin(), re.end(), 0.0);
       std::fill(im.begin(), im.end(), 0.0);
       for (int64_t row = 0; row < conv.kernel_h; ++row) {
-        double a = 0, b = 0;
-        for (int64_t column = 0; column < conv.kernel_w; ++column) {
-          const double tap = from[row * conv.kernel_w + column] * scale;
-          a += tap * horizontal.cosine[static_cast<size_t>(column * tile + k)];
-          b += tap * horizontal.sine[static_cast<size_t>(column * tile + k)];
-        }
-        const double* cosine = vertical.cosine.data() + row * tile;
-        const double* sine = vertical.sine.data() + row * tile;
-        for (int64_t j = 0; j < tile; ++j) {
-          re.data()[j] += a * cosine[j] - b * sine[j];
-          im.data()[j] += a * sine[j] + b * cosine[j];
-        }
+        std::fill(re_taps.begin(), re_taps.end(), 0.0);
+        std::fill(im_taps.begin(), im_taps.end(), 0.0);
+        vectorised(
+            [&, a = re_taps.data(), b = im_taps.data(), re = re.data(), im = im.data()]() RACELINE_LAMBDA {
+              for (int64_t column = 0; column < conv.kernel_w; ++column) {
+                const float* tap = from + row * conv.kernel_w + column;
+                const double cosine = scale * horizontal.cosine[static_cast<size_t>(column * tile + k)];
+                const double sine = scale * horizontal.sine[static_cast<size_t>(column * tile + k)];
+                for (int64_t i = 0; i < count; ++i) {
+                  a[i] += cosine * tap[i * next_filter];
+                  b[i] += sine * tap[i * next_filter];
+                }
+              }
+              for (int64_t j = 0; j < tile; ++j) {
+                const double cosine = vertical.cosine[static_cast<size_t>(row * tile + j)];
+                const double sine = vertical.sine[static_cast<size_t>(row * tile + j)];
+                for (int64_t i = 0; i < count; ++i) {
+                  re[j * wide + i] += a[i] * cosine - b[i] * sine;
+                  im[j * wide + i] += a[i] * sine + b[i] * cosine;
+                }
+              }
+            });
       }
       const bool real = k == 0 || k == tile / 2;
       for (int64_t j = 0; j < (real ? lines : tile); ++j) {
         const Place place = place_of(k, j, tile);
-        float* at = to + 2 * place.position * step;
-        if (place.real_plane >= 0) {
-          at[place.real_plane * step] = static_cast<float>(re.data()[j]);
-        } else {
-          at[0] = static_cast<float>(re.data()[j]);
-          at[step] = static_cast<float>(im.data()[j]);
-        }
+        float* at = to + (2 * place.position + (place.real_plane == 1 ? 1 : 0)) * step;
+        for (int64_t i = 0; i < count; ++i) at[i] = static_cast<float>(re.data()[j * wide + i]);
+        if (place.real_plane >= 0) continue;
+        for (int64_t i = 0; i < count; ++i) at[step + i] = static_cast<float>(im.data()[j * wide + i]);
       }
     }
   });

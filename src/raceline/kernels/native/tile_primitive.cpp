@@ -88,7 +88,7 @@ class TileKernel final : public Kernel {
       parallel_slices(threads, units, 1, 4, [&](Slice some, int) { run(task, some); });
     };
     stage(stages_.input, tiles * shape.channel_vectors);
-    stage(stages_.multiply, shape.size.positions * shape.filter_blocks());
+    stage(stages_.multiply, shape.products() * shape.filter_blocks());
     stage(stages_.output, tiles * shape.filter_vectors);
   }
 

@@ -45,10 +45,12 @@ TileShape TileShape::of(const LayerDesc& layer, const TileSize& size, TileBlocki
 }
 
 void pack_tile_filters(const TileShape& shape, float* packed,
-                       const std::function<void(int64_t, int64_t, float*, int64_t)>& transform) {
+                       const std::function<void(Slice, int64_t, float*, int64_t)>& transform) {
   const int64_t planes = shape.size.planes, depth = shape.depth();
+  const int64_t taps = std::max<int64_t>(1, shape.size.row_taps);  // that lie side by side in a channel
+  const int64_t numbers = shape.packed_elements() / shape.packed_step();
   // A block of filters is transformed before it is written: whole lines then go to each position.
-  std::vector<float> block(static_cast<size_t>(shape.size.positions * planes * shape.wide()));
+  std::vector<float> block(static_cast<size_t>(numbers * planes * shape.wide()));
   for (int64_t unit = 0; unit < shape.conv.groups * shape.filter_blocks(); ++unit) {
     const int64_t group = unit / shape.filter_blocks();
     const int64_t first = unit % shape.filter_blocks() * shape.wide();
@@ -57,12 +59,13 @@ void pack_tile_filters(const TileShape& shape, float* packed,
     for (int64_t channel = 0; channel < depth; ++channel) {
       const bool exists = channel < shape.conv.channels;
       if (!exists || used < width) std::fill(block.begin(), block.end(), 0.0f);
-      for (int64_t filter = 0; exists && filter < used; ++filter)
-        transform(group * shape.conv.filters + first + filter, channel, block.data() + filter, width);
-      float* to = packed + group * shape.packed_elements() + planes * (first * depth + channel * width);
-      for (int64_t position = 0; position < shape.size.positions; ++position) {
-        std::copy_n(block.data() + position * planes * width, planes * width,
-                    to + position * shape.packed_step());
+      const int64_t filter = group * shape.conv.filters + first;
+      if (exists && used > 0) transform({filter, filter + used}, channel, block.data(), width);
+      float* to =
+          packed + group * shape.packed_elements() + planes * taps * (first * depth + channel * width);
+      for (int64_t number = 0; number < numbers; ++number) {
+        std::copy_n(block.data() + number * planes * width, planes * width,
+                    to + number / taps * taps * shape.packed_step() + number % taps * planes * width);
       }
     }
   }

@@ -15,6 +15,7 @@ struct TileSize {
   int64_t positions;       ///< numbers of a transform
   int64_t planes = 1;      ///< floats of a position: 2 when it is complex
   int64_t real_pairs = 0;  ///< so many positions come first whose two planes are real numbers
+  int64_t row_taps = 0;    ///< of filters whose rows are transformed when they are used; 0: beforehand
 };
 
 /// Where the elements of an image are: steps in floats. A block holds channels that lie `channel_step` apart.
@@ -54,20 +55,26 @@ struct TileShape {
   int64_t filters() const { return filter_vectors * blocking.lanes; }
   /// Terms of the products: channels, up to a multiple of 4.
   int64_t depth() const { return (conv.channels + 3) / 4 * 4; }
+  /// Parts of the products that are computed one after the other: positions, or the window's rows of them.
+  int64_t products() const { return size.row_taps > 0 ? size.window_h : size.positions; }
   /// Blocks of filters; the last may hold fewer vectors.
   int64_t filter_blocks() const { return (filter_vectors + blocking.vectors - 1) / blocking.vectors; }
   /// Filters of a block.
   int64_t wide() const { return int64_t{blocking.vectors} * blocking.lanes; }
   /// Elements of one position of a group's transformed filters: [filter block][channel][plane][filter].
   int64_t packed_step() const { return size.planes * depth() * filters(); }
-  /// Elements of the transformed filters of one group: [position] of these.
-  int64_t packed_elements() const { return size.positions * packed_step(); }
+  /// Elements of the transformed filters of one group: [position] of these. Filters of which only the columns
+  /// are transformed come as [row of the window][filter block][channel][tap][filter].
+  int64_t packed_elements() const {
+    return (size.row_taps > 0 ? size.window_h * size.row_taps : size.positions) * packed_step();
+  }
 };
 
-/// transform(filter, channel, to, step) for each pair, filters counted over all groups, writes plane q of
-/// position p to to[(p * planes + q) * step]. What has no filter or channel is filled with zeros.
+/// transform(filters, channel, to, step) for some filters, counted over all groups, and a channel: writes
+/// plane q of position p of the i-th (or of row p / row_taps, tap p % row_taps) to to[(p * planes + q) * step
+/// + i]. What has no filter or channel is filled with zeros.
 void pack_tile_filters(const TileShape& shape, float* packed,
-                       const std::function<void(int64_t, int64_t, float*, int64_t)>& transform);
+                       const std::function<void(Slice, int64_t, float*, int64_t)>& transform);
 
 /// The tiles of a layer in chunks: each is transformed, multiplied and transformed back before the next.
 struct TileChunks {

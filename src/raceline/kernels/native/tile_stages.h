@@ -35,7 +35,7 @@ struct TileTask {
 struct TileStages {
   using Stage = void (*)(const TileTask& task, Slice units);
   Stage input = nullptr;     ///< units: tiles x vectors of channels
-  Stage multiply = nullptr;  ///< units: positions x blocks of filters
+  Stage multiply = nullptr;  ///< units: positions (or rows of them) x blocks of filters
   Stage output = nullptr;    ///< units: tiles x vectors of filters
 };
 

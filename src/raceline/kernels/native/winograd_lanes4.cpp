@@ -3,6 +3,6 @@
 
 namespace raceline {
 
-template TileStages winograd_stages<4>(const WinogradSize& size);
+template TileStages winograd_stages<4>(const WinogradSize& size, bool lazy);
 
 }  // namespace raceline

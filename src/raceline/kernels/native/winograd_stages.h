@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "raceline/kernels/native/winograd.h"
+#include "raceline/kernels/native/winograd_lazy.h"
 #include "raceline/kernels/native/winograd_transforms.h"
 
 namespace raceline {
@@ -31,17 +32,51 @@ void run_winograd_output(const TileTask& task, Slice units) {
   });
 }
 
-template <int lanes, int m_h, int r_h, int m_w, int r_w>
+/// The products of a row of the window with a block of filters, whose rows are transformed on the way.
+template <class Tile, int vectors>
+void multiply_lazy_row(const TileTask& task, int64_t row, int64_t filters) {
+  constexpr int64_t wide = int64_t{vectors} * Tile::lanes;
+  const TileShape& shape = *task.shape;
+  const int64_t first = filters * shape.wide(), position = row * Tile::a_w;
+  const float* const h = task.packed + Tile::r_w * (row * shape.packed_step() + first * shape.depth());
+  const LazyRow steps = {shape.depth(), task.input_step(), task.output_step(), Tile::r_w * wide, wide};
+  for (int64_t block = 0; block < task.blocks(); ++block) {
+    const Slice tiles = task.block(block);
+    const float* const v = task.v + position * task.input_step() + tiles.first * shape.channels();
+    float* const m = task.m + position * task.output_step() + first * task.tiles.size() + tiles.first * wide;
+    lazy_rows<Tile, vectors>[static_cast<size_t>(tiles.size() - 1)](steps, h, v, m);
+  }
+}
+
+template <class Tile>
+void run_winograd_lazy_multiply(const TileTask& task, Slice units) {
+  const TileShape& shape = *task.shape;
+  constexpr int vectors = TileBlock<Tile::lanes, 1>::vectors;
+  for (int64_t unit = units.first; unit < units.last; ++unit) {
+    const int64_t row = unit / shape.filter_blocks(), filters = unit % shape.filter_blocks();
+    if ((filters + 1) * vectors > shape.filter_vectors) {
+      multiply_lazy_row<Tile, 1>(task, row, filters);
+    } else {
+      multiply_lazy_row<Tile, vectors>(task, row, filters);
+    }
+  }
+}
+
+template <int lanes, int m_h, int r_h, int m_w, int r_w, bool lazy = false>
 std::optional<TileStages> winograd_stages_if(const WinogradSize& size) {
   if (size.m_h != m_h || size.r_h != r_h || size.m_w != m_w || size.r_w != r_w) return std::nullopt;
   using Tile = WinogradTile<lanes, m_h, r_h, m_w, r_w>;
-  return TileStages{run_winograd_input<Tile>, run_tile_multiply<lanes, Product::real>,
+  TileStages stages{run_winograd_input<Tile>, run_tile_multiply<lanes, Product::real>,
                     run_winograd_output<Tile>};
+  if constexpr (lazy) stages.multiply = run_winograd_lazy_multiply<Tile>;
+  return stages;
 }
 
-/// The stages for a tile size. Each vector width is compiled in a file of its own.
+/// The stages for a tile size; lazy ones exist for F(4x4,3x3). Each vector width is compiled in a file of its
+/// own.
 template <int lanes>
-TileStages winograd_stages(const WinogradSize& size) {
+TileStages winograd_stages(const WinogradSize& size, bool lazy) {
+  if (lazy) return winograd_stages_if<lanes, 4, 3, 4, 3, true>(size).value_or(TileStages{});
   for (const auto& stages :
        {winograd_stages_if<lanes, 2, 3, 2, 3>(size), winograd_stages_if<lanes, 4, 3, 4, 3>(size),
         winograd_stages_if<lanes, 6, 3, 6, 3>(size), winograd_stages_if<lanes, 4, 5, 4, 5>(size),
@@ -51,8 +86,8 @@ TileStages winograd_stages(const WinogradSize& size) {
   }
   return {};
 }
-extern template TileStages winograd_stages<16>(const WinogradSize& size);
-extern template TileStages winograd_stages<8>(const WinogradSize& size);
-extern template TileStages winograd_stages<4>(const WinogradSize& size);
+extern template TileStages winograd_stages<16>(const WinogradSize& size, bool lazy);
+extern template TileStages winograd_stages<8>(const WinogradSize& size, bool lazy);
+extern template TileStages winograd_stages<4>(const WinogradSize& size, bool lazy);
 
 }  // namespace raceline

@@ -68,6 +68,27 @@ RACELINE_INLINE void transform_output(const Vec<lanes> (&v)[alpha], Vec<lanes> (
   }
 }
 
+/// u = G g.
+template <int lanes, int alpha, int taps>
+RACELINE_INLINE void transform_filter(const Vec<lanes> (&g)[taps], Vec<lanes> (&u)[alpha]) {
+  using Points = WinogradPoints<alpha>;
+  u[0] = static_cast<float>(Points::filter(0, 0, taps)) * g[0];
+  u[alpha - 1] = g[taps - 1];
+  unrolled<Points::pairs>([&](auto pair) RACELINE_LAMBDA {
+    Vec<lanes> parts[2];  // of the even taps and of the odd ones
+    unrolled<taps>([&](auto tap) RACELINE_LAMBDA {
+      const Vec<lanes> part = static_cast<float>(Points::filter(1 + 2 * pair, tap, taps)) * g[tap];
+      if constexpr (tap < 2) {
+        parts[tap] = part;
+      } else {
+        parts[tap % 2] += part;
+      }
+    });
+    u[1 + 2 * pair] = parts[0] + parts[1];
+    u[2 + 2 * pair] = parts[0] - parts[1];
+  });
+}
+
 /// Writes the a_h * a_w positions of a tile, `position_step` floats apart.
 template <class Tile, bool whole>
 RACELINE_INLINE void input_tile(const TileWindow& window, float* v, int64_t position_step) {
