@@ -87,6 +87,11 @@ ModelRequest one_op(int threads, const std::filesystem::path& folder) {
   return request;
 }
 
+/// Whether a peer is this program by another plan of the model.
+bool is_plan(const std::string& peer) {
+  return peer.ends_with(".plan");
+}
+
 void load(Side& side, const ModelRequest& request, const std::filesystem::path& folder) {
   alone(side, [&](WorkerClient& worker) {
     side.idle_bytes = worker.peak_bytes();
@@ -214,7 +219,8 @@ int bench_against(const ModelOptions& model, const AgainstOptions& options) {
   const ModelRequest request = request_of(model, options, threads, scratch.path());
 
   std::vector<std::vector<std::string>> commands{{"/proc/self/exe", "worker"}};
-  for (const std::string& peer : options.peers) commands.push_back(platform_command(peer, options.python));
+  for (const std::string& peer : options.peers)
+    commands.push_back(platform_command(is_plan(peer) ? "raceline" : peer, options.python));
   const auto lock = TimingLock::acquire(default_timing_lock, [] { return !is_interrupted(); });
   if (!lock) return interrupted;
   const ChildProcess::Options place{
@@ -229,7 +235,9 @@ int bench_against(const ModelOptions& model, const AgainstOptions& options) {
       side.why = fmt::format("{}\n{}", error.what(), read_file(place.log));
       continue;
     }
-    load(side, request, scratch.path());
+    ModelRequest asked = request;
+    if (index > 0 && is_plan(side.name)) asked.plan = side.name;
+    load(side, asked, scratch.path());
     if (index > 0 && side.why.empty()) side.why = difference(sides[0], side);
   }
   if (!sides[0].why.empty()) throw Error(sides[0].why);

@@ -1,4 +1,4 @@
-// raceline bench --against: the same model by other runtimes, in turn with ours.
+// raceline bench --against: the same model by other runtimes or by other plans, in turn with ours.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -9,8 +9,9 @@
 namespace raceline::cli {
 
 struct AgainstOptions {
-  std::vector<std::string> peers;  ///< names of platforms/*_worker.py, or commands
-  std::filesystem::path python;    ///< interpreter of the peers; empty: of tools/install-peers
+  std::vector<std::string>
+      peers;  ///< names of platforms/*_worker.py, commands, or other plans of the model (.plan)
+  std::filesystem::path python;  ///< interpreter of the peers; empty: of tools/install-peers
   std::filesystem::path plan;
   int threads = 0;  ///< 0: the plan's, or the physical cores
   int rounds = 30;

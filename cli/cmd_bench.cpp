@@ -226,8 +226,8 @@ std::function<int()> setup_bench(CLI::App& app) {
   app.add_flag("--no-pin", options->no_pin, "Leave the threads where the system puts them");
   app.add_flag("--json", options->json, "One JSON document");
   app.add_option("--against", options->against,
-                 "Time other runtimes in turn with ours: onnxruntime, openvino, or the command of a worker "
-                 "(docs/platforms.md)")
+                 "Time others in turn with ours: onnxruntime, openvino, the command of a worker "
+                 "(docs/platforms.md), or another plan of the model (a file ending in .plan)")
       ->type_name("PEER,...")
       ->delimiter(',')
       ->excludes("--trace", "--annotate", "--cache");

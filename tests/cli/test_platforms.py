@@ -59,6 +59,16 @@ class Platforms(support.CliTest):
         found = self.against([dies], status=1)
         self.assertIn("signal 6", found["sides"][1]["why"])
 
+    def test_another_plan_of_the_model_is_a_peer(self):
+        model = self.model()
+        plan = self.tuned(model)
+        found = self.json_of("bench", model, "--threads", 1, "--rounds", 5, "--seconds", 5, "--against", plan)
+        self.assertEqual(found["sides"][1]["name"], str(plan))
+        self.assertEqual(len(found["sides"][1]["rounds_us"]), found["rounds"])
+        self.assertGreater(found["sides"][1]["error"], 0, "not the reference's rounding")
+        missing = self.json_of("bench", model, "--rounds", 5, "--against", "missing.plan", status=1)
+        self.assertIn("missing.plan", missing["sides"][1]["why"])
+
     def test_unknown_peers_are_named(self):
         self.refused("bench", self.model(), "--against", "nosuchpeer", words=["nosuchpeer"])
         self.refused("bench", self.model(), "--against", "onnxruntime", "--python", "/no/python",
