@@ -162,7 +162,7 @@ def trt(study, results):
     for model in ("linear", "boosted"):
         folds = {}
         for fold, data in study.trt_folds():
-            predictor = study.predictor(data, model, 2000 if study.quick else 0, 1)
+            predictor = study.predictor(data, model, 2000 if study.quick else 16000, 1)
             for kind, row in study.accuracy(predictor, data).items():
                 folds.setdefault(kind, []).append(row)
             if study.quick:

@@ -61,7 +61,7 @@ std::vector<std::unique_ptr<Model>> all_models() {
          .hardware = hardware,
          .model = std::make_unique<LinearPrior>(LinearPrior::fit(layers, us, hardware))});
   }
-  transfer->fit(std::span(layers).first(30), std::span(us).first(30), some_hardware());
+  transfer->fit(std::span(layers).first(30), std::span(us).first(30), 1);
   models.push_back(std::move(transfer));
   return models;
 }

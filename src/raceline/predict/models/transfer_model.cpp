@@ -8,16 +8,16 @@
 
 #include <fmt/format.h>
 
+#include "raceline/base/random.h"
 #include "raceline/predict/least_squares.h"
 #include "raceline/predict/models/z_score_file.h"
 
 namespace raceline {
 namespace {
 
-constexpr std::array<std::string_view, 3> own_amounts{"constant", "compute us", "memory us"};
-constexpr std::array<std::string_view, 11> shape_columns{"log flops", "log bytes", "log m",     "log n",
-                                                         "log k",     "log batch", "kernel",    "stride",
-                                                         "log image", "log group", "activation"};
+constexpr int draws = 20;  // of the rows, with repetition: what they agree on
+constexpr std::array<std::string_view, 7> shape_columns{"log flops", "log bytes", "log m", "log n",
+                                                        "log k",     "kernel",    "stride"};
 constexpr double floor_us = 1e-3;
 
 double square(double value) {
@@ -63,18 +63,14 @@ std::vector<std::string> TransferModel::columns(std::string_view) const {
   return {shape_columns.begin(), shape_columns.end()};
 }
 
-std::vector<std::vector<double>> TransferModel::amounts(std::span<const LayerFacts> layers,
-                                                        const Hardware& hardware) const {
+std::vector<std::vector<double>> TransferModel::amounts(std::span<const LayerFacts> layers) const {
   std::vector<std::vector<double>> rows(layers.size());
   for (const Source& source : sources) {
     std::vector<double> us(layers.size());
     source.model->predict(layers, source.hardware, us);
     for (size_t row = 0; row < us.size(); ++row) rows[row].push_back(std::max(floor_us, us[row]));
   }
-  for (size_t row = 0; row < rows.size(); ++row) {
-    rows[row].insert(rows[row].end(),
-                     {1, hardware.compute_us(layers[row].flops), hardware.memory_us(layers[row].bytes())});
-  }
+  for (std::vector<double>& row : rows) row.push_back(1);
   return rows;
 }
 
@@ -89,12 +85,8 @@ std::vector<double> TransferModel::place_of(const LayerFacts& f, const std::vect
                             log1(f.m),
                             log1(f.n),
                             log1(f.k),
-                            log1(f.batch),
                             log1(f.kernel_h * f.kernel_w),
-                            log1(f.stride_h * f.stride_w),
-                            log1(f.in_h * f.in_w),
-                            log1(f.group),
-                            f.activation};
+                            log1(f.stride_h * f.stride_w)};
   for (size_t source = 1; source < sources.size(); ++source)
     place.push_back(std::log(amounts[source] / amounts[0]));
   return place;
@@ -109,10 +101,23 @@ double TransferModel::correction(const std::vector<double>& place) const {
   return sum;
 }
 
-void TransferModel::fit(std::span<const LayerFacts> layers, std::span<const double> us,
-                        const Hardware& hardware) {
-  const std::vector<std::vector<double>> rows = amounts(layers, hardware);
-  prices_ = fit_prices(rows, us);
+void TransferModel::fit(std::span<const LayerFacts> layers, std::span<const double> us, uint64_t seed) {
+  const std::vector<std::vector<double>> rows = amounts(layers);
+  // Sources say much the same, so that a few rows more or less decide which of them is paid: the mean over
+  // draws of the rows (bagging, Breiman 1996) pays all that help.
+  prices_.assign(rows.front().size(), 0);
+  Random random(seed);
+  for (int draw = 0; draw < draws; ++draw) {
+    std::vector<std::vector<double>> drawn;
+    std::vector<double> times;
+    for (size_t row = 0; row < rows.size(); ++row) {
+      const auto chosen = static_cast<size_t>(random.below(static_cast<int64_t>(rows.size())));
+      drawn.push_back(rows[chosen]);
+      times.push_back(us[chosen]);
+    }
+    const std::vector<double> prices = fit_prices(drawn, times);
+    for (size_t column = 0; column < prices.size(); ++column) prices_[column] += prices[column] / draws;
+  }
   Features places;
   std::vector<double> errors;
   for (size_t row = 0; row < rows.size(); ++row) {
@@ -155,9 +160,8 @@ void TransferModel::fit_correction(const Features& places, const std::vector<dou
   for (const std::vector<double>& place : places) places_.insert(places_.end(), place.begin(), place.end());
 }
 
-void TransferModel::predict(std::span<const LayerFacts> layers, const Hardware& hardware,
-                            std::span<double> us) const {
-  const std::vector<std::vector<double>> rows = amounts(layers, hardware);
+void TransferModel::predict(std::span<const LayerFacts> layers, const Hardware&, std::span<double> us) const {
+  const std::vector<std::vector<double>> rows = amounts(layers);
   for (size_t row = 0; row < rows.size(); ++row) {
     Features place{place_of(layers[row], rows[row])};
     z_score_.apply(place);
@@ -182,7 +186,7 @@ void TransferModel::visit(Archive& archive, std::string_view type) {
   archive.field("length", length_);
   if (!archive.reading()) return;
   if (sources.empty()) archive.refuse("sources", "wanted one at least");
-  if (prices_.size() != sources.size() + own_amounts.size())
+  if (prices_.size() != sources.size() + 1)
     archive.refuse("prices", fmt::format("{} prices of {} sources", prices_.size(), sources.size()));
   if (places_.size() != pulls_.size() * width)
     archive.refuse("places", fmt::format("{} numbers for {} rows", places_.size(), pulls_.size()));
@@ -197,9 +201,9 @@ std::vector<std::string> TransferModel::describe() const {
   std::vector<std::string> lines;
   for (size_t index = 0; index < prices_.size(); ++index) {
     if (prices_[index] == 0) continue;
-    const std::string_view name =
-        index < sources.size() ? std::string_view(sources[index].name) : own_amounts[index - sources.size()];
-    lines.push_back(fmt::format("{}: {:.4g}", name, prices_[index]));
+    const bool constant = index == sources.size();
+    lines.push_back(constant ? fmt::format("constant: {:.4g} us", prices_[index])
+                             : fmt::format("{}: {:.4g} times", sources[index].name, prices_[index]));
   }
   return lines;
 }

@@ -25,14 +25,13 @@ class TransferModel : public Model {
   std::vector<std::string> describe() const override;
 
   /// Fits all but the sources, which must be there.
-  void fit(std::span<const LayerFacts> layers, std::span<const double> us, const Hardware& hardware);
+  void fit(std::span<const LayerFacts> layers, std::span<const double> us, uint64_t seed);
 
   std::vector<Source> sources;
 
  private:
-  /// For each layer the sources' times, then a constant and the roofline's two times on this hardware.
-  std::vector<std::vector<double>> amounts(std::span<const LayerFacts> layers,
-                                           const Hardware& hardware) const;
+  /// For each layer the sources' times, then 1.
+  std::vector<std::vector<double>> amounts(std::span<const LayerFacts> layers) const;
   double base_us(const std::vector<double>& amounts) const;
   /// What the correction depends on: the layer's shape, and where the sources disagree.
   std::vector<double> place_of(const LayerFacts& layer, const std::vector<double>& amounts) const;
