@@ -370,14 +370,14 @@ CheckResult compare_outputs(const Expected& expected, std::span<const TensorView
   return result;
 }
 
-CheckResult check_primitive(const PrimitiveRegistry& registry, Device& device, const Primitive& primitive,
+CheckResult check_primitive(const PrimitiveRegistry& registry, Devices devices, const Primitive& primitive,
                             const LayerDesc& layer, const CheckOptions& options) {
-  LayerBuffers buffers(device, layer, random_operands(layer, options.seed));
-  const Expected expected = expected_outputs(registry, device, layer, buffers.operands(), options);
-  const auto queue = device.make_queue(options.threads);
+  LayerBuffers buffers(devices, layer, random_operands(layer, options.seed));
+  const Expected expected = expected_outputs(registry, devices.host(), layer, buffers.operands(), options);
+  const auto queue = devices.at(primitive.info().processor).make_queue(options.threads);
   queue->bind();
   try {
-    LayerRun run(primitive, layer, buffers, options.threads);
+    LayerRun run(primitive, layer, buffers, queue->threads());
     return run.check(expected, *queue);
   } catch (const Error& error) {
     return {std::numeric_limits<double>::infinity(), error.what()};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "raceline/device/devices.h"
 #include "raceline/primitive/registry.h"
 #include "raceline/profile/operands.h"
 
@@ -83,7 +84,7 @@ CheckResult compare_outputs(const Expected& expected, std::span<const TensorView
 
 /// Prepares the primitive for the layer, runs it once on random operands in its layouts, on outputs filled
 /// with NaN and a workspace filled with rubbish, and compares. A refusal or failing status is told in `why`.
-CheckResult check_primitive(const PrimitiveRegistry& registry, Device& device, const Primitive& primitive,
+CheckResult check_primitive(const PrimitiveRegistry& registry, Devices devices, const Primitive& primitive,
                             const LayerDesc& layer, const CheckOptions& options = {});
 
 }  // namespace raceline

@@ -9,24 +9,23 @@
 
 namespace raceline {
 
-std::string result_varies(const Primitive& primitive, const LayerDesc& layer, Device& device, int threads,
+std::string result_varies(const Primitive& primitive, const LayerDesc& layer, Devices devices, int threads,
                           uint64_t seed) {
   constexpr int runs = 3;
-  LayerBuffers buffers(device, layer, random_operands(layer, seed));
-  const LayerLayouts layouts = primitive.layouts(layer);
+  LayerBuffers buffers(devices, layer, random_operands(layer, seed));
   std::vector<std::vector<std::byte>> first;
   for (const int count : std::set<int>{1, 2, threads}) {
-    const auto queue = device.make_queue(count);
+    const auto queue = devices.at(primitive.info().processor).make_queue(count);
     queue->bind();
-    LayerRun run(primitive, layer, buffers, count);
+    LayerRun run(primitive, layer, buffers, queue->threads());
     for (int repeat = 0; repeat < runs; ++repeat) {
       run.produce(*queue);
       Status status = run.run(*queue);
       if (status.is_ok()) status = queue->wait();
       if (!status.is_ok()) return fmt::format("fails with {} threads: {}", count, status.message());
       for (size_t slot = 0; slot < layer.outputs.size(); ++slot) {
-        const std::byte* begin = buffers.output_room(slot).host();
-        std::vector<std::byte> now(begin, begin + layer.outputs[slot].with(layouts.outputs[slot]).bytes());
+        const Tensor output = run.output(slot, *queue);
+        std::vector<std::byte> now(output.bytes().begin(), output.bytes().end());
         if (first.size() <= slot) {
           first.push_back(std::move(now));
         } else if (first[slot] != now) {

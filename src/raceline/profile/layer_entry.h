@@ -26,6 +26,7 @@ struct LayerEntry {
   bool failed = false;
   std::unique_ptr<LayerRun> run;  ///< ready to be timed
 
+  bool is_on_host() const { return primitive->info().processor.kind == DeviceKind::cpu; }
   std::string name() const { return on_threads(primitive->name(), threads); }
   void take(std::vector<double> samples) {
     row.samples_us = std::move(samples);

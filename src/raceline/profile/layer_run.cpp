@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "raceline/base/error.h"
+#include "raceline/primitive/placement.h"
+
 namespace raceline {
 namespace {
 
@@ -21,23 +24,53 @@ size_t room_for(const TensorDesc& desc) {
   return bytes + guard_bytes;
 }
 
+/// Fills memory with rubbish; the queue is one of its device, or of any where it is the host's.
+Status spoil(Memory memory, size_t bytes, Queue& queue) {
+  if (memory.device.kind == DeviceKind::cpu) {
+    std::memset(memory.host(), rubbish, bytes);
+    return Status::ok();
+  }
+  std::vector<unsigned char> data(bytes, rubbish);
+  const Status copied = queue.copy(memory, {{}, data.data(), 0}, bytes);
+  const Status finished = queue.wait();
+  return copied.is_ok() ? finished : copied;
+}
+
+/// Copies memory of any device to the host.
+bool fetch(Memory memory, std::span<std::byte> to, Queue& queue) {
+  const Status copied = queue.copy({{}, to.data(), 0}, memory, to.size());
+  const Status finished = queue.wait();
+  return copied.is_ok() && finished.is_ok();
+}
+
 /// A buffer whose pages exist: the first touch of a page is not the kernel's to pay.
 Buffer touched_buffer(Device& device, size_t bytes) {
   Buffer buffer(device, bytes);
-  std::memset(buffer.memory().host(), rubbish, bytes);
+  const auto queue = device.make_queue(1);
+  if (const Status status = spoil(buffer.memory(), bytes, *queue); !status.is_ok())
+    throw IoError(fmt::format("{}: {}", device.name(), status.message()));
   return buffer;
 }
 
 }  // namespace
 
-LayerBuffers::LayerBuffers(Device& device, const LayerDesc& layer, std::vector<Tensor> operands)
-    : device_(device), operands_(std::move(operands)), operand_rooms_(operands_.size()) {
-  for (size_t i = 0; i < operands_.size(); ++i) {
-    const bool is_activation = layer.inputs[i].present && !layer.inputs[i].constant;
-    if (is_activation) operand_rooms_[i] = touched_buffer(device, room_for(layer.inputs[i].desc));
+LayerBuffers::LayerBuffers(Devices devices, const LayerDesc& layer, std::vector<Tensor> operands)
+    : devices_(devices), layer_(layer), operands_(std::move(operands)) {
+  rooms({});
+}
+
+LayerBuffers::Rooms& LayerBuffers::rooms(DeviceId id) {
+  const auto known = rooms_.find(id);
+  if (known != rooms_.end()) return known->second;
+  Device& device = devices_.at(id);
+  Rooms made;
+  for (const OperandDesc& operand : layer_.inputs) {
+    const bool is_activation = operand.present && !operand.constant;
+    made.operands.push_back(is_activation ? touched_buffer(device, room_for(operand.desc)) : Buffer());
   }
-  for (const TensorDesc& output : layer.outputs)
-    output_rooms_.push_back(touched_buffer(device, room_for(output)));
+  for (const TensorDesc& output : layer_.outputs)
+    made.outputs.push_back(touched_buffer(device, room_for(output)));
+  return rooms_.emplace(id, std::move(made)).first->second;
 }
 
 const Tensor& LayerBuffers::original(size_t operand, Layout layout) {
@@ -47,14 +80,15 @@ const Tensor& LayerBuffers::original(size_t operand, Layout layout) {
   return tensor;
 }
 
-void LayerBuffers::reserve_workspace(size_t bytes) {
-  if (bytes > workspace_.bytes()) workspace_ = touched_buffer(device_, bytes);
+void LayerBuffers::reserve_workspace(size_t bytes, DeviceId device) {
+  Buffer& workspace = rooms(device).workspace;
+  if (bytes > workspace.bytes()) workspace = touched_buffer(devices_.at(device), bytes);
 }
 
 void LayerBuffers::touch_outputs() const {
   constexpr size_t line = 64;
   unsigned sum = 0;
-  for (const Buffer& room : output_rooms_) {
+  for (const Buffer& room : rooms_.at({}).outputs) {
     for (size_t at = 0; at < room.bytes(); at += line)
       sum += std::to_integer<unsigned>(room.memory().host()[at]);
   }
@@ -65,6 +99,9 @@ void LayerBuffers::touch_outputs() const {
 LayerRun::LayerRun(const Primitive& primitive, const LayerDesc& layer, LayerBuffers& buffers, int threads)
     : layer_(layer),
       buffers_(buffers),
+      processor_(primitive.info().processor),
+      from_(device_of_inputs(primitive, layer)),
+      to_(device_of_outputs(primitive, layer)),
       layouts_(primitive.layouts(layer)),
       workspace_bytes_(primitive.workspace_bytes(layer, threads)),
       constants_(layer.inputs.size()),
@@ -73,14 +110,14 @@ LayerRun::LayerRun(const Primitive& primitive, const LayerDesc& layer, LayerBuff
   for (size_t i = 0; i < views.size(); ++i) {
     if (layer.inputs[i].present && layer.inputs[i].constant) views[i] = buffers.operands()[i].view();
   }
-  kernel_ = primitive.prepare(layer, {views, buffers.device(), threads});
-  buffers.reserve_workspace(workspace_bytes_);
+  kernel_ = primitive.prepare(layer, {views, buffers.devices().at(processor_), threads});
+  buffers.reserve_workspace(workspace_bytes_, processor_);
   weights_bytes_ = kernel_->packed_bytes();
   for (size_t i = 0; i < views.size(); ++i) {
     const OperandDesc& operand = layer.inputs[i];
     if (!operand.present) continue;
     if (!operand.constant) {
-      inputs_[i] = {operand.desc.with(layouts_.inputs[i]), buffers.operand_room(i)};
+      inputs_[i] = {operand.desc.with(layouts_.inputs[i]), buffers.operand_room(i, from_)};
     } else if (kernel_->reads_constant(i)) {
       constants_[i] = with_layout(views[i], Layout::nchw);
       weights_bytes_ += constants_[i].desc().bytes();
@@ -88,7 +125,7 @@ LayerRun::LayerRun(const Primitive& primitive, const LayerDesc& layer, LayerBuff
     }
   }
   for (size_t slot = 0; slot < layer.outputs.size(); ++slot) {
-    outputs_.push_back({layer.outputs[slot].with(layouts_.outputs[slot]), buffers.output_room(slot)});
+    outputs_.push_back({layer.outputs[slot].with(layouts_.outputs[slot]), buffers.output_room(slot, to_)});
   }
   may_share_ = primitive.sharing(layer) == Sharing::in_place && !inputs_.empty() && inputs_[0] &&
                !layer.inputs[0].constant && inputs_[0].desc == outputs_[0].desc;
@@ -100,33 +137,52 @@ void LayerRun::produce(Queue& queue) {
     const Tensor& original = buffers_.original(i, layouts_.inputs[i]);
     static_cast<void>(queue.copy(inputs_[i].memory, original.view().memory, original.desc().bytes()));
   }
+  static_cast<void>(queue.wait());
 }
 
 Status LayerRun::run(Queue& queue) const noexcept {
-  return kernel_->run({inputs_, outputs_, workspace_bytes_ > 0 ? buffers_.workspace() : Memory{}, queue});
+  return kernel_->run({inputs_, outputs_, workspace_bytes_ > 0 ? buffers_.workspace(processor_) : Memory{}, queue});
+}
+
+Tensor LayerRun::output(size_t slot, Queue& queue) const {
+  Tensor copy(outputs_[slot].desc);
+  if (!fetch(outputs_[slot].memory, copy.bytes(), queue))
+    throw IoError("the result could not be copied back from the device");
+  return copy;
 }
 
 CheckResult LayerRun::check_once(const Expected& expected, Queue& queue, const Clock& clock) {
-  if (workspace_bytes_ > 0) std::memset(buffers_.workspace().host(), rubbish, workspace_bytes_);
-  for (size_t slot = 0; slot < outputs_.size(); ++slot) {
-    std::memset(buffers_.output_room(slot).host(), rubbish, outputs_[slot].desc.bytes() + guard_bytes);
-  }
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  Status spoilt = Status::ok();
+  if (workspace_bytes_ > 0) spoilt = spoil(buffers_.workspace(processor_), workspace_bytes_, queue);
+  for (size_t slot = 0; slot < outputs_.size() && spoilt.is_ok(); ++slot)
+    spoilt = spoil(buffers_.output_room(slot, to_), outputs_[slot].desc.bytes() + guard_bytes, queue);
+  if (!spoilt.is_ok()) return {infinite, std::string(spoilt.message())};
   produce(queue);
   const double begin = clock();
   const Status status = run(queue);
   const Status finished = queue.wait();
   first_us_ = clock() - begin;
-  constexpr double infinite = std::numeric_limits<double>::infinity();
   for (const Status& each : {status, finished}) {
     if (!each.is_ok()) return {infinite, std::string(each.message())};
   }
+  std::vector<Tensor> results;  // of an accelerator, on the host
+  std::vector<TensorView> views = outputs_;
   for (size_t slot = 0; slot < outputs_.size(); ++slot) {
-    const std::byte* guard = buffers_.output_room(slot).host() + outputs_[slot].desc.bytes();
+    const size_t bytes = outputs_[slot].desc.bytes();
+    std::vector<std::byte> behind(guard_bytes);
+    if (!fetch(buffers_.output_room(slot, to_).at(bytes), behind, queue))
+      return {infinite, "the result could not be copied back"};
+    if (to_ != DeviceId{}) {
+      results.push_back(output(slot, queue));
+      views[slot].memory = results.back().view().memory;
+    }
+    const std::byte* guard = behind.data();
     if (std::any_of(guard, guard + guard_bytes, [](std::byte byte) { return byte != std::byte{rubbish}; })) {
       return {infinite, fmt::format("wrote past the end of output {}", slot)};
     }
   }
-  return compare_outputs(expected, outputs_);
+  return compare_outputs(expected, views);
 }
 
 CheckResult LayerRun::check(const Expected& expected, Queue& queue, const Clock& clock) {

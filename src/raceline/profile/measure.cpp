@@ -29,7 +29,8 @@ struct Racer {
     racing = false;
   }
   /// Time of so many calls; fails the racer when one does.
-  double time(int calls, Queue& queue, const Clock& clock) {
+  double time(int calls, Queue& default_queue, const Clock& clock) {
+    Queue& queue = queue_or(default_queue);
     const double begin = clock();
     for (int i = 0; i < calls; ++i) {
       if (const Status status = contender->run(queue); !status.is_ok()) {
@@ -42,9 +43,10 @@ struct Racer {
     if (!status.is_ok()) fail(std::string(status.message()));
     return took;
   }
-  void prepare(Queue& queue) const {
-    if (contender->before_sample) contender->before_sample(queue);
+  void prepare(Queue& default_queue) const {
+    if (contender->before_sample) contender->before_sample(queue_or(default_queue));
   }
+  Queue& queue_or(Queue& queue) const { return contender->queue != nullptr ? *contender->queue : queue; }
 };
 
 /// Warms up, and finds how many calls make a sample.
@@ -53,15 +55,16 @@ void warm_up(Racer& racer, Queue& queue, const MeasureOptions& options) {
   racer.prepare(queue);
   racer.time(1, queue, options.clock);
   int calls = 1;
+  const double enough_us = std::max(options.batch_below_us, racer.contender->batch_below_us);
   while (racer.racing) {
     racer.prepare(queue);
     const double took = racer.time(calls, queue, options.clock);
-    if (!racer.racing || took >= options.batch_below_us) break;
+    if (!racer.racing || took >= enough_us) break;
     if (calls >= most_calls) {
       if (took <= 0) racer.fail(fmt::format("cannot be timed: the clock did not move in {} calls", calls));
       break;
     }
-    const double wanted = took > 0 ? std::ceil(calls * options.batch_below_us / took) : 8.0 * calls;
+    const double wanted = took > 0 ? std::ceil(calls * enough_us / took) : 8.0 * calls;
     calls = static_cast<int>(std::clamp(wanted, calls + 1.0, static_cast<double>(most_calls)));
   }
   racer.result->batch = calls;

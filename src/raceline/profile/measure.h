@@ -25,6 +25,12 @@ struct Contender {
   /// Time of an earlier call, 0 if there was none: where it says that a call is long, no call is spent on
   /// warming up and on counting how many make a sample.
   double known_us = 0;
+  /// Whose work it is, where it is not measure()'s queue.
+  Queue* queue = nullptr;
+  /// Shorter calls are repeated in one sample, which is waited for once: in the place of
+  /// MeasureOptions::batch_below_us where it is more. An accelerator is given its work ahead, as a Session
+  /// gives it.
+  double batch_below_us = 0;
 };
 
 /// How to measure. Each number stands with its reason.

@@ -8,6 +8,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/device/reusing_device.h"
+#include "raceline/primitive/placement.h"
 #include "raceline/profile/accuracy.h"
 #include "raceline/profile/conversion_costs.h"
 #include "raceline/profile/evict.h"
@@ -38,7 +39,7 @@ bool is_free(const Primitive& primitive, const LayerDesc& layer) {
 /// One profile: its state, and the steps in their order.
 class Profiling {
  public:
-  Profiling(const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device,
+  Profiling(const CandidateSet& candidates, const PrimitiveRegistry& registry, Devices devices,
             CostStore& store, const ProfileOptions& options, CostTable& table)
       : candidates_(candidates),
         registry_(registry),
@@ -46,13 +47,13 @@ class Profiling {
         options_(options),
         table_(table),
         clock_(options.timing.clock),
-        fingerprint_(device.fingerprint()),
         machine_(Machine::detect()),
         weights_leave_l3_(machine_.l3_bytes > 0 &&
                           candidates.weights_bytes() > static_cast<size_t>(machine_.l3_bytes)),
         weights_held_bytes_(
             std::min(options.weights_held_bytes, static_cast<size_t>(machine_.ram_bytes / 4))),
-        device_(device, weights_held_bytes_ / 2),
+        host_(devices.host(), weights_held_bytes_ / 2),
+        devices_(host_, devices.accelerator()),
         begin_us_(clock_()),
         sentinel_(clock_, options.threads),
         turn_(options.lock) {}
@@ -132,24 +133,29 @@ class Profiling {
     entry.candidate = candidate;
     entry.threads = threads;
     const std::string key = layer.layer.key();
-    entry.row.key = {key,          primitive.name(),  primitive.revision(),
-                     fingerprint_, threads_of(entry), options_.pinned};
+    entry.row.key = {key, primitive.name(), primitive.revision(), "", threads_of(entry), options_.pinned};
     if (weights_leave_l3_ && has_weights(layer.layer)) entry.row.key.cache = "session-dram";
     if (is_free(primitive, layer.layer)) {
       table_.set(key, entry.name(), Cost{});
       // Operands may not all be where they are gathered: then the others are wanted.
       if (primitive.sharing(layer.layer) != Sharing::gathered) entry.best_us = 0;
       entry.known = true;
-    } else if (primitive.info().processor != device_.id()) {
+    } else if (devices_.find(primitive.info().processor) == nullptr) {
       fail(layer.layer, entry,
-           fmt::format("runs on {}; measured is {}", primitive.info().processor.to_string(),
-                       device_.id().to_string()));
-    } else if (auto row = store_.find(entry.row.key)) {
-      use_row(layer.layer, entry, std::move(*row));
+           fmt::format("runs on {}, which is not used here", primitive.info().processor.to_string()));
+    } else {
+      entry.row.key.device = devices_.fingerprint(device_of_inputs(primitive, layer.layer),
+                                                  device_of_outputs(primitive, layer.layer));
+      if (auto row = store_.find(entry.row.key)) use_row(layer.layer, entry, std::move(*row));
     }
   }
 
-  int threads_of(const Entry& entry) const { return entry.threads > 0 ? entry.threads : options_.threads; }
+  /// An accelerator has threads of its own.
+  int threads_of(const Entry& entry) const {
+    if (!entry.is_on_host()) return 1;
+    return entry.threads > 0 ? entry.threads : options_.threads;
+  }
+  Queue& queue_of(const Entry& entry) { return queues_->on(entry.primitive->info().processor); }
 
   void use_row(const LayerDesc& layer, Entry& entry, CostRow row) {
     const double largest = largest_error(*entry.primitive, layer);
@@ -215,7 +221,7 @@ class Profiling {
     for (const Entry& entry : entries) best_us = std::min(best_us, entry.best_us);
     if (best_us == 0 || best_us > options_.single_below_us) return;
     for (size_t i = 0; i < count; ++i) {
-      const bool may_win = !entries[i].row.samples_us.empty() &&
+      const bool may_win = entries[i].is_on_host() && !entries[i].row.samples_us.empty() &&
                            entries[i].best_us - options_.region_us <= limit_us(entries, replace, i);
       if (may_win) look_up(layer, entries[i].candidate, 1, entries);
     }
@@ -239,7 +245,7 @@ class Profiling {
     // The reference is slow, and the better the others are known the sooner it is dropped.
     std::stable_partition(pending.begin(), pending.end(),
                           [&](size_t i) { return entries[i].primitive->info().library != "reference"; });
-    measure_layer(layer.layer, entries, pending, replace, threads_of(entries[first]));
+    measure_layer(layer.layer, entries, pending, replace, first == 0 ? options_.threads : 1);
     for (Entry& entry : entries) entry.run.reset();
   }
 
@@ -253,15 +259,15 @@ class Profiling {
 
   void measure_layer(const LayerDesc& layer, std::vector<Entry>& entries, const std::vector<size_t>& pending,
                      const ReplacementCosts& replace, int threads) {
-    if (!queue_ || queue_->threads() != threads) queue_ = device_.make_queue(threads);
-    queue_->bind();
+    if (!queues_ || queues_->threads() != threads) queues_.emplace(devices_, threads);
+    queues_->on({}).bind();
     CheckOptions check;
     check.seed = options_.seed;
     std::optional<LayerBuffers> room;
     Expected expected;
     try {
-      room.emplace(device_, layer, random_operands(layer, options_.seed));
-      expected = expected_outputs(registry_, device_, layer, room->operands(), check);
+      room.emplace(devices_, layer, random_operands(layer, options_.seed));
+      expected = expected_outputs(registry_, devices_.host(), layer, room->operands(), check);
     } catch (const Error& error) {
       for (const size_t i : pending)
         fail(layer, entries[i], fmt::format("could not be checked: {}", error.what()));
@@ -292,8 +298,9 @@ class Profiling {
     store_.mark_started(entry.row.key);
     CheckResult check;
     try {
-      entry.run = std::make_unique<LayerRun>(*entry.primitive, layer, buffers, queue_->threads());
-      check = entry.run->check(expected, *queue_, clock_);
+      Queue& queue = queue_of(entry);
+      entry.run = std::make_unique<LayerRun>(*entry.primitive, layer, buffers, queue.threads());
+      check = entry.run->check(expected, queue, clock_);
     } catch (const std::exception& error) {
       check.why = error.what();
     }
@@ -327,6 +334,11 @@ class Profiling {
       LayerRun* run = entries[i].run.get();
       contenders.push_back({entries[i].name(), [run](Queue& queue) { return run->run(queue); },
                             [run](Queue& queue) { run->produce(queue); }, run->first_us()});
+      if (entries[i].is_on_host()) continue;
+      contenders.back().queue = &queue_of(entries[i]);
+      // A copy to the host is waited for, as in a Session, which has all else of an accelerator done in a row.
+      if (device_of_outputs(*entries[i].primitive, layer).kind != DeviceKind::cpu)
+        contenders.back().batch_below_us = options_.ahead_us;
     }
     MeasureOptions timing = options_.timing;
     timing.seed = options_.seed;
@@ -342,7 +354,7 @@ class Profiling {
         buffers.touch_outputs();
       };
     }
-    const MeasureResult result = measure(contenders, *queue_, sentinel_, timing);
+    const MeasureResult result = measure(contenders, queues_->on({}), sentinel_, timing);
     report_.rounds += result.rounds;
     report_.disturbed += result.disturbed;
     if (result.stopped) report_.complete = false;
@@ -370,14 +382,14 @@ class Profiling {
   const ProfileOptions& options_;
   CostTable& table_;
   Clock clock_;
-  std::string fingerprint_;
   Machine machine_;
   bool weights_leave_l3_;
   size_t weights_held_bytes_;
-  ReusingDevice device_;
+  ReusingDevice host_;
+  Devices devices_;
   double begin_us_;
   Sentinel sentinel_;
-  std::unique_ptr<Queue> queue_;
+  std::optional<Queues> queues_;
   std::optional<CacheEvictor> evictor_;
   TimingTurn turn_;
   ProfileReport report_;
@@ -385,9 +397,9 @@ class Profiling {
 
 }  // namespace
 
-ProfileReport profile(const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device,
+ProfileReport profile(const CandidateSet& candidates, const PrimitiveRegistry& registry, Devices devices,
                       CostStore& store, const ProfileOptions& options, CostTable& table) {
-  return Profiling(candidates, registry, device, store, options, table).run();
+  return Profiling(candidates, registry, devices, store, options, table).run();
 }
 
 }  // namespace raceline

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "raceline/device/devices.h"
 #include "raceline/graph/graph.h"
 #include "raceline/primitive/registry.h"
 #include "raceline/profile/candidates.h"
@@ -36,6 +37,8 @@ struct ProfileOptions {
   double single_below_us = 25;
   /// ...by those primitives that would be the best if their region cost this much.
   double region_us = 10;
+  /// Work of an accelerator that is waited for at once: many times what waiting takes.
+  double ahead_us = 300;
   /// Of packed weights held at a time, and never more than a quarter of the machine's memory: the candidates
   /// of a layer are timed in groups that stay about there.
   size_t weights_held_bytes = size_t{4} << 30;
@@ -65,7 +68,7 @@ struct ProfileReport {
 /// the store where it has them (also when `stop` says true at once), else measured here and saved. Views and
 /// layers without outputs' elements cost 0 and are not measured. A candidate that the store knows to have
 /// been started and never finished is a failure. Throws IoError from the store and the lock.
-ProfileReport profile(const CandidateSet& candidates, const PrimitiveRegistry& registry, Device& device,
+ProfileReport profile(const CandidateSet& candidates, const PrimitiveRegistry& registry, Devices devices,
                       CostStore& store, const ProfileOptions& options, CostTable& table);
 
 }  // namespace raceline

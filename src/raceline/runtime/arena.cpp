@@ -2,17 +2,18 @@
 
 namespace raceline {
 
-ArenaBuffers arena_buffers(const Schedule& schedule, std::span<const size_t> workspaces) {
+ArenaBuffers arena_buffers(const Schedule& schedule, std::span<const size_t> workspaces, DeviceId device) {
   ArenaBuffers buffers;
   for (size_t block = 0; block < schedule.blocks.size(); ++block) {
-    if (schedule.blocks[block].home != Block::Home::arena || schedule.blocks[block].parent != absent)
-      continue;
-    buffers.lifetimes.push_back(schedule.blocks[block].lifetime);
+    const Block& each = schedule.blocks[block];
+    if (each.home != Block::Home::arena || each.parent != absent || each.device != device) continue;
+    buffers.lifetimes.push_back(each.lifetime);
     buffers.blocks.push_back(block);
   }
   for (size_t moment = 0; moment < workspaces.size(); ++moment) {
     const auto now = static_cast<int32_t>(moment);
-    buffers.lifetimes.push_back({workspaces[moment], now, now});
+    const bool here = schedule.ops[moment].device == device;
+    buffers.lifetimes.push_back({here ? workspaces[moment] : 0, now, now});
   }
   return buffers;
 }
@@ -35,7 +36,7 @@ MemoryPlan planned_arena(
     }
     workspaces.push_back(bytes);
   }
-  return plan_memory(arena_buffers(schedule, workspaces).lifetimes);
+  return plan_memory(arena_buffers(schedule, workspaces, {}).lifetimes);
 }
 
 }  // namespace raceline

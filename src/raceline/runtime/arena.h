@@ -9,16 +9,16 @@
 
 namespace raceline {
 
-/// The buffers of an arena: the schedule's blocks that live there, then one workspace an op.
+/// The buffers of a device's arena: the schedule's blocks that live there, then one workspace an op.
 struct ArenaBuffers {
   std::vector<size_t> blocks;  ///< of the schedule, one for each of the first lifetimes
   std::vector<Lifetime> lifetimes;
 };
 
-/// workspaces: bytes, one an op of the schedule.
-ArenaBuffers arena_buffers(const Schedule& schedule, std::span<const size_t> workspaces);
+/// workspaces: bytes, one an op of the schedule; those of other devices count as 0.
+ArenaBuffers arena_buffers(const Schedule& schedule, std::span<const size_t> workspaces, DeviceId device);
 
-/// The arena that a Session of this plan would have, without preparing a kernel. `workspace_bytes`
+/// The host's arena that a Session of this plan would have, without preparing a kernel. `workspace_bytes`
 /// is asked for each step and conversion that runs, with its threads (0: the plan's). Throws PlanError when
 /// the plan does not fit.
 MemoryPlan planned_arena(

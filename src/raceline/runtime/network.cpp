@@ -67,7 +67,7 @@ bool BoundStage::is_whole() const {
 struct Network::State {
   OnnxModel model;
   const PrimitiveRegistry& registry;
-  Device& device;
+  Devices devices;
   Evaluator evaluator;
   NetworkOptions options;
   std::unordered_map<std::string, std::unique_ptr<Kept>> kept = {};
@@ -100,7 +100,7 @@ Kept& Network::State::keep(const std::string& key, std::unique_ptr<Kept> made) {
 
 void Network::State::make_session(BoundStage& bound) {
   if (bound.stage.graph.outputs().empty()) return;
-  bound.session = std::make_unique<Session>(bound.stage.graph, bound.plan, registry, device, options.session);
+  bound.session = std::make_unique<Session>(bound.stage.graph, bound.plan, registry, devices, options.session);
 }
 
 Kept& Network::State::first(Bindings& bindings, std::string& key) {
@@ -125,7 +125,7 @@ Kept& Network::State::first(Bindings& bindings, std::string& key) {
       bound.plan =
           options.planner ? options.planner(bound.stage.graph) : Plan::reference(bound.stage.graph, registry);
     } else if (options.repair) {
-      RepairedPlan repaired = repair_plan(*plan, bound.stage.graph, registry, device.fingerprint());
+      RepairedPlan repaired = repair_plan(*plan, bound.stage.graph, registry, devices.fingerprint());
       bound.plan = std::move(repaired.plan);
       bound.changes = std::move(repaired.changes);
     } else {
@@ -228,11 +228,11 @@ std::vector<Tensor> Network::State::run(std::span<const TensorView> inputs, bool
   return outputs;
 }
 
-Network::Network(OnnxModel model, const PrimitiveRegistry& registry, Device& device, Evaluator evaluator,
+Network::Network(OnnxModel model, const PrimitiveRegistry& registry, Devices devices, Evaluator evaluator,
                  NetworkOptions options)
     : state_(std::make_unique<State>(State{.model = std::move(model),
                                            .registry = registry,
-                                           .device = device,
+                                           .devices = devices,
                                            .evaluator = std::move(evaluator),
                                            .options = std::move(options)})) {}
 Network::~Network() = default;

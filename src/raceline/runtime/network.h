@@ -45,11 +45,11 @@ struct BoundStage {
   bool is_whole() const;
 };
 
-/// Runs a model whatever its stages. run() belongs to one thread at a time. Registry and device must outlive
+/// Runs a model whatever its stages. run() belongs to one thread at a time. Registry and devices must outlive
 /// it.
 class Network {
  public:
-  Network(OnnxModel model, const PrimitiveRegistry& registry, Device& device, Evaluator evaluator,
+  Network(OnnxModel model, const PrimitiveRegistry& registry, Devices devices, Evaluator evaluator,
           NetworkOptions options = {});
   ~Network();
   Network(Network&&) noexcept;

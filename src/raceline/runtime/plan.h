@@ -27,6 +27,9 @@ struct PlanConversion {
   std::string primitive;
   double expected_us = 0;
   int threads = 0;  ///< 0: the plan's
+
+  /// "nchw -> nhwc"; where the tensor changes its device, "cpu:nchw -> opencl:nchw".
+  std::string layouts() const;
   friend bool operator==(const PlanConversion&, const PlanConversion&) = default;
 };
 
@@ -51,6 +54,8 @@ struct Plan {
   /// covered or covered twice, a primitive that does not exist or cannot, a conversion that is missing. A
   /// non-empty machine must be `machine`, unless that is empty.
   void check(const Graph& graph, const PrimitiveRegistry& registry, std::string_view machine) const;
+  /// Whether a step or conversion runs elsewhere than on the CPU.
+  bool needs_accelerator() const;
   /// Sorted JSON; the same plan gives the same bytes.
   std::string to_json() const;
   /// Throws ParseError with the place named.

@@ -5,6 +5,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
+#include "raceline/device/devices.h"
 #include "raceline/runtime/bound_plan.h"
 
 namespace raceline {
@@ -72,7 +73,7 @@ BoundPlan bind_plan(const Plan& plan, const Graph& graph, const PrimitiveRegistr
     reasons.add(fmt::format("made for another graph: the plan's key is {}, this graph's is {}: {}",
                             plan.graph_key, key, graph_difference(plan, graph)));
   }
-  if (!plan.machine.empty() && !machine.empty() && plan.machine != machine) {
+  if (!plan.machine.empty() && !machine.empty() && !has_devices(machine, plan.machine)) {
     reasons.add(
         fmt::format("made for another machine: the plan's is {}, this one is {}", plan.machine, machine));
   }

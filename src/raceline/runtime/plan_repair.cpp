@@ -6,6 +6,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
+#include "raceline/device/devices.h"
 #include "raceline/runtime/bound_plan.h"
 
 namespace raceline {
@@ -60,7 +61,7 @@ class PlanRepair {
       change("the shapes of the inputs are now those of the graph");
       plan.shapes = std::move(shapes);
     }
-    foreign_ = !plan.machine.empty() && !machine.empty() && plan.machine != machine;
+    foreign_ = !plan.machine.empty() && !machine.empty() && !has_devices(machine, plan.machine);
     if (foreign_) {
       change("made for another machine: {} is now {}, and no times are expected", plan.machine, machine);
       plan.machine = machine;

@@ -53,13 +53,13 @@ class ConstantKeeper {
 
 class Builder {
  public:
-  Builder(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+  Builder(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Devices devices,
           const SessionOptions& options)
       : graph_(graph),
         plan_(plan),
-        device_(device),
+        devices_(devices),
         options_(options),
-        bound_(bind_plan(plan, graph, registry, device.fingerprint())) {}
+        bound_(bind_plan(plan, graph, registry, devices.fingerprint())) {}
 
   ReadyPlan build() {
     refuse_other_devices();
@@ -68,7 +68,7 @@ class Builder {
     describe_externals();
     list_ops();
     prepare_ops();
-    plan_arena();
+    plan_arenas();
     lay_out_views();
     return std::move(ready_);
   }
@@ -76,9 +76,9 @@ class Builder {
  private:
   void refuse_other_devices() const {
     const auto refuse = [&](DeviceId wanted, std::string_view who) {
-      if (wanted == device_.id()) return;
+      if (devices_.find(wanted) != nullptr) return;
       throw PlanError(fmt::format("{} runs on {}; this session has only {}", who, wanted.to_string(),
-                                  device_.id().to_string()));
+                                  devices_.host().id().to_string()));
     };
     for (const BoundStep& step : bound_.steps)
       refuse(step.primitive->info().processor, step.primitive->name());
@@ -105,7 +105,7 @@ class Builder {
         case Op::Kind::step: {
           const BoundStep& step = bound_.steps[op.index];
           const PlanStep& planned = plan_.steps[step.index];
-          add_op(threads_of(planned.threads),
+          add_op(op.device, threads_of(planned.threads),
                  {.name = step_name(planned.covers),
                   .primitive = on_threads(step.primitive->name(), planned.threads),
                   .expected_us = planned.expected_us,
@@ -116,18 +116,17 @@ class Builder {
         case Op::Kind::conversion: {
           const BoundConversion& conversion = bound_.conversions[op.index];
           const PlanConversion& planned = plan_.conversions[conversion.index];
-          add_op(threads_of(planned.threads),
+          add_op(op.device, threads_of(planned.threads),
                  {.name = planned.tensor,
                   .primitive = on_threads(conversion.primitive->name(), planned.threads),
                   .conversion = true,
                   .expected_us = planned.expected_us,
-                  .layouts = fmt::format("{} -> {}", to_string(conversion.from.layout),
-                                         to_string(conversion.to.layout))});
+                  .layouts = planned.layouts()});
           break;
         }
         case Op::Kind::output: {
           const Graph::Output& output = graph_.outputs()[op.index];
-          add_op(ready_.threads,
+          add_op(op.device, ready_.threads,
                  {.name = output.name, .primitive = "copy", .conversion = true, .layouts = "nchw -> nchw"})
               .copy_bytes = graph_.desc(output.value).bytes();
           break;
@@ -182,20 +181,22 @@ class Builder {
   }
 
   /// Keeps the texts that the info looks at; `covers` is kept already.
-  ReadyOp& add_op(int threads, StepInfo info) {
+  ReadyOp& add_op(DeviceId device, int threads, StepInfo info) {
     for (std::string_view* text : {&info.name, &info.primitive, &info.layouts}) {
       *text = ready_.texts.emplace_back(*text);
     }
     ready_.infos.push_back(info);
     workspaces_.push_back(0);
-    return ready_.ops.emplace_back(ReadyOp{.queue = queue_of(threads)});
+    return ready_.ops.emplace_back(ReadyOp{.queue = queue_of(device, threads)});
   }
 
-  Queue* queue_of(int threads) {
+  Queue* queue_of(DeviceId device, int threads) {
     for (const auto& queue : ready_.queues) {
-      if (queue->threads() == threads) return queue.get();
+      if (queue->device() != device) continue;
+      // An accelerator has threads of its own.
+      if (queue->threads() == threads || device.kind != DeviceKind::cpu) return queue.get();
     }
-    return ready_.queues.emplace_back(device_.make_queue(threads)).get();
+    return ready_.queues.emplace_back(devices_.at(device).make_queue(threads)).get();
   }
 
   void prepare(size_t moment, const Primitive& primitive, const LayerDesc& layer) {
@@ -214,7 +215,7 @@ class Builder {
       // Libraries look at the size of the team when they plan scratch memory and when they pack.
       made.queue->bind();
       workspaces_[moment] = primitive.workspace_bytes(layer, threads);
-      const PrepareArgs args{constants, device_, threads, options_.packed,
+      const PrepareArgs args{constants, devices_.at(op.device), threads, options_.packed,
                              packed_key(primitive, layer, threads)};
       ready_.kernels.push_back(primitive.prepare(layer, args));
     } catch (const UnsupportedError& error) {
@@ -229,7 +230,7 @@ class Builder {
   PackedKey packed_key(const Primitive& primitive, const LayerDesc& layer, int threads) const {
     if (options_.packed == nullptr) return {};
     return {.packer = fmt::format("{} | {} | {} threads | {}", primitive.name(), layer.key(), threads,
-                                  device_.fingerprint()),
+                                  devices_.host().fingerprint()),
             .revision = primitive.revision()};
   }
 
@@ -241,27 +242,37 @@ class Builder {
   /// An empty constant may have no address, and a view without one would say that the operand is absent.
   TensorView constant_view(ValueId value) const {
     TensorView view = graph_.constant(value);
-    if (!view) view.memory = {device_.id(), const_cast<std::byte*>(&nothing), 0};
+    if (!view) view.memory = {{}, const_cast<std::byte*>(&nothing), 0};
     return view;
   }
 
-  void plan_arena() {
-    const ArenaBuffers buffers = arena_buffers(schedule_, workspaces_);
+  void plan_arenas() {
+    homes_.resize(schedule_.blocks.size());
+    plan_arena(devices_.host());
+    const bool uses_accelerator =
+        std::any_of(schedule_.ops.begin(), schedule_.ops.end(),
+                    [&](const Op& op) { return op.device != devices_.host().id(); });
+    if (uses_accelerator) plan_arena(*devices_.accelerator());
+  }
+
+  void plan_arena(Device& device) {
+    const ArenaBuffers buffers = arena_buffers(schedule_, workspaces_, device.id());
     const std::vector<size_t>& placed = buffers.blocks;
     const MemoryPlan memory = plan_memory(buffers.lifetimes);
-    ready_.peak_live_bytes = memory.peak_live_bytes;
+    ready_.peak_live_bytes += memory.peak_live_bytes;
+    Memory arena;
     try {
-      ready_.arena = Buffer(device_, memory.arena_bytes);
+      arena = ready_.arenas.emplace_back(device, memory.arena_bytes).memory();
     } catch (const IoError& error) {
       throw IoError(fmt::format("{}; it is for what the layers give each other, of which {}", error.what(),
                                 largest_tensor()));
     }
-    homes_.resize(schedule_.blocks.size());
     for (size_t index = 0; index < placed.size(); ++index) {
-      homes_[placed[index]] = ready_.arena.memory().at(memory.offsets[index]);
+      homes_[placed[index]] = arena.at(memory.offsets[index]);
     }
     for (size_t moment = 0; moment < workspaces_.size(); ++moment) {
-      ready_.ops[moment].workspace = ready_.arena.memory().at(memory.offsets[placed.size() + moment]);
+      if (schedule_.ops[moment].device == device.id())
+        ready_.ops[moment].workspace = arena.at(memory.offsets[placed.size() + moment]);
     }
   }
 
@@ -327,7 +338,7 @@ class Builder {
 
   Graph& graph_;
   const Plan& plan_;
-  Device& device_;
+  const Devices devices_;
   const SessionOptions options_;
   const BoundPlan bound_;
   Schedule schedule_;
@@ -338,9 +349,9 @@ class Builder {
 
 }  // namespace
 
-ReadyPlan make_ready(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+ReadyPlan make_ready(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Devices devices,
                      const SessionOptions& options) {
-  return Builder(graph, plan, registry, device, options).build();
+  return Builder(graph, plan, registry, devices, options).build();
 }
 
 }  // namespace raceline

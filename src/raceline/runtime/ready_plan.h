@@ -42,7 +42,7 @@ struct ReadyPlan {
   std::vector<std::unique_ptr<const Kernel>> kernels;
   std::vector<ReadyOp> ops;  ///< one an info
   std::vector<TensorView> views;
-  Buffer arena;
+  std::vector<Buffer> arenas;  ///< the host's first
   size_t peak_live_bytes = 0;
   size_t packed_bytes = 0;
 
@@ -52,7 +52,7 @@ struct ReadyPlan {
 };
 
 /// Checks, prepares and lays out. Errors as Session's constructor.
-ReadyPlan make_ready(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+ReadyPlan make_ready(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Devices devices,
                      const SessionOptions& options);
 
 }  // namespace raceline

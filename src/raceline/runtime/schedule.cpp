@@ -50,13 +50,17 @@ class Scheduler {
     const size_t index = makers_.at({value, interface});
     const int32_t from = need(value, plan_.conversions[index].from);
     const int32_t to = add_copy(value, interface);
-    schedule_.ops.push_back({Op::Kind::conversion, index, {from}, {to}});
+    schedule_.ops.push_back({.kind = Op::Kind::conversion,
+                             .index = index,
+                             .inputs = {from},
+                             .outputs = {to},
+                             .device = plan_.conversions[index].primitive->info().processor});
     return to;
   }
 
   void add_step(size_t index) {
     const BoundStep& step = plan_.steps[index];
-    Op op{Op::Kind::step, index};
+    Op op{.kind = Op::Kind::step, .index = index, .device = step.primitive->info().processor};
     for (size_t operand = 0; operand < step.inputs.size(); ++operand) {
       const ValueId value = step.inputs[operand];
       if (value == absent) {
@@ -181,7 +185,7 @@ class Scheduler {
   }
 
   void new_block(int32_t copy, Block::Home home, int32_t index) {
-    schedule_.blocks.push_back({home, index});
+    schedule_.blocks.push_back({.home = home, .index = index, .device = copy_of(copy).interface.device});
     last_uses_.push_back(0);
     join_block(copy, static_cast<int32_t>(schedule_.blocks.size()) - 1);
   }
@@ -208,7 +212,7 @@ class Scheduler {
         block.home = Block::Home::output;
         block.index = static_cast<int32_t>(index);
       } else {
-        schedule_.ops.push_back({Op::Kind::output, index, {id}, {}});
+        schedule_.ops.push_back({.kind = Op::Kind::output, .index = index, .inputs = {id}});
       }
     }
   }

@@ -25,12 +25,14 @@ struct Op {
   std::vector<int32_t> inputs;   ///< copies; absent for an operand that is not given
   std::vector<int32_t> outputs;  ///< copies; none for Kind::output, which copies its input to the caller
   bool view = false;             ///< nothing runs: the first output is the first input's memory
+  DeviceId device = {};          ///< whose queue it runs on
 };
 
 /// A piece of memory that one or more copies share, one after the other or as views of each other.
 struct Block {
   enum class Home : uint8_t { arena, input, output, constant } home = Home::arena;
   int32_t index = 0;  ///< of the graph's input or output, or the constant's ValueId
+  DeviceId device = {};
   Lifetime lifetime;
   int32_t parent = absent;  ///< the block that this one is a part of; then its home and lifetime mean nothing
   size_t offset = 0;        ///< in the parent, in bytes

@@ -2,6 +2,8 @@
 // caller's addresses and walks a list.
 #include "raceline/runtime/session.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 
 #include <fmt/format.h>
@@ -11,19 +13,43 @@
 
 namespace raceline {
 
+/// Ops in a row on one device, which is waited for after the last.
+struct Stretch {
+  size_t first = 0, last = 0;
+};
+
 struct Session::State {
   explicit State(ReadyPlan made)
-      : ready(std::move(made)), given(ready.externals.size()), events(ready.ops.size() + 1) {}
+      : ready(std::move(made)),
+        given(ready.externals.size()),
+        begins(ready.ops.size()),
+        ends(ready.ops.size()) {
+    for (size_t index = 0; index < ready.ops.size(); ++index) {
+      if (index > 0 && device_of(index) == device_of(index - 1)) {
+        stretches.back().last = index;
+      } else {
+        stretches.push_back({index, index});
+      }
+    }
+    waited_us.resize(stretches.size());
+  }
 
   ReadyPlan ready;
-  std::vector<Memory> given;  // of this run, one an external
-  std::vector<Event> events;  // before the first op, and after each
+  std::vector<Memory> given;         // of this run, one an external
+  std::vector<Event> begins, ends;   // of each op, in its queue
+  std::vector<Stretch> stretches;    // one processor works at a time
+  std::vector<double> waited_us;     // by the host's clock, from each stretch's begin to its end
+
+  DeviceId device_of(size_t op) const { return ready.ops[op].queue->device(); }
 
   void take(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
   void take_one(size_t external, const TensorView& view);
   void refuse_overlaps() const;
   template <bool timed>
   void run();
+  template <bool timed>
+  void run_stretch(const Stretch& stretch);
+  [[noreturn]] void fail(size_t op, std::string_view why) const;
   Status run_op(const ReadyOp& op) const;
 };
 
@@ -53,7 +79,7 @@ void Session::State::take_one(size_t external, const TensorView& view) {
   Memory memory = view.memory;
   if (!memory) {
     if (wanted.desc.bytes() > 0) fail("has no memory");
-    memory = ready.arena.memory();  // any address: nothing is read or written
+    memory = ready.arenas.front().memory();  // any address: nothing is read or written
   }
   if (memory.device.kind != DeviceKind::cpu) {
     fail(fmt::format("lies on {}; wanted is host memory", memory.device.to_string()));
@@ -93,35 +119,43 @@ Status Session::State::run_op(const ReadyOp& op) const {
   return Status::ok();
 }
 
+void Session::State::fail(size_t op, std::string_view why) const {
+  for (const auto& queue : ready.queues) (void)queue->wait();  // nothing runs on after the error
+  const StepInfo& info = ready.infos[op];
+  throw Error(fmt::format("step '{}' ({}): {}", info.name, info.primitive, why));
+}
+
 template <bool timed>
-void Session::State::run() {
-  const auto fail = [&](size_t index, std::string_view why) {
-    const StepInfo& info = ready.infos[index];
-    throw Error(fmt::format("step '{}' ({}): {}", info.name, info.primitive, why));
-  };
+void Session::State::run_stretch(const Stretch& stretch) {
   Queue* bound = nullptr;
-  for (size_t index = 0; index < ready.ops.size(); ++index) {
+  for (size_t index = stretch.first; index <= stretch.last; ++index) {
     const ReadyOp& op = ready.ops[index];
     if (op.queue != bound) {
       bound = op.queue;
       bound->bind();
     }
-    if (timed && index == 0) events[0] = bound->record();
+    if (timed) begins[index] = index == stretch.first ? bound->record() : ends[index - 1];
     const Status status = run_op(op);
-    if (timed) events[index + 1] = bound->record();
-    if (!status.is_ok()) {
-      for (const auto& queue : ready.queues) (void)queue->wait();  // nothing runs on after the error
-      fail(index, status.message());
-    }
+    if (timed) ends[index] = bound->record();
+    if (!status.is_ok()) fail(index, status.message());
   }
-  for (const auto& queue : ready.queues) {
-    if (const Status status = queue->wait(); !status.is_ok()) fail(ready.ops.size() - 1, status.message());
+  // An accelerator's errors come late: they are its last step's.
+  if (const Status status = bound->wait(); !status.is_ok()) fail(stretch.last, status.message());
+}
+
+template <bool timed>
+void Session::State::run() {
+  using Clock = std::chrono::steady_clock;
+  for (size_t index = 0; index < stretches.size(); ++index) {
+    const auto begin = timed ? Clock::now() : Clock::time_point{};
+    run_stretch<timed>(stretches[index]);
+    if (timed) waited_us[index] = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
   }
 }
 
-Session::Session(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+Session::Session(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Devices devices,
                  SessionOptions options)
-    : state_(std::make_unique<State>(make_ready(graph, plan, registry, device, options))) {}
+    : state_(std::make_unique<State>(make_ready(graph, plan, registry, devices, options))) {}
 
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
@@ -141,7 +175,14 @@ void Session::run_timed(std::span<const TensorView> inputs, std::span<const Tens
   state_->take(inputs, outputs);
   state_->run<true>();
   for (size_t index = 0; index < ops.size(); ++index) {
-    times_us[index] = ops[index].queue->elapsed_us(state_->events[index], state_->events[index + 1]);
+    times_us[index] = ops[index].queue->elapsed_us(state_->begins[index], state_->ends[index]);
+  }
+  for (size_t index = 0; index < state_->stretches.size(); ++index) {
+    const Stretch& stretch = state_->stretches[index];
+    if (state_->device_of(stretch.last).kind == DeviceKind::cpu) continue;
+    double device_us = 0;
+    for (size_t op = stretch.first; op <= stretch.last; ++op) device_us += times_us[op];
+    times_us[stretch.last] += std::max(0.0, state_->waited_us[index] - device_us);
   }
 }
 
@@ -152,7 +193,9 @@ int Session::threads() const {
   return state_->ready.threads;
 }
 size_t Session::arena_bytes() const {
-  return state_->ready.arena.bytes();
+  size_t bytes = 0;
+  for (const Buffer& arena : state_->ready.arenas) bytes += arena.bytes();
+  return bytes;
 }
 size_t Session::packed_bytes() const {
   return state_->ready.packed_bytes;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "raceline/device/devices.h"
 #include "raceline/runtime/plan.h"
 
 namespace raceline {
@@ -31,10 +32,10 @@ struct SessionOptions {
 /// must outlive the session.
 class Session {
  public:
-  /// Checks the plan (for this device's fingerprint), prepares all kernels, plans and allocates the memory.
+  /// Checks the plan (for these devices' fingerprint), prepares all kernels, plans and allocates the memory.
   /// The plan and the constants of packing kernels are not needed any more afterwards. Throws PlanError,
   /// UnsupportedError, IoError, and GraphError for a constant that another session has released.
-  Session(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Device& device,
+  Session(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Devices devices,
           SessionOptions options = {});
   ~Session();
   Session(Session&&) noexcept;
@@ -44,7 +45,8 @@ class Session {
   /// nothing. Inputs are never written. Allocates nothing of its own. Throws GraphError when a type, shape or
   /// place is not as wanted, Error naming the step when a kernel fails.
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
-  /// As run(), timing each step; times has steps().size() entries.
+  /// As run(), timing each step by the clock of its device; times has steps().size() entries. What waiting for
+  /// an accelerator takes beyond its steps belongs to the last of them, which is the copy back.
   void run_timed(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                  std::span<double> times_us);
 
@@ -53,7 +55,7 @@ class Session {
   /// copy).
   std::span<const StepInfo> steps() const;
   int threads() const;
-  /// Bytes of activations and workspace, of packed weights.
+  /// Bytes of activations and workspace on all devices, of packed weights.
   size_t arena_bytes() const;
   size_t packed_bytes() const;
   /// The largest sum of tensors and workspace alive at once: what arena_bytes() cannot go below.

@@ -14,9 +14,14 @@
 namespace raceline {
 namespace {
 
-/// The CPU's interface of a value in a layout.
-Interface interface_of(const TensorDesc& desc, Layout layout) {
-  return {{}, layout, desc.type};
+/// The interface of a value in a layout where a primitive runs.
+Interface interface_of(const TensorDesc& desc, Layout layout, const Primitive& primitive) {
+  return {primitive.info().processor, layout, desc.type};
+}
+
+/// That of the network's sides.
+std::string plain(const TensorDesc& desc) {
+  return Interface{{}, Layout::nchw, desc.type}.to_string();
 }
 
 /// The operands of a node that are tensors of the problem: given, and not constant.
@@ -69,8 +74,7 @@ class ProblemBuilder {
   GraphProblem build() {
     for (const ValueId input : graph_.inputs()) {
       add_layer(fmt::format("input:{}", graph_.value(input).name));
-      const std::string plain = interface_of(graph_.desc(input), Layout::nchw).to_string();
-      add_choice(layers() - 1, "", 0, {}, {plain}, {});
+      add_choice(layers() - 1, "", 0, {}, {plain(graph_.desc(input))}, {});
       producer_[input] = {layers() - 1, 0};
     }
     first_node_ = layers();
@@ -86,8 +90,7 @@ class ProblemBuilder {
     for (const Graph::Output& output : graph_.outputs()) {
       if (graph_.is_constant(output.value)) continue;
       add_layer(fmt::format("output:{}", output.name));
-      const std::string plain = interface_of(graph_.desc(output.value), Layout::nchw).to_string();
-      add_choice(layers() - 1, "", 0, {plain}, {}, {});
+      add_choice(layers() - 1, "", 0, {plain(graph_.desc(output.value))}, {}, {});
       consumers_[output.value].push_back({layers() - 1, 0});
     }
     add_tensors();
@@ -115,10 +118,12 @@ class ProblemBuilder {
     built_.meanings[static_cast<size_t>(layer)].push_back(std::move(meaning));
   }
 
-  std::vector<std::string> outputs_of(const Node& node, const LayerLayouts& layouts) const {
+  std::vector<std::string> outputs_of(const Node& node, const Candidate& candidate) const {
     std::vector<std::string> interfaces;
     for (size_t slot = 0; slot < node.outputs.size(); ++slot) {
-      interfaces.push_back(interface_of(graph_.desc(node.outputs[slot]), layouts.outputs[slot]).to_string());
+      interfaces.push_back(
+          interface_of(graph_.desc(node.outputs[slot]), candidate.layouts.outputs[slot], *candidate.primitive)
+              .to_string());
     }
     return interfaces;
   }
@@ -163,10 +168,11 @@ class ProblemBuilder {
       std::vector<std::string> inputs;
       for (const size_t operand : wired_operands(graph_, node.inputs)) {
         const Interface wanted =
-            interface_of(graph_.desc(node.inputs[operand]), candidate.layouts.inputs[operand]);
+            interface_of(graph_.desc(node.inputs[operand]), candidate.layouts.inputs[operand],
+                         *candidate.primitive);
         inputs.push_back(gathers ? place_in(id, operand, wanted) : wanted.to_string());
       }
-      add_choice(first_node_ + id, name, cost->us, inputs, outputs_of(node, candidate.layouts),
+      add_choice(first_node_ + id, name, cost->us, inputs, outputs_of(node, candidate),
                  {candidate.primitive, threads, {id}});
     }
   }
@@ -187,7 +193,9 @@ class ProblemBuilder {
       std::vector<std::string> inputs;
       for (const size_t operand : wired_operands(graph_, anchor.inputs)) {
         inputs.push_back(
-            interface_of(graph_.desc(operands[operand]), candidate.layouts.inputs[operand]).to_string());
+            interface_of(graph_.desc(operands[operand]), candidate.layouts.inputs[operand],
+                         *candidate.primitive)
+                .to_string());
       }
       std::string deferred = fmt::format("{}+deferred.{}", join(inputs, ","), anchor.name);
       add_choice(first_node_ + fusion.nodes.front(), "deferred", 0, inputs, {deferred}, {});
@@ -201,14 +209,15 @@ class ProblemBuilder {
           if (node.inputs[operand] == current) {
             slots.push_back(deferred);
           } else {
-            residual =
-                interface_of(graph_.desc(node.inputs[operand]), candidate.layouts.inputs.back()).to_string();
+            residual = interface_of(graph_.desc(node.inputs[operand]), candidate.layouts.inputs.back(),
+                                    *candidate.primitive)
+                           .to_string();
             slots.push_back(residual);
           }
         }
         current = node.outputs[0];
         if (index + 1 == fusion.nodes.size()) {
-          add_choice(first_node_ + id, name, cost->us, slots, outputs_of(node, candidate.layouts),
+          add_choice(first_node_ + id, name, cost->us, slots, outputs_of(node, candidate),
                      {candidate.primitive, threads, fusion.nodes});
         } else {
           if (!residual.empty()) deferred += fmt::format(",{}", residual);

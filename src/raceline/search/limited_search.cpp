@@ -13,7 +13,7 @@ namespace {
 class Weighed {
  public:
   Weighed(const SearchScene& scene, GraphProblem& built)
-      : memories_(scene.graph, scene.registry, scene.device, scene.threads), scene_(scene), built_(built) {
+      : memories_(scene.graph, scene.registry, scene.devices, scene.threads), scene_(scene), built_(built) {
     memories_.fill(built);
     model_.working_bytes = memories_.working_bytes(built);
     model_.least_bytes = memories_.packing_bytes(built);
@@ -45,7 +45,7 @@ bool exclude_varying(const SearchScene& scene, const LimitedSearch& found,
     if (meaning.primitive->sharing(desc) == Sharing::view) continue;
     const std::string name = name_of(meaning);
     if (!proven.emplace(desc.key(), name).second) continue;
-    const std::string why = result_varies(*meaning.primitive, desc, scene.device, scene.threads);
+    const std::string why = result_varies(*meaning.primitive, desc, scene.devices, scene.threads);
     if (why.empty()) continue;
     scene.costs.set_failure(desc.key(), name, why);
     excluded.push_back(fmt::format("{}: {}: {}", desc.key(), name, why));

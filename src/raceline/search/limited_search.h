@@ -19,7 +19,7 @@ struct PlanLimits {
 struct SearchScene {
   const Graph& graph;
   const PrimitiveRegistry& registry;
-  Device& device;
+  Devices devices;
   const CandidateSet& candidates;
   CostTable& costs;
   int threads = 1;

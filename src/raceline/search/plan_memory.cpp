@@ -59,15 +59,15 @@ class SharedMemory {
 
 }  // namespace
 
-PlanMemories::PlanMemories(const Graph& graph, const PrimitiveRegistry& registry, Device& device, int threads)
+PlanMemories::PlanMemories(const Graph& graph, const PrimitiveRegistry& registry, Devices devices, int threads)
     : graph_(graph),
       registry_(registry),
-      device_(device),
-      queue_(device.make_queue(threads)),
-      single_(device.make_queue(1)) {}
+      devices_(devices),
+      queues_(devices, threads),
+      single_(devices, 1) {}
 
-int PlanMemories::bind(int threads) {
-  Queue& queue = threads == 1 ? *single_ : *queue_;
+int PlanMemories::bind(const Primitive& primitive, int threads) {
+  Queue& queue = (threads == 1 ? single_ : queues_).on(primitive.info().processor);
   queue.bind();
   return queue.threads();
 }
@@ -84,7 +84,8 @@ const Footprint& PlanMemories::learn(const ChoiceMeaning& meaning) {
       constants[operand] = graph_.constant(operands[operand]);
   }
   if (primitive.sharing(layer) != Sharing::view)
-    place->second = footprint(primitive, layer, constants, device_, bind(meaning.threads));
+    place->second = footprint(primitive, layer, constants, devices_.at(primitive.info().processor),
+                              bind(primitive, meaning.threads));
   return place->second;
 }
 
@@ -164,7 +165,7 @@ size_t PlanMemories::workspace_bytes(const Primitive& primitive, const LayerDesc
   if (const auto found = known_.find(key); found != known_.end())
     return static_cast<size_t>(found->second.workspace_bytes);
   const auto [place, is_new] = workspaces_.try_emplace(key);
-  if (is_new) place->second = primitive.workspace_bytes(layer, bind(threads));
+  if (is_new) place->second = primitive.workspace_bytes(layer, bind(primitive, threads));
   return place->second;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <tuple>
 
+#include "raceline/device/devices.h"
 #include "raceline/profile/footprint.h"
 #include "raceline/runtime/packing.h"
 #include "raceline/search/build_problem.h"
@@ -13,7 +14,8 @@
 
 namespace raceline {
 
-/// Memory of a plan: what a Session of it takes that releases the graph's constants.
+/// Memory of a plan: what a Session of it takes that releases the graph's constants. Weights on an accelerator
+/// count as the host's do, its arena does not.
 struct PlanMemory {
   int64_t weights_bytes = 0;  ///< packed constants, and those that kernels read as they are
   int64_t arena_bytes = 0;    ///< tensors and workspaces, as they are laid out
@@ -24,7 +26,7 @@ struct PlanMemory {
 /// What is asked for a layer of several uses is learned once. The references must outlive it.
 class PlanMemories {
  public:
-  PlanMemories(const Graph& graph, const PrimitiveRegistry& registry, Device& device, int threads);
+  PlanMemories(const Graph& graph, const PrimitiveRegistry& registry, Devices devices, int threads);
 
   /// Sets weights_bytes and workspace_bytes of all choices, by preparing each primitive for each of its
   /// layers once: as long as packing all weights takes. `stop` is asked between; true gives false.
@@ -45,12 +47,12 @@ class PlanMemories {
   Packing packing(const ChoiceMeaning& meaning);
   size_t workspace_bytes(const Primitive& primitive, const LayerDesc& layer, int threads);
   /// How many these are. Libraries look at the size of the team when they plan scratch memory and pack.
-  int bind(int threads);
+  int bind(const Primitive& primitive, int threads);
 
   const Graph& graph_;
   const PrimitiveRegistry& registry_;
-  Device& device_;
-  std::unique_ptr<Queue> queue_, single_;
+  Devices devices_;
+  Queues queues_, single_;
   std::map<Known, Footprint> known_;
   std::map<Known, size_t> workspaces_;
 };

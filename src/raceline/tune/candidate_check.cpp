@@ -8,21 +8,21 @@
 
 namespace raceline {
 
-CandidateCheck::CandidateCheck(const PrimitiveRegistry& registry, Device& device, int threads,
+CandidateCheck::CandidateCheck(const PrimitiveRegistry& registry, Devices devices, int threads,
                                double max_error, uint64_t seed)
     : registry_(registry),
-      device_(device),
+      devices_(devices),
       threads_(threads),
       max_error_(max_error),
       seed_(seed),
-      queue_(device.make_queue(threads)) {}
+      queues_(devices, threads) {}
 
 CandidateCheck::Known& CandidateCheck::know(const LayerDesc& layer) {
   std::unique_ptr<Known>& known = known_[layer.key()];
   if (!known) {
-    LayerBuffers buffers(device_, layer, random_operands(layer, seed_));
+    LayerBuffers buffers(devices_, layer, random_operands(layer, seed_));
     Expected expected =
-        expected_outputs(registry_, device_, layer, buffers.operands(), {.seed = seed_, .threads = threads_});
+        expected_outputs(registry_, devices_.host(), layer, buffers.operands(), {.seed = seed_, .threads = threads_});
     known = std::make_unique<Known>(Known{layer, std::move(buffers), std::move(expected)});
   }
   return *known;
@@ -32,8 +32,9 @@ std::unique_ptr<LayerRun> CandidateCheck::check(const LayerDesc& layer, const Pr
                                                 std::string& why) {
   try {
     Known& known = know(layer);
-    auto run = std::make_unique<LayerRun>(primitive, known.layer, known.buffers, threads_);
-    const CheckResult result = run->check(known.expected, *queue_);
+    Queue& queue = queue_of(primitive);
+    auto run = std::make_unique<LayerRun>(primitive, known.layer, known.buffers, queue.threads());
+    const CheckResult result = run->check(known.expected, queue);
     const double largest =
         std::min(error_bound(primitive, layer), max_error_ + storing_error(layer.outputs[0].type));
     why = result.why;

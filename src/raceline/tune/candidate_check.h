@@ -12,7 +12,7 @@ namespace raceline {
 
 class CandidateCheck {
  public:
-  CandidateCheck(const PrimitiveRegistry& registry, Device& device, int threads, double max_error,
+  CandidateCheck(const PrimitiveRegistry& registry, Devices devices, int threads, double max_error,
                  uint64_t seed);
 
   /// Empty when the primitive's result is right.
@@ -21,7 +21,7 @@ class CandidateCheck {
   /// layer is forgotten.
   std::unique_ptr<LayerRun> ready(const LayerDesc& layer, const Primitive& primitive);
   void forget(const LayerDesc& layer) { known_.erase(layer.key()); }
-  Queue& queue() { return *queue_; }
+  Queue& queue_of(const Primitive& primitive) { return queues_.on(primitive.info().processor); }
 
  private:
   struct Known {
@@ -33,11 +33,11 @@ class CandidateCheck {
   std::unique_ptr<LayerRun> check(const LayerDesc& layer, const Primitive& primitive, std::string& why);
 
   const PrimitiveRegistry& registry_;
-  Device& device_;
+  Devices devices_;
   int threads_;
   double max_error_;
   uint64_t seed_;
-  std::unique_ptr<Queue> queue_;
+  Queues queues_;
   std::map<std::string, std::unique_ptr<Known>> known_;  // by layer key
 };
 

@@ -2,12 +2,12 @@
 
 namespace raceline {
 
-TuneResult tune_limited(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
+TuneResult tune_limited(Graph& graph, const PrimitiveRegistry& registry, Devices devices, CostStore& store,
                         const TuneOptions& options) {
   TuneResult result;
   const CandidateSet candidates(graph, registry, options.filter);
   CostTable costs;
-  const RunScene scene{graph, registry, device, store, RunConditions::of(graph, device, options.profile), {}};
+  const RunScene scene{graph, registry, devices, store, RunConditions::of(graph, devices, options.profile), {}};
   result.profile = measure_costs(options.measure, candidates, scene, options.profile, costs);
   if (options.profile.stop && options.profile.stop()) return result;
   result.complete = true;
@@ -21,7 +21,7 @@ TuneResult tune_limited(Graph& graph, const PrimitiveRegistry& registry, Device&
   };
   const GraphProblem built = build_problem(graph, candidates, costs);
   const SearchAnswer optimum = make_strategy("exact")->search(built.problem, options.search);
-  result.limited = search_limited({graph, registry, device, candidates, costs, options.profile.threads},
+  result.limited = search_limited({graph, registry, devices, candidates, costs, options.profile.threads},
                                   options.limits, options.strategy, options.search);
   result.answer = result.limited.answer;
   enter("best within the limits", result.limited.built, result.answer);

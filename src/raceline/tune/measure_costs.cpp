@@ -5,7 +5,7 @@ namespace raceline {
 ProfileReport measure_costs(const MeasureCosts& measure, const CandidateSet& candidates,
                             const RunScene& scene, const ProfileOptions& options, CostTable& table) {
   if (measure) return measure(candidates, scene, table);
-  return profile(candidates, scene.registry, scene.device, scene.store, options, table);
+  return profile(candidates, scene.registry, scene.devices, scene.store, options, table);
 }
 
 }  // namespace raceline

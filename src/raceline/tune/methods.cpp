@@ -14,9 +14,9 @@ namespace {
 
 class Running {
  public:
-  Running(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
+  Running(Graph& graph, const PrimitiveRegistry& registry, Devices devices, CostStore& store,
           std::span<const TensorView> inputs, const MethodOptions& options)
-      : scene_{graph, registry, device, store, RunConditions::of(graph, device, options.profile), inputs},
+      : scene_{graph, registry, devices, store, RunConditions::of(graph, devices, options.profile), inputs},
         options_(options),
         candidates_(graph, registry, {}),
         turn_(options.profile.lock) {}
@@ -52,7 +52,7 @@ class Running {
     options.race_rounds = options_.race_rounds;
     options.race_seconds = options_.race_seconds;
     options.say = options_.say;
-    result_.tuned = tune(scene_.graph, scene_.registry, scene_.device, scene_.store, scene_.inputs, options);
+    result_.tuned = tune(scene_.graph, scene_.registry, scene_.devices, scene_.store, scene_.inputs, options);
     if (!result_.tuned.complete || stopped()) return;
     MethodRun entry{.method = Method::tuned};
     entry.run.name = "tuned";
@@ -210,9 +210,9 @@ class Running {
 
 }  // namespace
 
-MethodRuns run_methods(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
+MethodRuns run_methods(Graph& graph, const PrimitiveRegistry& registry, Devices devices, CostStore& store,
                        std::span<const TensorView> inputs, const MethodOptions& options) {
-  return Running(graph, registry, device, store, inputs, options).run();
+  return Running(graph, registry, devices, store, inputs, options).run();
 }
 
 }  // namespace raceline

@@ -58,7 +58,7 @@ struct MethodRuns {
 };
 
 /// Measures what the store lacks: costs, then whole runs. Throws what profile, tune and Session throw.
-MethodRuns run_methods(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
+MethodRuns run_methods(Graph& graph, const PrimitiveRegistry& registry, Devices devices, CostStore& store,
                        std::span<const TensorView> inputs, const MethodOptions& options);
 
 }  // namespace raceline

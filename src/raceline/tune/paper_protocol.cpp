@@ -41,7 +41,7 @@ class Measuring {
         table_(table),
         clock_(steady_clock()),
         begin_us_(clock_()),
-        check_(scene.registry, scene.device, scene.conditions.threads, options.max_error, options.seed),
+        check_(scene.registry, scene.devices, scene.conditions.threads, options.max_error, options.seed),
         turn_(options.lock) {}
 
   ProfileReport run() {
@@ -100,7 +100,7 @@ class Measuring {
   /// Only steps whose (layer, primitive) is wanted are kept.
   std::vector<RunRow> measure_plan(const RunKey& key, const Plan& plan, const std::set<Pair>* wanted) {
     std::vector<RunRow> kept = scene_.store.find_runs(key);
-    Session session(scene_.graph, plan, scene_.registry, scene_.device);
+    Session session(scene_.graph, plan, scene_.registry, scene_.devices);
     const std::vector<RunRow> rows = rows_of(session, plan, scene_.graph, scene_.registry);
     std::vector<size_t> steps;  // whose times are kept
     for (size_t step = 0; step + 1 < rows.size(); ++step) {
@@ -292,10 +292,11 @@ class Measuring {
       const std::unique_ptr<LayerRun> run = check_.ready(layer.layer, *candidate.primitive);
       if (!run) continue;
       for (const ValueId value : values) {
-        run->produce(check_.queue());
+        Queue& queue = check_.queue_of(*candidate.primitive);
+        run->produce(queue);
         const double begin = clock_();
-        const Status status = run->run(check_.queue());
-        const Status finished = check_.queue().wait();
+        const Status status = run->run(queue);
+        const Status finished = queue.wait();
         const double us = clock_() - begin;
         if (!status.is_ok() || !finished.is_ok()) break;
         rows.push_back(RunRow{place_of(scene_.graph, value), layer.layer.key(), candidate.primitive->name(),

@@ -23,7 +23,7 @@ std::vector<std::vector<double>> run_in_turn(std::span<const Plan* const> plans,
   const std::vector<Tensor> outputs = output_tensors(scene.graph);
   const std::vector<TensorView> output_views = views_of(outputs);
   std::vector<Session> sessions;
-  for (const Plan* plan : plans) sessions.emplace_back(scene.graph, *plan, scene.registry, scene.device);
+  for (const Plan* plan : plans) sessions.emplace_back(scene.graph, *plan, scene.registry, scene.devices);
   std::vector<Contender> contenders;
   for (Session& session : sessions) {
     contenders.push_back({.name = {},
@@ -36,7 +36,7 @@ std::vector<std::vector<double>> run_in_turn(std::span<const Plan* const> plans,
                           // not those of a rival.
                           .before_sample = [&](Queue&) { session.run(scene.inputs, output_views); }});
   }
-  const auto queue = scene.device.make_queue(plans.front()->threads);
+  const auto queue = scene.devices.host().make_queue(plans.front()->threads);
   Sentinel sentinel(steady_clock(), plans.front()->threads);
   MeasureResult result = measure(contenders, *queue, sentinel,
                                  {.rounds = options.rounds,

@@ -26,9 +26,9 @@ constexpr double longest_reference_us = 2e6;
 /// One tune: its state, and the steps in their order.
 class Tuning {
  public:
-  Tuning(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
+  Tuning(Graph& graph, const PrimitiveRegistry& registry, Devices devices, CostStore& store,
          std::span<const TensorView> inputs, const TuneOptions& options)
-      : scene_{graph, registry, device, store, RunConditions::of(graph, device, options.profile), inputs},
+      : scene_{graph, registry, devices, store, RunConditions::of(graph, devices, options.profile), inputs},
         options_(options),
         clock_(steady_clock()),
         begin_us_(clock_()),
@@ -239,10 +239,10 @@ class Tuning {
 
 }  // namespace
 
-TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Device& device, CostStore& store,
+TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Devices devices, CostStore& store,
                 std::span<const TensorView> inputs, const TuneOptions& options) {
-  if (options.limits.any()) return tune_limited(graph, registry, device, store, options);
-  return Tuning(graph, registry, device, store, inputs, options).run();
+  if (options.limits.any()) return tune_limited(graph, registry, devices, store, options);
+  return Tuning(graph, registry, devices, store, inputs, options).run();
 }
 
 }  // namespace raceline

@@ -18,10 +18,6 @@ constexpr size_t packed_larger =
     2;  ///< packed weights are so many times the constants, Winograd's among others
 constexpr size_t typical_share = 5;  ///< one in so many runs is typical
 
-std::string layouts_text(const PlanConversion& conversion) {
-  return fmt::format("{} -> {}", to_string(conversion.from.layout), to_string(conversion.to.layout));
-}
-
 LayerDesc layer_of(const Graph& graph, std::span<const std::string> covers) {
   std::vector<NodeId> nodes;
   for (const std::string& name : covers) nodes.push_back(graph.find_node(name));
@@ -39,7 +35,7 @@ std::string layer_key(const Graph& graph, const Plan& plan, const StepInfo& step
   for (const PlanConversion& conversion : plan.conversions) {
     if (conversion.tensor != step.name ||
         on_threads(conversion.primitive, conversion.threads) != step.primitive ||
-        layouts_text(conversion) != step.layouts) {
+        conversion.layouts() != step.layouts) {
       continue;
     }
     return key_of(graph, conversion);
@@ -151,7 +147,7 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, co
   };
   std::vector<Runs> all;
   for (const Plan& plan : plans) {
-    Session session(scene.graph, plan, scene.registry, scene.device);
+    Session session(scene.graph, plan, scene.registry, scene.devices);
     std::vector<RunRow> rows = rows_of(session, plan, scene.graph, scene.registry);
     std::vector<double> steps(session.steps().size());
     all.push_back({std::move(session), std::move(rows), std::move(steps)});
@@ -180,7 +176,7 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, co
                               }});
   }
   Sentinel sentinel(steady_clock(), plans.front().threads);
-  const auto queue = scene.device.make_queue(plans.front().threads);
+  const auto queue = scene.devices.host().make_queue(plans.front().threads);
   const MeasureResult result = measure(contenders, *queue, sentinel,
                                        {.rounds = options.rounds,
                                         .min_rounds = fewest_rounds,
@@ -213,7 +209,7 @@ std::vector<double> time_alone(const Plan& plan, const RunScene& scene, double k
   const std::vector<RunRow> kept = scene.store.find_runs(key);
   if (!kept.empty()) return kept[0].samples_us;
   if (!may_run()) return {};
-  Session session(scene.graph, plan, scene.registry, scene.device);
+  Session session(scene.graph, plan, scene.registry, scene.devices);
   const std::vector<Tensor> outputs = output_tensors(scene.graph);
   const std::vector<TensorView> views = views_of(outputs);
   const Contender whole{.name = {},
@@ -224,7 +220,7 @@ std::vector<double> time_alone(const Plan& plan, const RunScene& scene, double k
                             },
                         .known_us = known_us};
   Sentinel sentinel(steady_clock(), session.threads());
-  const auto queue = scene.device.make_queue(session.threads());
+  const auto queue = scene.devices.host().make_queue(session.threads());
   const std::vector<double> samples =
       measure({&whole, 1}, *queue, sentinel, options).contenders[0].samples_us;
   if (!samples.empty()) scene.store.save_runs(key, std::vector{RunRow{"", "", "", "", samples, ""}});

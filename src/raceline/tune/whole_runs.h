@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "raceline/device/devices.h"
 #include "raceline/graph/graph.h"
 #include "raceline/primitive/registry.h"
 #include "raceline/profile/cost_table.h"
@@ -35,19 +36,21 @@ std::string race_against(const std::string& signature);
 /// Under what runs of this graph are kept.
 struct RunConditions {
   std::string graph;   ///< Graph::key()
-  std::string device;  ///< fingerprint
+  std::string device;  ///< Devices::fingerprint()
+  std::string host;    ///< the host's alone
   int threads = 1;
   bool pinned = false;
   RunKey key(const std::string& plan, const std::string& protocol) const {
     return {graph, plan, protocol, device, threads, pinned};
   }
-  static RunConditions of(const Graph& graph, const Device& device, const ProfileOptions& profile) {
-    return {graph.key(), device.fingerprint(), profile.threads, profile.pinned};
+  static RunConditions of(const Graph& graph, const Devices& devices, const ProfileOptions& profile) {
+    return {graph.key(), devices.fingerprint(), devices.host().fingerprint(), profile.threads,
+            profile.pinned};
   }
   /// Writes into a plan what it was made for.
   void stamp(Plan& plan) const {
     plan.threads = threads;
-    plan.machine = device;
+    plan.machine = plan.needs_accelerator() ? device : host;
   }
 };
 
@@ -55,7 +58,7 @@ struct RunConditions {
 struct RunScene {
   Graph& graph;
   const PrimitiveRegistry& registry;
-  Device& device;
+  Devices devices;
   CostStore& store;
   RunConditions conditions;
   std::span<const TensorView> inputs;
