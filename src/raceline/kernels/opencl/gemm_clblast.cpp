@@ -1,0 +1,111 @@
+// gemm with constant weights on CLBlast: Sgemv where A is one row, Sgemm for several. Bias and epilogue take a
+// pass of their own.
+#include <memory>
+
+#include "raceline/kernels/opencl/channel_epilogue.h"
+#include "raceline/kernels/opencl/clblast_library.h"
+
+namespace raceline {
+namespace {
+
+bool has_c(const LayerDesc& layer) {
+  const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);
+  return operands > 2 && layer.inputs[2].present && layer.as<GemmParams>().beta != 0;
+}
+
+class ClblastGemm final : public Kernel {
+ public:
+  ClblastGemm(const ClblastLibrary& library, const LayerDesc& layer, const PrepareArgs& args)
+      : library_(library),
+        layer_(layer),
+        params_(layer.as<GemmParams>()),
+        m_(static_cast<size_t>(layer.inputs[0].desc.shape[0])),
+        k_(static_cast<size_t>(layer.inputs[0].desc.shape[1])),
+        n_(static_cast<size_t>(layer.outputs[0].shape[1])),
+        epilogue_(layer, opencl_device(args), layer.outputs[0].shape[0], layer.outputs[0].shape[1], 0),
+        weights_(upload(opencl_device(args), floats_of(args.constants[1]))) {
+    if (!has_c(layer)) return;
+    const std::span<const float> c = floats_of(args.constants[2]);
+    std::vector<float> bias;
+    for (size_t column = 0; column < n_; ++column) bias.push_back(params_.beta * c[c.size() == 1 ? 0 : column]);
+    bias_ = upload(opencl_device(args), bias);
+  }
+
+  bool reads_constant(size_t /*operand*/) const override { return false; }
+  size_t packed_bytes() const override { return weights_.bytes() + bias_.bytes(); }
+
+  Status run(const KernelArgs& args) const noexcept override {
+    OpenClQueue& queue = opencl_queue(args);
+    cl_command_queue handle = queue.handle();
+    cl_event event = nullptr;
+    const Memory a = args.inputs[0].memory, y = args.outputs[0].memory;
+    const cl_mem weights = buffer_of(weights_.memory());
+    const size_t stride = params_.trans_b ? k_ : n_;
+    int error = 0;
+    if (m_ == 1) {
+      // y = op(B) x, with B as it is stored.
+      error = library_.sgemv(ClblastLibrary::row_major,
+                             params_.trans_b ? ClblastLibrary::as_stored : ClblastLibrary::transposed,
+                             params_.trans_b ? n_ : k_, stride, params_.alpha, weights, 0, stride,
+                             buffer_of(a), offset_of(a), 1, 0, buffer_of(y), offset_of(y), 1, &handle,
+                             &event);
+    } else {
+      error = library_.sgemm(ClblastLibrary::row_major, ClblastLibrary::as_stored,
+                             params_.trans_b ? ClblastLibrary::transposed : ClblastLibrary::as_stored, m_, n_,
+                             k_, params_.alpha, buffer_of(a), offset_of(a), k_, weights, 0, stride, 0,
+                             buffer_of(y), offset_of(y), n_, &handle, &event);
+    }
+    if (const Status status = clblast_status(queue, error, event); !status.is_ok()) return status;
+    return epilogue_.run(queue, bias_.memory(), residual_of(layer_, args), y);
+  }
+
+ private:
+  ClblastLibrary library_;
+  LayerDesc layer_;
+  GemmParams params_;
+  size_t m_, k_, n_;
+  ChannelEpilogue epilogue_;
+  Buffer weights_, bias_;
+};
+
+class ClblastPrimitive final : public Primitive {
+ public:
+  ClblastPrimitive(const ClblastLibrary& library, bool one_row)
+      : Primitive(opencl_info(OpKind::gemm, one_row ? "gemv" : "gemm", "", "clblast")),
+        library_(library),
+        one_row_(one_row) {}
+
+  Support supports(const LayerDesc& layer) const override {
+    if (const Support typed = needs_f32_on_device(layer); !typed) return typed;
+    if (!layer.inputs[1].constant) return Support::no("weights that are not constant are not offered");
+    if (layer.as<GemmParams>().trans_a) return Support::no("A is transposed");
+    if (has_c(layer)) {
+      const Shape& c = layer.inputs[2].desc.shape;
+      if (!layer.inputs[2].constant) return Support::no("C is not constant");
+      if (c.rank() == 2 && c[0] != 1) return Support::no("C is a matrix");
+    }
+    const Shape& a = layer.inputs[0].desc.shape;
+    if (a.elements() == 0) return Support::no("empty matrices");
+    if ((a[0] == 1) != one_row_) return Support::no(one_row_ ? "A has several rows" : "A is one row");
+    return DeviceEpilogue::supports(layer);
+  }
+  std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
+    return std::make_unique<ClblastGemm>(library_, layer, args);
+  }
+
+ private:
+  ClblastLibrary library_;
+  bool one_row_;
+};
+
+}  // namespace
+
+void register_gemm_clblast(PrimitiveRegistry& registry) {
+  std::string why;  // said by conv2d_clblast where it is missing
+  if (const auto library = ClblastLibrary::load(why)) {
+    registry.add(std::make_unique<ClblastPrimitive>(*library, true));
+    registry.add(std::make_unique<ClblastPrimitive>(*library, false));
+  }
+}
+
+}  // namespace raceline
