@@ -5,6 +5,7 @@
 
 #include "cli/against.h"
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/roofline.h"
@@ -23,6 +24,7 @@ namespace {
 
 struct Options {
   ModelOptions model;
+  DeviceOptions devices;
   std::filesystem::path plan, cache, trace, annotated;
   std::vector<std::string> against;
   std::filesystem::path python;
@@ -95,9 +97,10 @@ Json to_json(const PackedDirectory::Use& use) {
 
 int bench_model(const Options& options) {
   const Clock clock = steady_clock();
-  const Workbench bench;
-  CpuDevice device(bench.cpu.machine());
   const PlanSet plans = read_plans(options.plan);
+  const Workbench bench(options.devices.open_for(plans));
+  CpuDevice device(bench.cpu.machine());
+  const Devices devices = bench.devices(device);
   const auto lock = TimingLock::acquire(default_timing_lock, [] { return !is_interrupted(); });
   if (!lock) return interrupted;
   // Before the model is loaded: what the peaks are read from must not stand beside the model's memory.
@@ -108,11 +111,11 @@ int bench_model(const Options& options) {
   LoadedModel model = load_model(options.model, bench, &plans);
   const double loaded = clock();
   const Plan plan = plans.empty() ? Plan::reference(model.graph, bench.registry) : model.plan;
-  plan.check(model.graph, bench.registry, device.fingerprint());
+  plan.check(model.graph, bench.registry, devices.fingerprint());
   const int threads = options.threads > 0 ? options.threads : plan.threads;
   if (!options.no_pin) pin_threads(threads);
   std::optional<PackedDirectory> cache = open_cache(options.cache);
-  Session session(model.graph, plan, bench.registry, device,
+  Session session(model.graph, plan, bench.registry, devices,
                   {.threads = threads, .release_constants = true, .packed = cache ? &*cache : nullptr});
   const double packed = clock();
   warn_of_trouble(cache);
@@ -210,6 +213,7 @@ int bench_model(const Options& options) {
 std::function<int()> setup_bench(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->model.add_to(app);
+  options->devices.add_to(app);
   app.add_option("--plan", options->plan, "Plan to run by; without one the reference runs")
       ->type_name("PLAN");
   app.add_option("--threads", options->threads, "Threads; 0: the plan's")->check(CLI::Range(0, 1024));

@@ -5,6 +5,7 @@
 
 #include "cli/cmd_profile.h"
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/json.h"
 #include "cli/roofline.h"
 #include "raceline/base/printable.h"
@@ -18,6 +19,7 @@ namespace {
 
 struct Options {
   ModelOptions model;
+  DeviceOptions devices;
   TimingOptions timing;
   PrimitiveFilter filter;
   std::filesystem::path plan;
@@ -26,23 +28,24 @@ struct Options {
 };
 
 int explain_plan(Options& options) {
-  const Workbench bench;
   const PlanSet plans = read_plans(options.plan);
+  const Workbench bench(options.devices.open_for(plans));
   const LoadedModel model = load_model(options.model, bench, &plans);
   const Plan& plan = model.plan;
   CpuDevice device(bench.cpu.machine());
-  plan.check(model.graph, bench.registry, device.fingerprint());
+  const Devices devices = bench.devices(device);
+  plan.check(model.graph, bench.registry, devices.fingerprint());
   const CandidateSet candidates(model.graph, bench.registry, {});
   CostStore store = options.timing.open_store(CostStore::Mode::read);
   CostTable table;
   ProfileOptions lookup{
       .threads = plan.threads, .pinned = !options.timing.no_pin, .stop = [] { return true; }};
-  profile(candidates, bench.registry, device, store, lookup, table);
+  profile(candidates, bench.registry, devices, store, lookup, table);
   // A plan that was not made of the layers' costs by themselves was made of what they take inside.
   const double alone_us = alone_split(plan, model.graph, table).whole_us();
   if (std::abs(plan.expected_us - alone_us) > 1e-6 * alone_us) {
     load_corrections(table, model.graph, bench.registry, store,
-                     {model.graph.key(), device.fingerprint(), plan.threads, lookup.pinned});
+                     RunConditions::of(model.graph, devices, lookup));
   }
   const GraphProblem built = build_problem(model.graph, candidates, table);
   const size_t most = options.layer.empty() ? 2 : 1000;
@@ -125,6 +128,7 @@ std::function<int()> setup_explain(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->model.add_to(app);
   options->timing.add_to(app);
+  options->devices.add_to(app);
   app.add_option("--plan", options->plan, "The plan")->required()->type_name("PLAN");
   app.add_option("--layer", options->layer, "Only this node, with all alternatives")->type_name("NAME");
   app.add_flag("--json", options->json, "One JSON document");

@@ -8,6 +8,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
+#include "raceline/device/opencl/opencl.h"
 
 namespace raceline::cli {
 namespace {
@@ -19,7 +20,37 @@ struct Options {
   bool json = false;
 };
 
+Json opencl_json(const OpenClListing& listing) {
+  Json devices = Json::array();
+  for (const OpenClInfo& info : listing.devices) {
+    devices.push_back({{"device", fmt::format("opencl:{}", devices.size())},
+                       {"name", info.name},
+                       {"vendor", info.vendor},
+                       {"version", info.version},
+                       {"driver", info.driver},
+                       {"platform", info.platform},
+                       {"is_cpu", info.is_cpu},
+                       {"compute_units", info.compute_units},
+                       {"memory_bytes", info.memory_bytes},
+                       {"largest_buffer_bytes", info.largest_buffer_bytes}});
+  }
+  return devices;
+}
+
+void print_devices(const OpenClListing& listing) {
+  fmt::print("devices      cpu\n");
+  for (size_t index = 0; index < listing.devices.size(); ++index) {
+    const OpenClInfo& info = listing.devices[index];
+    fmt::print("             opencl:{}  {} ({} {}), {} units, {}{}\n", index, printable(info.name),
+               printable(info.platform), printable(info.driver), info.compute_units,
+               human_bytes(static_cast<double>(info.memory_bytes)),
+               info.is_cpu ? ", this machine's own cores" : "");
+  }
+  if (listing.devices.empty()) fmt::print("             no opencl: {}\n", listing.why_none);
+}
+
 int inspect_machine(const Options& options, const Workbench& bench) {
+  const OpenClListing opencl = list_opencl_devices();
   const Machine& machine = bench.cpu.machine();
   const Peaks one = measure_peaks(machine, 1);
   const Peaks all = machine.physical_cores > 1 ? measure_peaks(machine, machine.physical_cores) : one;
@@ -35,7 +66,8 @@ int inspect_machine(const Options& options, const Workbench& bench) {
                 {"system", machine.system},
                 {"fingerprint", machine.fingerprint()},
                 {"peaks", {peaks_json(one), peaks_json(all)}},
-                {"devices", {bench.cpu.id().to_string()}}});
+                {"devices", {bench.cpu.id().to_string()}},
+                {"opencl", opencl_json(opencl)}});
     return done;
   }
   const auto bytes = [](int64_t count) { return human_bytes(static_cast<double>(count)); };
@@ -49,8 +81,8 @@ int inspect_machine(const Options& options, const Workbench& bench) {
       "reading      L2 {:.0f} GB/s, L3 {:.0f} GB/s, memory {:.0f} GB/s one core; {:.0f}, {:.0f}, {:.0f} "
       "all\n",
       one.l2_gbs, one.l3_gbs, one.ram_gbs, all.l2_gbs, all.l3_gbs, all.ram_gbs);
-  fmt::print("system       {}\nfingerprint  {}\ndevices      {}\n", machine.system, machine.fingerprint(),
-             bench.cpu.id().to_string());
+  fmt::print("system       {}\nfingerprint  {}\n", machine.system, machine.fingerprint());
+  print_devices(opencl);
   return done;
 }
 

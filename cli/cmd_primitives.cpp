@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/json.h"
 #include "cli/workbench.h"
 #include "raceline/base/text.h"
@@ -11,6 +12,7 @@ namespace {
 
 struct Options {
   std::string op, layer;
+  DeviceOptions devices;
   bool json = false;
 };
 
@@ -88,9 +90,10 @@ std::function<int()> setup_primitives(CLI::App& app) {
   app.add_option("--layer", options->layer, "A layer's key, as `inspect` prints it")
       ->type_name("KEY")
       ->excludes("--op");
+  options->devices.add_to(app);
   app.add_flag("--json", options->json, "One JSON document");
   return [options] {
-    const Workbench bench;
+    const Workbench bench(options->devices.open_or_go_on());
     return options->layer.empty() ? list_all(*options, bench) : list_for_layer(*options, bench);
   };
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/progress.h"
@@ -84,6 +85,7 @@ namespace {
 
 struct Options {
   ModelOptions model;
+  DeviceOptions devices;
   TimingOptions timing;
   ProfileOptions profile;
   ProtocolOptions protocol;
@@ -92,7 +94,7 @@ struct Options {
 };
 
 int profile_model(Options& options) {
-  const Workbench bench;
+  const Workbench bench(options.devices.open_or_go_on());
   options.filter.check(bench.registry);
   LoadedModel model = load_model(options.model, bench);
   options.profile.threads = options.timing.prepare(bench);
@@ -102,11 +104,12 @@ int profile_model(Options& options) {
   watch(options.profile, progress);
   const CandidateSet candidates(model.graph, bench.registry, options.filter);
   CpuDevice device(bench.cpu.machine());
+  const Devices devices = bench.devices(device);
   CostTable table;
   const MeasureCosts measure =
       options.protocol.measure(options.profile, [&](const std::string& line) { say(progress, line); });
   const RunScene scene{
-      model.graph, bench.registry, device, store, RunConditions::of(model.graph, device, options.profile),
+      model.graph, bench.registry, devices, store, RunConditions::of(model.graph, devices, options.profile),
       {}};
   const ProfileReport report = measure_costs(measure, candidates, scene, options.profile, table);
   progress.finish();
@@ -141,6 +144,7 @@ std::function<int()> setup_profile(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->model.add_to(app);
   options->timing.add_to(app);
+  options->devices.add_to(app);
   add_profile_options(app, options->profile);
   options->protocol.add_to(app);
   add_filter(app, options->filter);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/json.h"
 #include "cli/workbench.h"
 #include "raceline/base/printable.h"
@@ -18,6 +19,7 @@ namespace {
 
 struct Options {
   ModelOptions model;
+  DeviceOptions devices;
   std::filesystem::path plan, output_dir, trace, cache;
   int threads = 0;
   int runs = 1;
@@ -55,13 +57,14 @@ std::string trace_of(const Network& network, const std::string& name, std::span<
 }
 
 int run(const Options& options) {
-  const Workbench bench;
+  PlanSet plans = read_plans(options.plan);
+  const Workbench bench(options.devices.open_for(plans));
   CpuDevice device(bench.cpu.machine());
   const std::string model_name = options.model.path.stem().string();
   OpenedModel opened = open_model(options.model);
   std::optional<PackedDirectory> cache = open_cache(options.cache);
   NetworkOptions wanted{
-      .plans = read_plans(options.plan),
+      .plans = std::move(plans),
       .repair = options.repair,
       .passes = {.fusion = !options.model.no_fusion, .without = options.model.without_passes},
       .session = {
@@ -71,7 +74,7 @@ int run(const Options& options) {
     choose_plan(opened.model, wanted.plans, opened.bindings, options.repair);
   }
   const std::vector<Tensor> inputs = opened.all_inputs(options.model.seed);
-  Network network(std::move(opened.model), bench.registry, device, bench.evaluator, std::move(wanted));
+  Network network(std::move(opened.model), bench.registry, bench.devices(device), bench.evaluator, std::move(wanted));
   std::vector<Tensor> outputs;
   std::vector<double> times;
   for (int run = 0; run < options.runs; ++run) {
@@ -121,6 +124,7 @@ int run(const Options& options) {
 std::function<int()> setup_run(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->model.add_to(app);
+  options->devices.add_to(app);
   app.add_option("--plan", options->plan, "Plan to run by; without one the reference runs")
       ->type_name("PLAN");
   app.add_option("--threads", options->threads, "Threads; 0: the plan's")->check(CLI::Range(0, 1024));

@@ -6,6 +6,7 @@
 
 #include "cli/cmd_profile.h"
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/json.h"
 #include "cli/limits.h"
 #include "raceline/base/error.h"
@@ -18,6 +19,7 @@ namespace {
 
 struct Options {
   ModelOptions model;
+  DeviceOptions devices;
   TimingOptions timing;
   PrimitiveFilter filter;
   ProfileOptions profile;
@@ -178,16 +180,17 @@ int search_file(const Options& options) {
 /// The problem with the memory of its choices, which preparing each of them tells.
 void write_problem(const SearchScene& scene, const std::filesystem::path& file) {
   GraphProblem built = build_problem(scene.graph, scene.candidates, scene.costs);
-  PlanMemories(scene.graph, scene.registry, scene.device, scene.threads).fill(built);
+  PlanMemories(scene.graph, scene.registry, scene.devices, scene.threads).fill(built);
   write_file(file, built.problem.to_json());
 }
 
 int search_model(Options& options) {
-  const Workbench bench;
+  const Workbench bench(options.devices.open());
   options.filter.check(bench.registry);
   LoadedModel model = load_model(options.model, bench);
   const CandidateSet candidates(model.graph, bench.registry, options.filter);
   CpuDevice device(bench.cpu.machine());
+  const Devices devices = bench.devices(device);
   // Only what the store holds: a search measures nothing.
   options.profile.threads = options.timing.prepare(bench);
   options.profile.pinned = !options.timing.no_pin;
@@ -196,13 +199,13 @@ int search_model(Options& options) {
   CostTable table;
   const MeasureCosts measure = options.protocol.measure(options.profile, {});
   const RunScene runs{
-      model.graph, bench.registry, device, store, RunConditions::of(model.graph, device, options.profile),
+      model.graph, bench.registry, devices, store, RunConditions::of(model.graph, devices, options.profile),
       {}};
   const ProfileReport report = measure_costs(measure, candidates, runs, options.profile, table);
   if (!report.complete) {
     fmt::print(stderr, "the store lacks costs of this model; `raceline profile` measures them\n");
   }
-  const SearchScene scene{model.graph, bench.registry, device, candidates, table, options.profile.threads};
+  const SearchScene scene{model.graph, bench.registry, devices, candidates, table, options.profile.threads};
   if (!options.dump.empty()) write_problem(scene, options.dump);
   if (options.pareto) return print_points(pareto_curve(scene, options.search, curve_points).points, options);
   const LimitedSearch found = search_limited(scene, options.limits, options.strategy, options.search);
@@ -228,6 +231,7 @@ std::function<int()> setup_search(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->model.add_to(app, false);
   options->timing.add_to(app);
+  options->devices.add_to(app);
   add_filter(app, options->filter);
   add_max_error(app, options->profile);
   options->protocol.add_to(app);

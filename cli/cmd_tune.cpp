@@ -7,6 +7,7 @@
 
 #include "cli/cmd_profile.h"
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/limits.h"
@@ -20,6 +21,7 @@ namespace {
 
 struct Options {
   ModelOptions model;
+  DeviceOptions devices;
   TimingOptions timing;
   TuneOptions tune;
   ProtocolOptions protocol;
@@ -157,7 +159,7 @@ std::optional<TuneResult> tune_binding(const ModelOptions& binding, Options& opt
   fmt::print(stderr, "{}: {} layers, {} fused alternatives; {} threads; {}\n", model.name,
              model.graph.nodes().size(), model.graph.fusions().size(), options.tune.profile.threads,
              shapes_text(model.shapes()));
-  TuneResult result = tune(model.graph, bench.registry, device, store, views_of(model.inputs), options.tune);
+  TuneResult result = tune(model.graph, bench.registry, bench.devices(device), store, views_of(model.inputs), options.tune);
   progress.finish();
   report_profile(result.profile);
   if (!result.complete) {
@@ -180,7 +182,7 @@ void print_result(const TuneResult& result, const PlanLimits& limits) {
 }
 
 int tune_model(Options& options) {
-  const Workbench bench;
+  const Workbench bench(options.devices.open_or_go_on());
   options.tune.filter.check(bench.registry);
   options.tune.profile.threads = options.timing.prepare(bench);
   options.tune.profile.pinned = !options.timing.no_pin;
@@ -223,6 +225,7 @@ std::function<int()> setup_tune(CLI::App& app) {
   options->model.add_to(app);
   app.add_option("-o,--output", options->output, "Where to write the plan")->required()->type_name("PLAN");
   options->timing.add_to(app);
+  options->devices.add_to(app);
   add_profile_options(app, options->tune.profile);
   options->protocol.add_to(app);
   add_filter(app, options->tune.filter);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/progress.h"
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 struct Options {
   std::vector<fs::path> paths;
   ModelOptions model;
+  DeviceOptions devices;
   VerifyMode mode;
   Tolerance tolerance;
   std::vector<std::string> tiers;
@@ -86,7 +88,7 @@ std::vector<Case> find_cases(const Options& options) {
 }
 
 int verify(const Options& options) {
-  const Workbench bench;
+  const Workbench bench(options.devices.open_for(read_plans(options.mode.plan)));
   options.mode.only.check(bench.registry);
   const std::vector<Case> cases = find_cases(options);
   std::map<VerifyResult::State, int> counts;
@@ -113,12 +115,14 @@ int verify(const Options& options) {
                       {"runs", result.runs},
                       {"largest_error", result.largest_error},
                       {"unused", result.unused},
+                      {"fallbacks", result.fallbacks},
                       {"why", result.why}});
     } else if (result.state != VerifyResult::State::passed || options.verbose || cases.size() == 1) {
       progress.finish();
       fmt::print("{} {} ({} runs, largest error {:.2g} of the largest value)\n", word, result.name,
                  result.runs, result.largest_error);
       for (const std::string& why : result.why) fmt::print("  {}\n", printable(why));
+      if (!result.fallbacks.empty()) fmt::print("  what it cannot: {}\n", fmt::join(result.fallbacks, ", "));
     }
   }
   progress.finish();
@@ -154,6 +158,7 @@ std::function<int()> setup_verify(CLI::App& app) {
          "which has such a run of its own")
       ->excludes(plan)
       ->excludes(only);
+  options->devices.add_to(app);
   app.add_option("--rtol", options->tolerance.relative, "Relative tolerance")->capture_default_str();
   app.add_option("--atol", options->tolerance.absolute, "Absolute tolerance")->capture_default_str();
   app.add_option("--of-largest", options->tolerance.of_largest,

@@ -139,6 +139,16 @@ class DataSetCheck {
     compare_outputs(by, run());
   }
 
+  /// Notes who computes what in the last run in place of primitives that the filter admits.
+  void note_fallbacks(const PrimitiveFilter& filter) {
+    for (const BoundStage* stage : network_.stages()) {
+      for (const PlanStep& step : stage->plan.steps) {
+        if (filter.admits(step.primitive)) continue;
+        result_.fallbacks.insert(step.primitive);
+      }
+    }
+  }
+
   /// One run for each primitive. Nothing is taken on trust: who fills in for the layers that one cannot do is
   /// a primitive with a run of its own.
   void run_each(ForcedPlanner& planner, const OnRun& on_run) {
@@ -202,6 +212,7 @@ void run_data_set(Network& network, const DataSet& data, bool stored, const Veri
     check.run_each(planner, on_run);
   } else if (!mode.only.only.empty()) {
     check.run_by(join(mode.only.only, ","), planner.by(mode.only, FillIn::reference));
+    check.note_fallbacks(mode.only);
   } else if (!stored) {
     check.run_by("libraries", planner.by({.only = {}, .without = {"reference"}}, FillIn::reference));
   }
@@ -236,7 +247,7 @@ VerifyResult verify_case(const fs::path& path, const ModelOptions& options, cons
       NetworkOptions wanted{.plans = plans,
                             .passes = {.fusion = !options.no_fusion, .without = options.without_passes}};
       if (!plans.empty()) wanted.planner = library_planner(bench);
-      return Network(std::move(model), bench.registry, device, bench.evaluator, std::move(wanted));
+      return Network(std::move(model), bench.registry, bench.devices(device), bench.evaluator, std::move(wanted));
     };
     if (folders.empty()) {
       ModelOptions own = options;

@@ -25,6 +25,7 @@ struct VerifyResult {
   std::string name;
   int runs = 0;                  ///< data sets times plans
   std::set<std::string> unused;  ///< reorders and gathering primitives whose neighbours no plan has: no run
+  std::set<std::string> fallbacks;  ///< of --only: primitives that compute what it cannot
   std::vector<std::string> why;  ///< one line each failure or the refusal
   double largest_error = 0;      ///< largest difference over the largest wanted value, of float outputs
 };

@@ -15,16 +15,17 @@
 
 namespace raceline::cli {
 
-PrimitiveRegistry load_primitives(const Machine& machine) {
+PrimitiveRegistry load_primitives(const Machine& machine, DeviceKind accelerator) {
   for (const LibraryVariable& variable : blas_environment(machine)) {
     ::setenv(variable.name.c_str(), variable.value.c_str(), 0);
   }
-  return builtin_primitives();
+  return builtin_primitives(accelerator);
 }
 
-Workbench::Workbench()
-    : cpu(Machine::detect()),
-      registry(load_primitives(cpu.machine())),
+Workbench::Workbench(std::unique_ptr<Device> opened)
+    : accelerator(std::move(opened)),
+      cpu(Machine::detect()),
+      registry(load_primitives(cpu.machine(), accelerator ? accelerator->id().kind : DeviceKind::cpu)),
       evaluator(reference_evaluator(registry, cpu)) {}
 
 void ModelOptions::add_to(CLI::App& app, bool required) {

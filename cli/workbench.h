@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include <CLI/CLI.hpp>
 
 #include "raceline/device/cpu_device.h"
+#include "raceline/device/devices.h"
 #include "raceline/graph/passes/passes.h"
 #include "raceline/kernels/builtin.h"
 #include "raceline/model/onnx_reader.h"
@@ -22,11 +24,16 @@ namespace raceline::cli {
 
 /// The primitives of this build. Sets what the environment does not hold yet of blas_environment(): call it
 /// before there are threads.
-PrimitiveRegistry load_primitives(const Machine& machine);
+PrimitiveRegistry load_primitives(const Machine& machine, DeviceKind accelerator = DeviceKind::cpu);
 
-/// Machine, device and primitives of this process.
+/// Machine, devices and primitives of this process.
 struct Workbench {
-  Workbench();
+  /// With the primitives of an accelerator, which may be null, beside the CPU's.
+  explicit Workbench(std::unique_ptr<Device> accelerator = nullptr);
+  /// A command's own CPU, and the accelerator.
+  Devices devices(CpuDevice& own) const { return {own, accelerator.get()}; }
+
+  std::unique_ptr<Device> accelerator;
   CpuDevice cpu;
   PrimitiveRegistry registry;
   Evaluator evaluator;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/primitive/placement.h"
 #include "raceline/profile/accuracy.h"
 #include "raceline/profile/operands.h"
 
@@ -15,28 +16,52 @@ namespace {
 constexpr size_t guard_bytes = 64;
 constexpr std::byte guard{0xa5};
 
-/// Memory between two guards.
+/// Memory between two guards, on any device; what is not the host's is looked at in a mirror.
 class GuardedBuffer {
  public:
   GuardedBuffer(Device& device, size_t bytes) : bytes_(bytes), buffer_(device, bytes + 2 * guard_bytes) {
-    std::memset(buffer_.memory().host(), static_cast<int>(guard), buffer_.bytes());
+    if (device.id() != DeviceId{}) {
+      mirror_.resize(buffer_.bytes());
+      queue_ = device.make_queue(1);
+    }
+    std::memset(whole(), static_cast<int>(guard), buffer_.bytes());
+    push();
   }
   Memory memory() const { return buffer_.memory().at(guard_bytes); }
-  std::span<std::byte> content() const { return {memory().host(), bytes_}; }
+  std::span<std::byte> content() { return {whole() + guard_bytes, bytes_}; }
   /// Spoils the content: 0xff bytes are NaN in every float type.
-  void spoil() const { std::memset(memory().host(), 0xff, bytes_); }
-  void fill(const Tensor& tensor) const { std::memcpy(memory().host(), tensor.bytes().data(), bytes_); }
-  bool guards_hold() const {
-    const std::byte* begin = buffer_.memory().host();
+  void spoil() {
+    std::memset(content().data(), 0xff, bytes_);
+    push();
+  }
+  void fill(const Tensor& tensor) {
+    std::memcpy(content().data(), tensor.bytes().data(), bytes_);
+    push();
+  }
+  /// Brings the mirror to what the device holds.
+  void pull() { copy(mirror_memory(), buffer_.memory()); }
+  bool guards_hold() {
     const auto intact = [](const std::byte* at) {
       return std::all_of(at, at + guard_bytes, [](std::byte byte) { return byte == guard; });
     };
-    return intact(begin) && intact(begin + guard_bytes + bytes_);
+    return intact(whole()) && intact(whole() + guard_bytes + bytes_);
   }
 
  private:
+  std::byte* whole() { return queue_ ? mirror_.data() : buffer_.memory().host(); }
+  Memory mirror_memory() { return {{}, mirror_.data(), 0}; }
+  void push() { copy(buffer_.memory(), mirror_memory()); }
+  void copy(Memory to, Memory from) {
+    if (!queue_) return;
+    const Status copied = queue_->copy(to, from, buffer_.bytes());
+    const Status finished = queue_->wait();
+    if (!copied.is_ok() || !finished.is_ok()) throw IoError("a copy to or from the device failed");
+  }
+
   size_t bytes_;
   Buffer buffer_;
+  std::vector<std::byte> mirror_;
+  std::unique_ptr<Queue> queue_;
 };
 
 bool same_bytes(std::span<const std::byte> a, std::span<const std::byte> b) {
@@ -52,16 +77,19 @@ Tensor copy_of(const Tensor& tensor) {
 /// One primitive on one layer. Each step returns what is wrong, or an empty text.
 class Trial {
  public:
-  Trial(const Primitive& primitive, const LayerDesc& layer, Device& device, std::span<const Tensor> operands,
+  Trial(const Primitive& primitive, const LayerDesc& layer, Devices devices, std::span<const Tensor> operands,
         const Expected& expected, int threads)
       : primitive_(primitive),
         layer_(layer),
-        device_(device),
+        device_(devices.at(primitive.info().processor)),
+        from_(devices.at(device_of_inputs(primitive, layer))),
+        to_(devices.at(device_of_outputs(primitive, layer))),
+        host_(devices.host()),
         operands_(operands),
         expected_(expected),
         layouts_(primitive.layouts(layer)),
-        queue_(device.make_queue(threads)),
-        workspace_(device, primitive.workspace_bytes(layer, threads)),
+        queue_(device_.make_queue(threads)),
+        workspace_(device_, primitive.workspace_bytes(layer, queue_->threads())),
         inputs_(operands.size()) {
     queue_->bind();
   }
@@ -119,13 +147,13 @@ class Trial {
     kernel_ = primitive_.prepare(layer_, {constants, device_, queue_->threads()});
     for (size_t i = 0; i < operands_.size(); ++i) {
       if (!operands_[i]) {
-        buffers_.emplace_back(device_, 0);
+        buffers_.emplace_back(host_, 0);
         sources_.emplace_back();
         continue;
       }
       const bool constant = layer_.inputs[i].constant;
       sources_.push_back(with_layout(operands_[i].view(), constant ? Layout::nchw : layouts_.inputs[i]));
-      buffers_.emplace_back(device_, sources_[i].bytes().size());
+      buffers_.emplace_back(constant ? host_ : from_, sources_[i].bytes().size());
       if (constant && !kernel_->reads_constant(i)) continue;
       inputs_[i] = {sources_[i].desc(), buffers_[i].memory()};
     }
@@ -135,7 +163,7 @@ class Trial {
     }
     for (size_t slot = 0; slot < layer_.outputs.size(); ++slot) {
       const TensorDesc desc = layer_.outputs[slot].with(layouts_.outputs[slot]);
-      outputs_.emplace_back(device_, desc.bytes());
+      outputs_.emplace_back(to_, desc.bytes());
       views_.push_back({desc, outputs_[slot].memory()});
     }
   }
@@ -145,11 +173,15 @@ class Trial {
     for (size_t i = 0; i < operands_.size(); ++i) {
       if (operands_[i]) buffers_[i].fill(sources_[i]);
     }
-    for (const GuardedBuffer& output : outputs_) output.spoil();
+    for (GuardedBuffer& output : outputs_) output.spoil();
     workspace_.spoil();
     Status status = kernel_->run({inputs_, views, workspace_.memory(), *queue_});
     if (status.is_ok()) status = queue_->wait();
     if (!status.is_ok()) return fmt::format("failed: {}", status.message());
+    workspace_.pull();
+    for (auto* buffers : {&outputs_, &buffers_}) {
+      for (GuardedBuffer& buffer : *buffers) buffer.pull();
+    }
     if (!workspace_.guards_hold()) return "wrote outside of its workspace";
     for (size_t slot = 0; slot < outputs_.size(); ++slot) {
       if (!outputs_[slot].guards_hold()) return fmt::format("wrote outside of output {}", slot);
@@ -164,7 +196,19 @@ class Trial {
     return {};
   }
 
-  std::string compare(std::span<const TensorView> views) const {
+  /// The view in the host's memory: of the buffer that it lies in.
+  TensorView on_host(TensorView view) {
+    for (auto* buffers : {&outputs_, &buffers_}) {
+      for (GuardedBuffer& buffer : *buffers) {
+        if (buffer.memory() == view.memory) return {view.desc, {{}, buffer.content().data(), 0}};
+      }
+    }
+    return view;
+  }
+
+  std::string compare(std::span<const TensorView> given) {
+    std::vector<TensorView> views;
+    for (const TensorView& view : given) views.push_back(on_host(view));
     const CheckResult result = compare_outputs(expected_, views);
     if (!result.why.empty()) return result.why;
     const double bound = error_bound(primitive_, layer_);
@@ -183,7 +227,7 @@ class Trial {
     if (std::string why = run_once(views_, false); !why.empty()) return why;
     if (std::string why = compare(views_); !why.empty()) return why;
     std::vector<std::vector<std::byte>> first;
-    for (const GuardedBuffer& output : outputs_) {
+    for (GuardedBuffer& output : outputs_) {
       first.emplace_back(output.content().begin(), output.content().end());
     }
     if (std::string why = run_once(views_, false); !why.empty()) return "second run: " + why;
@@ -225,7 +269,7 @@ class Trial {
 
   const Primitive& primitive_;
   const LayerDesc& layer_;
-  Device& device_;
+  Device &device_, &from_, &to_, &host_;
   std::span<const Tensor> operands_;
   const Expected& expected_;
   LayerLayouts layouts_;
@@ -246,12 +290,12 @@ std::string Finding::to_string() const {
 void Conformance::check(const LayerDesc& layer, uint64_t seed, int threads) {
   operands_ = random_operands(layer, seed);
   expected_ = {};
-  const double usual = usual_size(registry_, device_, layer, operands_);
-  for (Tensor& whole : reference_outputs_f64(registry_, device_, layer, operands_)) {
+  const double usual = usual_size(registry_, devices_.host(), layer, operands_);
+  for (Tensor& whole : reference_outputs_f64(registry_, devices_.host(), layer, operands_)) {
     expected_.outputs.push_back({std::move(whole), {}, {}, usual});
   }
   for (const auto& primitive : registry_.all()) {
-    if (primitive->info().op == layer.op) check_primitive(*primitive, layer, seed, threads);
+    if (primitive->info().op == layer.op && tries(*primitive)) check_primitive(*primitive, layer, seed, threads);
   }
 }
 
@@ -265,7 +309,7 @@ void Conformance::check_primitive(const Primitive& primitive, const LayerDesc& l
     return;
   }
   try {
-    Trial trial(primitive, layer, device_, operands_, expected_, threads);
+    Trial trial(primitive, layer, devices_, operands_, expected_, threads);
     if (std::string what = trial.run_all(); !what.empty()) report(std::move(what));
     exercised_.insert(primitive.name());
     ++runs_;

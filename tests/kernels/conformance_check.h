@@ -23,8 +23,14 @@ struct Finding {
 /// Collects what was tried and what was found over many layers.
 class Conformance {
  public:
-  Conformance(const PrimitiveRegistry& registry, Device& device) : registry_(registry), device_(device) {}
+  /// Of the primitives that run on this processor, and not of this library.
+  explicit Conformance(const PrimitiveRegistry& registry, Devices devices, DeviceId processor = {},
+                       std::string without = {})
+      : registry_(registry), devices_(devices), processor_(processor), without_(std::move(without)) {}
 
+  bool tries(const Primitive& primitive) const {
+    return primitive.info().processor == processor_ && primitive.info().library != without_;
+  }
   /// Tries every primitive of the layer's op: supported or refused with a reason; right within its error
   /// bound against the reference in f64 (types that are no floats: equal to it); every output element
   /// written, padded channels zero, nothing written outside of outputs and workspace, operands untouched, two
@@ -40,7 +46,9 @@ class Conformance {
   void check_primitive(const Primitive& primitive, const LayerDesc& layer, uint64_t seed, int threads);
 
   const PrimitiveRegistry& registry_;
-  Device& device_;
+  Devices devices_;
+  DeviceId processor_;
+  std::string without_;
   std::vector<Finding> findings_;
   std::set<std::string> exercised_, refusing_;
   int runs_ = 0;

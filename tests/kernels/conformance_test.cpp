@@ -1,6 +1,7 @@
 // Every primitive of this build against the reference, on the layers of tests/kernels/cases and on layers
 // drawn at random. A new primitive needs no new test; if no case exercises it, add a line to its op's file.
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -8,6 +9,7 @@
 #include "raceline/base/file.h"
 #include "raceline/base/text.h"
 #include "raceline/device/cpu_device.h"
+#include "raceline/device/opencl/opencl.h"
 #include "raceline/kernels/builtin.h"
 #include "tests/kernels/conformance_check.h"
 #include "tests/kernels/random_layers.h"
@@ -48,6 +50,23 @@ bool is_for_other_machines(const Primitive& primitive, const Machine& machine) {
   return !names(best);
 }
 
+/// Each primitive of the op ran on some case and refused another.
+void expect_all_tried(const Conformance& conformance, const PrimitiveRegistry& registry, OpKind op,
+                      const Machine& machine) {
+  for (const auto& primitive : registry.all()) {
+    if (primitive->info().op != op || !conformance.tries(*primitive)) continue;
+    const bool exercised = conformance.exercised().contains(primitive->name());
+    if (!exercised && is_for_other_machines(*primitive, machine)) {
+      fmt::print("not offered on this machine, so not tested: {}\n", primitive->name());
+    } else {
+      EXPECT_TRUE(exercised) << "no case exercises " << primitive->name();
+    }
+    if (primitive->info().library == "reference") continue;
+    EXPECT_TRUE(conformance.refusing().contains(primitive->name()))
+        << primitive->name() << " refuses nothing";
+  }
+}
+
 class Conforms : public testing::TestWithParam<OpKind> {
  protected:
   void check_random(int layers, uint64_t first_seed) {
@@ -77,18 +96,7 @@ TEST_P(Conforms, on_the_cases) {
   }
   expect_no_findings(conformance);
 
-  for (const auto& primitive : registry_.all()) {
-    if (primitive->info().op != GetParam()) continue;
-    const bool exercised = conformance.exercised().contains(primitive->name());
-    if (!exercised && is_for_other_machines(*primitive, device_.machine())) {
-      fmt::print("not offered on this machine, so not tested: {}\n", primitive->name());
-    } else {
-      EXPECT_TRUE(exercised) << "no case exercises " << primitive->name();
-    }
-    if (primitive->info().library == "reference") continue;
-    EXPECT_TRUE(conformance.refusing().contains(primitive->name()))
-        << primitive->name() << " refuses nothing";
-  }
+  expect_all_tried(conformance, registry_, GetParam(), device_.machine());
 }
 
 TEST_P(Conforms, on_random_layers) {
@@ -109,6 +117,74 @@ std::vector<OpKind> op_kinds() {
 
 INSTANTIATE_TEST_SUITE_P(every_op, Conforms, testing::ValuesIn(op_kinds()),
                          [](const auto& info) { return std::string(to_string(info.param)); });
+
+/// Layers that no CPU computes.
+constexpr const char* transfers[] = {"reorder 2x19x5x7 from=cpu:nchw to=opencl:nchw",
+                                     "reorder 2x19x5x7 from=opencl:nchw to=cpu:nchw",
+                                     "reorder 3x5:i64 from=cpu:nchw:i64 to=opencl:nchw:i64",
+                                     "reorder 0x4 from=opencl:nchw to=cpu:nchw"};
+
+/// The same promises on an OpenCL device, where a driver offers one. CLBlast compiles kernels for seconds, so
+/// it is tried in the long test alone.
+class ConformsOnOpenCl : public testing::TestWithParam<OpKind> {
+ protected:
+  void SetUp() override {
+    const OpenClListing listing = list_opencl_devices();
+    if (listing.devices.empty()) GTEST_SKIP() << listing.why_none;
+    accelerator_ = open_opencl_device("0");
+  }
+  Conformance conformance(std::string without) {
+    return Conformance(registry_, {device_, accelerator_.get()}, accelerator_->id(), std::move(without));
+  }
+  void check_random(Conformance& conformance, int layers, uint64_t first_seed) const {
+    for (int i = 0; i < layers; ++i) {
+      const uint64_t seed = first_seed + static_cast<uint64_t>(i);
+      const LayerDesc layer = random_layer(GetParam(), seed);
+      SCOPED_TRACE(fmt::format("random layer of seed {}: {}", seed, layer.key()));
+      conformance.check(layer, seed, 1);
+    }
+  }
+
+  PrimitiveRegistry registry_ = builtin_primitives(DeviceKind::opencl);
+  CpuDevice device_{Machine::detect()};
+  std::unique_ptr<Device> accelerator_;
+};
+
+TEST_P(ConformsOnOpenCl, on_the_cases) {
+  Conformance conformance = this->conformance("clblast");
+  for (const std::string& line : case_lines(GetParam())) {
+    SCOPED_TRACE(line);
+    conformance.check(LayerDesc::parse(line), 1, 1);
+  }
+  if (GetParam() != OpKind::reorder) {
+    check_random(conformance, 10, 5000);
+  } else {
+    for (const char* line : transfers) conformance.check(LayerDesc::parse(line), 1, 1);
+  }
+  expect_no_findings(conformance);
+  expect_all_tried(conformance, registry_, GetParam(), device_.machine());
+}
+
+TEST_P(ConformsOnOpenCl, DISABLED_on_thousands_of_random_layers) {
+  Conformance conformance = this->conformance("");
+  if (GetParam() != OpKind::reorder) check_random(conformance, 1000, 200000);
+  for (const std::string& line : case_lines(GetParam())) conformance.check(LayerDesc::parse(line), 2, 1);
+  expect_no_findings(conformance);
+}
+
+/// Ops that some primitive computes there.
+std::vector<OpKind> opencl_kinds() {
+  std::set<OpKind> kinds;
+  const PrimitiveRegistry registry = builtin_primitives(DeviceKind::opencl);
+  for (const auto& primitive : registry.all()) {
+    if (primitive->info().processor.kind == DeviceKind::opencl) kinds.insert(primitive->info().op);
+  }
+  return {kinds.begin(), kinds.end()};
+}
+
+INSTANTIATE_TEST_SUITE_P(every_op, ConformsOnOpenCl, testing::ValuesIn(opencl_kinds()),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ConformsOnOpenCl);
 
 TEST(ConformanceCases, every_file_belongs_to_an_op) {
   for (const auto& entry : std::filesystem::directory_iterator(cases_folder())) {

@@ -130,8 +130,8 @@ std::vector<Tensor> empty_outputs(const Graph& graph) {
 }
 
 std::vector<Tensor> run_once(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry,
-                             Device& device, std::span<const Tensor> inputs, SessionOptions options) {
-  Session session(graph, plan, registry, device, options);
+                             Devices devices, std::span<const Tensor> inputs, SessionOptions options) {
+  Session session(graph, plan, registry, devices, options);
   std::vector<Tensor> outputs = empty_outputs(graph);
   session.run(views_of(inputs), views_of(outputs));
   return outputs;

@@ -77,7 +77,7 @@ std::vector<Tensor> random_inputs(const Graph& graph, Random& random);
 std::vector<Tensor> empty_outputs(const Graph& graph);
 /// Runs once in a session of its own.
 std::vector<Tensor> run_once(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry,
-                             Device& device, std::span<const Tensor> inputs, SessionOptions options = {});
+                             Devices devices, std::span<const Tensor> inputs, SessionOptions options = {});
 /// The largest difference as a share of the largest magnitude; infinity where there is a NaN.
 double difference(const Tensor& a, const Tensor& b);
 

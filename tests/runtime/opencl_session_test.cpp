@@ -1,0 +1,180 @@
+// Sessions over two devices: right results, one wait a crossing, times of every step, no memory lost, errors of
+// the device told by step. Skipped where no OpenCL driver is installed.
+#include <chrono>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "raceline/base/error.h"
+#include "raceline/device/opencl/opencl.h"
+#include "raceline/kernels/builtin.h"
+#include "tests/runtime/zoo_net.h"
+
+#ifdef RACELINE_HAS_OPENCL
+#include "raceline/device/opencl/opencl_queue.h"
+#endif
+
+namespace raceline::testing {
+namespace {
+
+/// What the process holds, in bytes.
+size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  size_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * 4096;
+}
+
+class TwoDevices : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const OpenClListing listing = list_opencl_devices();
+    if (listing.devices.empty()) GTEST_SKIP() << listing.why_none;
+    accelerator_ = open_opencl_device("0");
+  }
+  Devices devices() { return {cpu_, accelerator_.get()}; }
+  Plan plan(const Graph& graph, std::vector<std::string> only) {
+    return forced_plan(graph, CandidateSet(graph, registry_, {}), {.only = std::move(only), .without = {"clblast"}});
+  }
+  /// Conversions of the plan from one device to the other.
+  static std::vector<PlanConversion> crossings(const Plan& plan) {
+    std::vector<PlanConversion> found;
+    for (const PlanConversion& conversion : plan.conversions) {
+      if (conversion.from.device != conversion.to.device) found.push_back(conversion);
+    }
+    return found;
+  }
+
+  PrimitiveRegistry registry_ = builtin_primitives(DeviceKind::opencl);
+  CpuDevice cpu_{Machine::detect()};
+  std::unique_ptr<Device> accelerator_;
+  Random random_{7};
+};
+
+TEST_F(TwoDevices, lenet_on_the_accelerator_gives_what_the_reference_gives) {
+  Graph graph = zoo_graph("lenet5", registry_, cpu_);
+  const std::vector<Tensor> inputs = random_inputs(graph, random_);
+  const std::vector<Tensor> expected =
+      run_once(graph, Plan::reference(graph, registry_), registry_, cpu_, inputs);
+  const Plan plan = this->plan(graph, {"opencl"});
+  EXPECT_TRUE(plan.needs_accelerator());
+  for (const PlanStep& step : plan.steps) EXPECT_NE(step.primitive.find("@opencl"), std::string::npos);
+  EXPECT_EQ(crossings(plan).size(), 2u);  // there, and back
+  EXPECT_EQ(Plan::from_json(plan.to_json()), plan);
+  const std::vector<Tensor> outputs = run_once(graph, plan, registry_, devices(), inputs);
+  EXPECT_LT(difference(outputs[0], expected[0]), 2e-5);
+}
+
+TEST_F(TwoDevices, a_mixed_plan_crosses_where_processors_change) {
+  Graph graph = zoo_graph("lenet5", registry_, cpu_);
+  const std::vector<Tensor> inputs = random_inputs(graph, random_);
+  const std::vector<Tensor> expected =
+      run_once(graph, Plan::reference(graph, registry_), registry_, cpu_, inputs);
+  const Plan plan = this->plan(graph, {"conv2d.opencl"});
+  EXPECT_EQ(crossings(plan).size(), 4u);
+  const std::vector<Tensor> outputs = run_once(graph, plan, registry_, devices(), inputs);
+  EXPECT_LT(difference(outputs[0], expected[0]), 2e-5);
+
+  // The plan says which devices it needs, and a session without them refuses.
+  EXPECT_THROW(run_once(graph, plan, registry_, cpu_, inputs), PlanError);
+  Plan here = plan;
+  here.machine = devices().fingerprint();
+  EXPECT_NO_THROW(here.check(graph, registry_, devices().fingerprint()));
+  EXPECT_THROW(here.check(graph, registry_, cpu_.fingerprint()), PlanError);
+  here = Plan::reference(graph, registry_);
+  here.machine = cpu_.fingerprint();
+  EXPECT_NO_THROW(here.check(graph, registry_, devices().fingerprint()));
+}
+
+TEST_F(TwoDevices, times_of_steps_are_of_both_clocks_and_add_up_to_the_whole) {
+  Graph graph = zoo_graph("lenet5", registry_, cpu_);
+  const std::vector<Tensor> inputs = random_inputs(graph, random_);
+  Session session(graph, plan(graph, {"conv2d.opencl"}), registry_, devices());
+  const std::vector<Tensor> outputs = empty_outputs(graph);
+  std::vector<double> times(session.steps().size());
+  session.run(views_of(inputs), views_of(outputs));
+  const auto begin = std::chrono::steady_clock::now();
+  session.run_timed(views_of(inputs), views_of(outputs), times);
+  const double whole =
+      std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+  double sum = 0;
+  for (size_t step = 0; step < times.size(); ++step) {
+    EXPECT_GE(times[step], 0) << session.steps()[step].name;
+    const bool on_accelerator = session.steps()[step].primitive.find("@opencl") != std::string_view::npos;
+    if (on_accelerator) EXPECT_GT(times[step], 0) << session.steps()[step].name;
+    sum += times[step];
+  }
+  EXPECT_LE(sum, whole);
+}
+
+TEST_F(TwoDevices, a_thousand_runs_leave_no_memory_behind) {
+  Graph graph = zoo_graph("lenet5", registry_, cpu_);
+  const std::vector<Tensor> inputs = random_inputs(graph, random_);
+  const std::vector<Tensor> outputs = empty_outputs(graph);
+  const Plan plan = this->plan(graph, {"conv2d.opencl", "gemm.opencl"});
+  std::vector<double> times;
+  {
+    Session session(graph, plan, registry_, devices());
+    times.resize(session.steps().size());
+    for (int run = 0; run < 100; ++run) session.run_timed(views_of(inputs), views_of(outputs), times);
+    const size_t before = resident_bytes();
+    for (int run = 0; run < 1000; ++run) {
+      if (run % 10 == 0) {
+        session.run_timed(views_of(inputs), views_of(outputs), times);
+      } else {
+        session.run(views_of(inputs), views_of(outputs));
+      }
+    }
+    EXPECT_LT(resident_bytes(), before + (size_t{4} << 20));
+  }
+#ifdef RACELINE_HAS_OPENCL
+  EXPECT_EQ(static_cast<OpenClDevice&>(*accelerator_).allocated_bytes(), 0u);
+#endif
+}
+
+#ifdef RACELINE_HAS_OPENCL
+
+TEST_F(TwoDevices, a_device_that_is_lost_is_told_by_the_last_step_before_the_wait) {
+  std::string why;
+  OpenClApi lost = *load_opencl(why);
+  static int waits;
+  static OpenClApi real;
+  real = lost;
+  waits = 1 << 30;
+  lost.finish = [](cl_command_queue queue) {
+    return --waits < 0 ? CL_DEVICE_NOT_AVAILABLE : real.finish(queue);
+  };
+  const auto device = open_opencl_device(lost, "0");
+  Graph graph = zoo_graph("lenet5", registry_, cpu_);
+  const std::vector<Tensor> inputs = random_inputs(graph, random_);
+  const std::vector<Tensor> outputs = empty_outputs(graph);
+  Session session(graph, plan(graph, {"conv2d.opencl"}), registry_, Devices(cpu_, device.get()));
+  session.run(views_of(inputs), views_of(outputs));
+  waits = 0;
+  const std::string text =
+      message_of<Error>([&] { session.run(views_of(inputs), views_of(outputs)); });
+  EXPECT_TRUE(contains(text, "the device is lost")) << text;
+  EXPECT_TRUE(contains(text, "@opencl")) << text;
+  waits = 1 << 30;
+}
+
+TEST_F(TwoDevices, memory_that_is_short_is_told_with_what_it_was_for) {
+  std::string why;
+  OpenClApi full = *load_opencl(why);
+  full.create_buffer = [](cl_context, cl_mem_flags, size_t, void*, cl_int* error) -> cl_mem {
+    *error = CL_MEM_OBJECT_ALLOCATION_FAILURE;
+    return nullptr;
+  };
+  const auto device = open_opencl_device(full, "0");
+  Graph graph = zoo_graph("lenet5", registry_, cpu_);
+  const Plan plan = this->plan(graph, {"conv2d.opencl"});
+  const std::string text = message_of<IoError>(
+      [&] { Session session(graph, plan, registry_, Devices(cpu_, device.get())); });
+  EXPECT_TRUE(contains(text, "out of memory")) << text;
+  EXPECT_TRUE(contains(text, "conv")) << text;
+}
+
+#endif
+
+}  // namespace
+}  // namespace raceline::testing
