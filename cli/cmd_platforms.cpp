@@ -22,13 +22,13 @@ struct Options {
 };
 
 std::vector<std::string> platform_names() {
-  std::vector<std::string> names{"raceline"};
+  std::vector<std::string> names{"raceline", "raceline-opencl"};
   constexpr std::string_view ending = "_worker.py";
   for (const auto& entry : std::filesystem::directory_iterator(platforms_folder())) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(ending)) names.push_back(name.substr(0, name.size() - ending.size()));
   }
-  std::sort(names.begin() + 1, names.end());
+  std::sort(names.begin() + 2, names.end());
   return names;
 }
 

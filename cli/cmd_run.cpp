@@ -74,7 +74,8 @@ int run(const Options& options) {
     choose_plan(opened.model, wanted.plans, opened.bindings, options.repair);
   }
   const std::vector<Tensor> inputs = opened.all_inputs(options.model.seed);
-  Network network(std::move(opened.model), bench.registry, bench.devices(device), bench.evaluator, std::move(wanted));
+  Network network(std::move(opened.model), bench.registry, bench.devices(device), bench.evaluator,
+                  std::move(wanted));
   std::vector<Tensor> outputs;
   std::vector<double> times;
   for (int run = 0; run < options.runs; ++run) {

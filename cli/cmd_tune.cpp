@@ -159,7 +159,8 @@ std::optional<TuneResult> tune_binding(const ModelOptions& binding, Options& opt
   fmt::print(stderr, "{}: {} layers, {} fused alternatives; {} threads; {}\n", model.name,
              model.graph.nodes().size(), model.graph.fusions().size(), options.tune.profile.threads,
              shapes_text(model.shapes()));
-  TuneResult result = tune(model.graph, bench.registry, bench.devices(device), store, views_of(model.inputs), options.tune);
+  TuneResult result =
+      tune(model.graph, bench.registry, bench.devices(device), store, views_of(model.inputs), options.tune);
   progress.finish();
   report_profile(result.profile);
   if (!result.complete) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/json.h"
 #include "cli/scratch_folder.h"
 #include "cli/versions.h"
@@ -49,8 +50,21 @@ double peak_bytes() {
   return static_cast<double>(usage.ru_maxrss) * 1024;
 }
 
+/// What a conversion of a session's plan does.
+enum class Move : uint8_t { none, reshapes, to_accelerator, to_host };
+
+Move move_of(const StepInfo& step) {
+  if (!step.conversion && !step.covers.empty()) return Move::none;
+  const size_t arrow = step.layouts.find(" -> ");
+  if (step.layouts.find(':') == std::string_view::npos || arrow == std::string_view::npos)
+    return Move::reshapes;
+  return step.layouts.substr(arrow + 4).starts_with("cpu:") ? Move::to_host : Move::to_accelerator;
+}
+
 class Worker {
  public:
+  explicit Worker(std::unique_ptr<Device> accelerator) : bench_(std::move(accelerator)) {}
+
   /// Where what comes with a request is put.
   std::filesystem::path incoming() const { return folder_.path() / "incoming"; }
 
@@ -87,8 +101,8 @@ class Worker {
     std::map<std::string, std::string> versions = library_versions(bench_.registry);
     versions["raceline"] = version;
     return {{"protocol", WorkerClient::protocol},
-            {"platform", "raceline"},
-            {"accelerator", "cpu"},
+            {"platform", bench_.accelerator ? "raceline-opencl" : "raceline"},
+            {"accelerator", bench_.accelerator ? bench_.accelerator->name() : "cpu"},
             {"versions", versions},
             {"primitives", true},
             {"modes", {"optimised", "unoptimised"}}};
@@ -137,6 +151,10 @@ class Worker {
       return forced_plan(graph, candidates,
                          {.only = {request.at("primitive").get<std::string>()}, .without = {}});
     }
+    // On an accelerator all that it can, whatever the CPU could do better.
+    const PrimitiveFilter there{.only = {"opencl"}, .without = {"clblast"}};
+    if (bench_.accelerator && !request.value("tune", false))
+      return forced_plan(graph, CandidateSet(graph, bench_.registry, {}), there);
     if (request.at("mode") == "unoptimised") return Plan::reference(graph, bench_.registry);
     if (!request.value("tune", false)) return library_planner(bench_)(graph);
     TuneOptions options;
@@ -146,7 +164,9 @@ class Worker {
     options.correct = false;
     options.race_rounds = 5;
     options.race_seconds = 0;
-    return tune(graph, bench_.registry, device_, costs_, views_of(model_->inputs), options).plan;
+    if (bench_.accelerator) options.filter = there;
+    return tune(graph, bench_.registry, bench_.devices(device_), costs_, views_of(model_->inputs), options)
+        .plan;
   }
 
   Json open(const Json& request) {
@@ -158,7 +178,7 @@ class Worker {
     const int threads = request.at("threads").get<int>();
     pin_threads(threads);
     const Plan plan = plans.empty() ? plan_of(request, threads) : model_->plan;
-    session_ = std::make_unique<Session>(model_->graph, plan, bench_.registry, device_,
+    session_ = std::make_unique<Session>(model_->graph, plan, bench_.registry, bench_.devices(device_),
                                          SessionOptions{.threads = threads, .release_constants = true});
     inputs_ = views_of(model_->inputs);
     outputs_ = output_tensors(model_->graph);
@@ -175,7 +195,7 @@ class Worker {
 
   /// Raw steps of runs: copying in and out between the application's tensors and the session's, and inside
   /// the session its steps. Conversions before the first layer reshape the input, those after the last the
-  /// output.
+  /// output; what crosses to an accelerator and back there is copying too.
   Json measure_steps(double budget_us, int most) {
     if (session_ == nullptr) throw Refusal{"failed", "no model is open"};
     const std::span<const StepInfo> steps = session_->steps();
@@ -199,18 +219,26 @@ class Worker {
       at[2] = now_us();
       for (size_t output = 0; output < taken_.size(); ++output) copy(outputs_[output], taken_[output]);
       at[3] = now_us();
-      double in = 0, compute = 0, out = 0;
+      double in = 0, compute = 0, out = 0, crossed_in = 0, crossed_out = 0;
       for (size_t step = 0; step < steps.size(); ++step) {
-        const bool reshapes = steps[step].conversion || steps[step].covers.empty();
-        (reshapes && step < first ? in : reshapes && step > last ? out : compute) += times[step];
+        const Move move = move_of(steps[step]);
+        const bool before = move != Move::none && step < first, behind = move != Move::none && step > last;
+        if (before) {
+          (move == Move::to_accelerator ? crossed_in : in) += times[step];
+        } else if (behind) {
+          (move == Move::to_host ? crossed_out : out) += times[step];
+        } else {
+          compute += times[step];
+        }
       }
-      const double issue = std::max(0.0, at[2] - at[1] - in - compute - out);
+      const double issue = std::max(0.0, at[2] - at[1] - in - compute - out - crossed_in - crossed_out);
       double time = 0;
       Json run = Json::array();
       using Step = std::pair<const char*, double>;
       for (const auto& [name, took] :
-           {Step{"copy_in", at[1] - at[0]}, Step{"issue", issue}, Step{"reshape_in", in},
-            Step{"compute", compute}, Step{"reshape_out", out}, Step{"copy_out", at[3] - at[2]}}) {
+           {Step{"copy_in", at[1] - at[0] + crossed_in}, Step{"issue", issue}, Step{"reshape_in", in},
+            Step{"compute", compute}, Step{"reshape_out", out},
+            Step{"copy_out", at[3] - at[2] + crossed_out}}) {
         run.push_back({name, time, time + took});
         time += took;
       }
@@ -316,9 +344,9 @@ Json refusal(const std::string& kind, const std::string& why) {
   return {{"error", {{"kind", kind}, {"message", why}}}};
 }
 
-int serve() {
+int serve(const DeviceOptions& devices) {
   const Pipes pipes;
-  Worker worker;
+  Worker worker(devices.open());
   std::string line;
   while (pipes.read_line(line)) {
     const Json request = Json::parse(line, nullptr, false);
@@ -348,8 +376,10 @@ int serve() {
 
 }  // namespace
 
-std::function<int()> setup_worker(CLI::App&) {
-  return [] { return serve(); };
+std::function<int()> setup_worker(CLI::App& app) {
+  auto devices = std::make_shared<DeviceOptions>();
+  devices->add_to(app);
+  return [devices] { return serve(*devices); };
 }
 
 }  // namespace raceline::cli

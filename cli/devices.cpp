@@ -11,9 +11,10 @@
 namespace raceline::cli {
 
 void DeviceOptions::add_to(CLI::App& app) {
-  app.add_option("--devices", names,
-                 "Devices that take part: cpu, and an accelerator by index (opencl:0) or by a part of its name; "
-                 "`raceline inspect --machine` lists them")
+  app.add_option(
+         "--devices", names,
+         "Devices that take part: cpu, and an accelerator by index (opencl:0) or by a part of its name; "
+         "`raceline inspect --machine` lists them")
       ->type_name("cpu,opencl:0")
       ->delimiter(',');
 }

@@ -16,8 +16,8 @@ struct DeviceOptions {
 
   void add_to(CLI::App& app);
   /// The accelerator among the names, opened; nullptr where there is none but the CPU. Call it before threads
-  /// are pinned. Throws Error for a list without the CPU or with two accelerators, UnsupportedError and IoError
-  /// when the device is not there.
+  /// are pinned. Throws Error for a list without the CPU or with two accelerators, UnsupportedError and
+  /// IoError when the device is not there.
   std::unique_ptr<Device> open() const;
   /// Likewise; where no devices are named, what the plans need.
   std::unique_ptr<Device> open_for(const PlanSet& plans) const;

@@ -29,6 +29,7 @@ std::filesystem::path platforms_folder() {
 
 std::vector<std::string> platform_command(const std::string& platform, std::filesystem::path python) {
   if (platform == "raceline") return {"/proc/self/exe", "worker"};
+  if (platform == "raceline-opencl") return {"/proc/self/exe", "worker", "--devices", "cpu,opencl"};
   if (platform.find_first_of(" /") != std::string::npos) {
     std::vector<std::string> command;
     for (const std::string_view word : words(platform)) command.emplace_back(word);

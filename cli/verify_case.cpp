@@ -247,7 +247,8 @@ VerifyResult verify_case(const fs::path& path, const ModelOptions& options, cons
       NetworkOptions wanted{.plans = plans,
                             .passes = {.fusion = !options.no_fusion, .without = options.without_passes}};
       if (!plans.empty()) wanted.planner = library_planner(bench);
-      return Network(std::move(model), bench.registry, bench.devices(device), bench.evaluator, std::move(wanted));
+      return Network(std::move(model), bench.registry, bench.devices(device), bench.evaluator,
+                     std::move(wanted));
     };
     if (folders.empty()) {
       ModelOptions own = options;

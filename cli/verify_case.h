@@ -26,8 +26,8 @@ struct VerifyResult {
   int runs = 0;                  ///< data sets times plans
   std::set<std::string> unused;  ///< reorders and gathering primitives whose neighbours no plan has: no run
   std::set<std::string> fallbacks;  ///< of --only: primitives that compute what it cannot
-  std::vector<std::string> why;  ///< one line each failure or the refusal
-  double largest_error = 0;      ///< largest difference over the largest wanted value, of float outputs
+  std::vector<std::string> why;     ///< one line each failure or the refusal
+  double largest_error = 0;         ///< largest difference over the largest wanted value, of float outputs
 };
 
 /// Told before each of a case's many runs: how many are done, of how many, and the primitive.

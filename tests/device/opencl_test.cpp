@@ -134,7 +134,8 @@ TEST_F(OpenCl, counts_its_memory_and_refuses_what_it_has_not) {
     (void)Buffer(*with(full), 100);
     ADD_FAILURE() << "memory that is not there";
   } catch (const IoError& error) {
-    EXPECT_NE(std::string(error.what()).find("100 bytes wanted on opencl"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("100 bytes wanted on opencl"), std::string::npos)
+        << error.what();
   }
 }
 

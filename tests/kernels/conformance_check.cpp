@@ -295,7 +295,8 @@ void Conformance::check(const LayerDesc& layer, uint64_t seed, int threads) {
     expected_.outputs.push_back({std::move(whole), {}, {}, usual});
   }
   for (const auto& primitive : registry_.all()) {
-    if (primitive->info().op == layer.op && tries(*primitive)) check_primitive(*primitive, layer, seed, threads);
+    if (primitive->info().op == layer.op && tries(*primitive))
+      check_primitive(*primitive, layer, seed, threads);
   }
 }
 

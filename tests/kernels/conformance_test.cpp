@@ -119,10 +119,9 @@ INSTANTIATE_TEST_SUITE_P(every_op, Conforms, testing::ValuesIn(op_kinds()),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
 /// Layers that no CPU computes.
-constexpr const char* transfers[] = {"reorder 2x19x5x7 from=cpu:nchw to=opencl:nchw",
-                                     "reorder 2x19x5x7 from=opencl:nchw to=cpu:nchw",
-                                     "reorder 3x5:i64 from=cpu:nchw:i64 to=opencl:nchw:i64",
-                                     "reorder 0x4 from=opencl:nchw to=cpu:nchw"};
+constexpr const char* transfers[] = {
+    "reorder 2x19x5x7 from=cpu:nchw to=opencl:nchw", "reorder 2x19x5x7 from=opencl:nchw to=cpu:nchw",
+    "reorder 3x5:i64 from=cpu:nchw:i64 to=opencl:nchw:i64", "reorder 0x4 from=opencl:nchw to=cpu:nchw"};
 
 /// The same promises on an OpenCL device, where a driver offers one. CLBlast compiles kernels for seconds, so
 /// it is tried in the long test alone.

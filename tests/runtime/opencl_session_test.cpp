@@ -1,5 +1,5 @@
-// Sessions over two devices: right results, one wait a crossing, times of every step, no memory lost, errors of
-// the device told by step. Skipped where no OpenCL driver is installed.
+// Sessions over two devices: right results, one wait a crossing, times of every step, no memory lost, errors
+// of the device told by step. Skipped where no OpenCL driver is installed.
 #include <chrono>
 #include <fstream>
 
@@ -34,7 +34,8 @@ class TwoDevices : public ::testing::Test {
   }
   Devices devices() { return {cpu_, accelerator_.get()}; }
   Plan plan(const Graph& graph, std::vector<std::string> only) {
-    return forced_plan(graph, CandidateSet(graph, registry_, {}), {.only = std::move(only), .without = {"clblast"}});
+    return forced_plan(graph, CandidateSet(graph, registry_, {}),
+                       {.only = std::move(only), .without = {"clblast"}});
   }
   /// Conversions of the plan from one device to the other.
   static std::vector<PlanConversion> crossings(const Plan& plan) {
@@ -84,6 +85,23 @@ TEST_F(TwoDevices, a_mixed_plan_crosses_where_processors_change) {
   here = Plan::reference(graph, registry_);
   here.machine = cpu_.fingerprint();
   EXPECT_NO_THROW(here.check(graph, registry_, devices().fingerprint()));
+}
+
+TEST_F(TwoDevices, a_plan_that_lacks_its_copies_is_repaired) {
+  Graph graph = zoo_graph("lenet5", registry_, cpu_);
+  const Plan whole = plan(graph, {"conv2d.opencl"});
+  Plan bare = whole;
+  bare.conversions.clear();
+  EXPECT_THROW(bare.check(graph, registry_, ""), PlanError);
+  const RepairedPlan repaired = repair_plan(bare, graph, registry_, "");
+  EXPECT_NO_THROW(repaired.plan.check(graph, registry_, ""));
+  EXPECT_EQ(repaired.plan.steps, whole.steps);
+  EXPECT_EQ(crossings(repaired.plan).size(), crossings(whole).size());
+  // Without the accelerator's primitives, the reference takes their place.
+  const PrimitiveRegistry here = builtin_primitives();
+  const RepairedPlan without = repair_plan(whole, graph, here, "");
+  EXPECT_FALSE(without.plan.needs_accelerator());
+  EXPECT_NO_THROW(without.plan.check(graph, here, ""));
 }
 
 TEST_F(TwoDevices, times_of_steps_are_of_both_clocks_and_add_up_to_the_whole) {
@@ -151,8 +169,7 @@ TEST_F(TwoDevices, a_device_that_is_lost_is_told_by_the_last_step_before_the_wai
   Session session(graph, plan(graph, {"conv2d.opencl"}), registry_, Devices(cpu_, device.get()));
   session.run(views_of(inputs), views_of(outputs));
   waits = 0;
-  const std::string text =
-      message_of<Error>([&] { session.run(views_of(inputs), views_of(outputs)); });
+  const std::string text = message_of<Error>([&] { session.run(views_of(inputs), views_of(outputs)); });
   EXPECT_TRUE(contains(text, "the device is lost")) << text;
   EXPECT_TRUE(contains(text, "@opencl")) << text;
   waits = 1 << 30;
@@ -168,8 +185,8 @@ TEST_F(TwoDevices, memory_that_is_short_is_told_with_what_it_was_for) {
   const auto device = open_opencl_device(full, "0");
   Graph graph = zoo_graph("lenet5", registry_, cpu_);
   const Plan plan = this->plan(graph, {"conv2d.opencl"});
-  const std::string text = message_of<IoError>(
-      [&] { Session session(graph, plan, registry_, Devices(cpu_, device.get())); });
+  const std::string text =
+      message_of<IoError>([&] { Session session(graph, plan, registry_, Devices(cpu_, device.get())); });
   EXPECT_TRUE(contains(text, "out of memory")) << text;
   EXPECT_TRUE(contains(text, "conv")) << text;
 }

@@ -141,7 +141,8 @@ void LayerRun::produce(Queue& queue) {
 }
 
 Status LayerRun::run(Queue& queue) const noexcept {
-  return kernel_->run({inputs_, outputs_, workspace_bytes_ > 0 ? buffers_.workspace(processor_) : Memory{}, queue});
+  return kernel_->run(
+      {inputs_, outputs_, workspace_bytes_ > 0 ? buffers_.workspace(processor_) : Memory{}, queue});
 }
 
 Tensor LayerRun::output(size_t slot, Queue& queue) const {

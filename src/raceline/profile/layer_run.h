@@ -15,8 +15,8 @@
 namespace raceline {
 
 /// Operands, outputs and workspace of a layer, shared by all primitives that are tried on it, as the layers
-/// of a Session share its arena: on the host, and on an accelerator for those that run there. The devices must
-/// outlive it.
+/// of a Session share its arena: on the host, and on an accelerator for those that run there. The devices
+/// must outlive it.
 class LayerBuffers {
  public:
   /// operands: nchw, one each, empty where absent. Throws IoError when memory is short.
@@ -28,7 +28,9 @@ class LayerBuffers {
   const Tensor& original(size_t operand, Layout layout);
   /// Room for an operand or output in any layout, and 64 bytes more. On an accelerator it is made when first
   /// asked for; throws IoError when its memory is short.
-  Memory operand_room(size_t operand, DeviceId device = {}) { return rooms(device).operands[operand].memory(); }
+  Memory operand_room(size_t operand, DeviceId device = {}) {
+    return rooms(device).operands[operand].memory();
+  }
   Memory output_room(size_t slot, DeviceId device = {}) { return rooms(device).outputs[slot].memory(); }
   /// Makes sure of a workspace of so many bytes; workspace() may move.
   void reserve_workspace(size_t bytes, DeviceId device = {});
@@ -53,8 +55,8 @@ class LayerBuffers {
 /// A kernel with weights of its own. run() is what a Session would do.
 class LayerRun {
  public:
-  /// Packs the constants. Throws what Primitive::prepare throws, UnsupportedError where the primitive's device
-  /// is none of the buffers'; the buffers must outlive it.
+  /// Packs the constants. Throws what Primitive::prepare throws, UnsupportedError where the primitive's
+  /// device is none of the buffers'; the buffers must outlive it.
   LayerRun(const Primitive& primitive, const LayerDesc& layer, LayerBuffers& buffers, int threads);
 
   /// Writes the operands into the layer's buffers, as the layers before it would have done just now. Waits.

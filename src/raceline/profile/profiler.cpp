@@ -17,16 +17,13 @@
 
 namespace raceline {
 namespace {
-
 using Entry = LayerEntry;
-
 constexpr double infinite = LayerEntry::infinite;
 
 /// A Session lets a primitive write over its operand where it may. Below this size both tensors lie in a
 /// core's cache and it makes no difference, while calls repeated in one sample would feed on their own
 /// results.
 constexpr double in_place_above_bytes = 512 * 1024;
-
 constexpr double settled_share = 0.8;
 
 bool is_free(const Primitive& primitive, const LayerDesc& layer) {
@@ -336,7 +333,8 @@ class Profiling {
                             [run](Queue& queue) { run->produce(queue); }, run->first_us()});
       if (entries[i].is_on_host()) continue;
       contenders.back().queue = &queue_of(entries[i]);
-      // A copy to the host is waited for, as in a Session, which has all else of an accelerator done in a row.
+      // A copy to the host is waited for, as in a Session, which has all else of an accelerator done in a
+      // row.
       if (device_of_outputs(*entries[i].primitive, layer).kind != DeviceKind::cpu)
         contenders.back().batch_below_us = options_.ahead_us;
     }

@@ -100,7 +100,8 @@ Kept& Network::State::keep(const std::string& key, std::unique_ptr<Kept> made) {
 
 void Network::State::make_session(BoundStage& bound) {
   if (bound.stage.graph.outputs().empty()) return;
-  bound.session = std::make_unique<Session>(bound.stage.graph, bound.plan, registry, devices, options.session);
+  bound.session =
+      std::make_unique<Session>(bound.stage.graph, bound.plan, registry, devices, options.session);
 }
 
 Kept& Network::State::first(Bindings& bindings, std::string& key) {

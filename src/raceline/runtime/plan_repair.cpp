@@ -164,14 +164,17 @@ class PlanRepair {
     misfit.insert(misfit.end(), misfits.duplicate.begin(), misfits.duplicate.end());
     remove(std::move(misfit), "it starts from what does not exist or makes what exists already");
     for (const Need& need : needs_of(graph_, steps)) {
-      if (available.has(need.value, need.interface)) continue;
-      PlanConversion added;
-      BoundConversion bound = reference_reorder(need, available, added);
-      available.add({&bound, 1});
-      change("conversion of '{}' from {} to {} added: {}", added.tensor, added.from.to_string(),
-             added.to.to_string(), added.primitive);
-      kept.push_back(std::move(bound));
-      kept_plan.push_back(std::move(added));
+      // Between devices a tensor goes as cpu:nchw goes: in that layout, on both sides.
+      for (const Interface& stop : stops(need, available)) {
+        if (available.has(need.value, stop)) continue;
+        PlanConversion added;
+        BoundConversion bound = bridge({need.value, stop, need.step, need.operand}, available, added);
+        available.add({&bound, 1});
+        change("conversion of '{}' from {} to {} added: {}", added.tensor, added.from.to_string(),
+               added.to.to_string(), added.primitive);
+        kept.push_back(std::move(bound));
+        kept_plan.push_back(std::move(added));
+      }
     }
     remove(unused_conversions(kept, needs_of(graph_, steps)), "nobody uses the result");
 
@@ -182,22 +185,44 @@ class PlanRepair {
     for (const size_t index : order) repaired_.plan.conversions.push_back(kept_plan[index]);
   }
 
+  /// The interfaces to make one after the other until the need is met.
+  static std::vector<Interface> stops(const Need& need, const Availability& available) {
+    const Interface& wanted = need.interface;
+    const std::span<const Interface> there = available.of(need.value);
+    const bool on_device = std::any_of(there.begin(), there.end(), [&](const Interface& interface) {
+      return interface.device == wanted.device;
+    });
+    if (on_device || there.empty()) return {wanted};
+    const Interface left{there.front().device, Layout::nchw, wanted.type};
+    const Interface entered{wanted.device, Layout::nchw, wanted.type};
+    return {left, entered, wanted};
+  }
+
+  /// The reference primitive of a reorder, or the first that copies between its devices.
+  const Primitive& reorder_of(const LayerDesc& layer) const {
+    const ReorderParams& params = layer.as<ReorderParams>();
+    if (params.from.device == params.to.device) return registry_.reference(layer);
+    const std::vector<const Primitive*> able = registry_.candidates(layer);
+    if (able.empty())
+      throw UnsupportedError(fmt::format("no primitive of this build can compute {}", layer.key()));
+    return *able.front();
+  }
+
   /// From any interface in which the value exists; through cpu:nchw is never shorter, as a reference reorder
   /// knows all pairs of layouts.
-  BoundConversion reference_reorder(const Need& need, const Availability& available,
-                                    PlanConversion& added) const {
+  BoundConversion bridge(const Need& need, const Availability& available, PlanConversion& added) const {
     const TensorDesc& desc = graph_.desc(need.value);
     std::string why = "the tensor exists nowhere";
     for (const Interface& from : available.of(need.value)) {
       try {
-        const Primitive& primitive = registry_.reference(LayerDesc::reorder(desc, from, need.interface));
+        const Primitive& primitive = reorder_of(LayerDesc::reorder(desc, from, need.interface));
         added = {graph_.value(need.value).name, from, need.interface, primitive.name()};
         if (auto bound = bind_conversion(added, graph_, registry_, why)) return std::move(*bound);
       } catch (const UnsupportedError& error) {
         why = error.what();
       }
     }
-    throw UnsupportedError(fmt::format("no reference reorder makes tensor '{}' available as {}: {}",
+    throw UnsupportedError(fmt::format("no reorder makes tensor '{}' available as {}: {}",
                                        graph_.value(need.value).name, need.interface.to_string(), why));
   }
 

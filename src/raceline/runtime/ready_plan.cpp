@@ -249,9 +249,9 @@ class Builder {
   void plan_arenas() {
     homes_.resize(schedule_.blocks.size());
     plan_arena(devices_.host());
-    const bool uses_accelerator =
-        std::any_of(schedule_.ops.begin(), schedule_.ops.end(),
-                    [&](const Op& op) { return op.device != devices_.host().id(); });
+    const bool uses_accelerator = std::any_of(schedule_.ops.begin(), schedule_.ops.end(), [&](const Op& op) {
+      return op.device != devices_.host().id();
+    });
     if (uses_accelerator) plan_arena(*devices_.accelerator());
   }
 

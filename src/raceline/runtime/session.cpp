@@ -35,10 +35,10 @@ struct Session::State {
   }
 
   ReadyPlan ready;
-  std::vector<Memory> given;         // of this run, one an external
-  std::vector<Event> begins, ends;   // of each op, in its queue
-  std::vector<Stretch> stretches;    // one processor works at a time
-  std::vector<double> waited_us;     // by the host's clock, from each stretch's begin to its end
+  std::vector<Memory> given;        // of this run, one an external
+  std::vector<Event> begins, ends;  // of each op, in its queue
+  std::vector<Stretch> stretches;   // one processor works at a time
+  std::vector<double> waited_us;    // by the host's clock, from each stretch's begin to its end
 
   DeviceId device_of(size_t op) const { return ready.ops[op].queue->device(); }
 

@@ -45,8 +45,8 @@ class Session {
   /// nothing. Inputs are never written. Allocates nothing of its own. Throws GraphError when a type, shape or
   /// place is not as wanted, Error naming the step when a kernel fails.
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
-  /// As run(), timing each step by the clock of its device; times has steps().size() entries. What waiting for
-  /// an accelerator takes beyond its steps belongs to the last of them, which is the copy back.
+  /// As run(), timing each step by the clock of its device; times has steps().size() entries. What waiting
+  /// for an accelerator takes beyond its steps belongs to the last of them, which is the copy back.
   void run_timed(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                  std::span<double> times_us);
 

@@ -167,9 +167,8 @@ class ProblemBuilder {
       if (gathers && !gathering_.contains(id)) continue;
       std::vector<std::string> inputs;
       for (const size_t operand : wired_operands(graph_, node.inputs)) {
-        const Interface wanted =
-            interface_of(graph_.desc(node.inputs[operand]), candidate.layouts.inputs[operand],
-                         *candidate.primitive);
+        const Interface wanted = interface_of(graph_.desc(node.inputs[operand]),
+                                              candidate.layouts.inputs[operand], *candidate.primitive);
         inputs.push_back(gathers ? place_in(id, operand, wanted) : wanted.to_string());
       }
       add_choice(first_node_ + id, name, cost->us, inputs, outputs_of(node, candidate),
@@ -192,10 +191,9 @@ class ProblemBuilder {
       if (!cost) continue;
       std::vector<std::string> inputs;
       for (const size_t operand : wired_operands(graph_, anchor.inputs)) {
-        inputs.push_back(
-            interface_of(graph_.desc(operands[operand]), candidate.layouts.inputs[operand],
-                         *candidate.primitive)
-                .to_string());
+        inputs.push_back(interface_of(graph_.desc(operands[operand]), candidate.layouts.inputs[operand],
+                                      *candidate.primitive)
+                             .to_string());
       }
       std::string deferred = fmt::format("{}+deferred.{}", join(inputs, ","), anchor.name);
       add_choice(first_node_ + fusion.nodes.front(), "deferred", 0, inputs, {deferred}, {});

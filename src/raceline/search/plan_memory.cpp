@@ -59,12 +59,9 @@ class SharedMemory {
 
 }  // namespace
 
-PlanMemories::PlanMemories(const Graph& graph, const PrimitiveRegistry& registry, Devices devices, int threads)
-    : graph_(graph),
-      registry_(registry),
-      devices_(devices),
-      queues_(devices, threads),
-      single_(devices, 1) {}
+PlanMemories::PlanMemories(const Graph& graph, const PrimitiveRegistry& registry, Devices devices,
+                           int threads)
+    : graph_(graph), registry_(registry), devices_(devices), queues_(devices, threads), single_(devices, 1) {}
 
 int PlanMemories::bind(const Primitive& primitive, int threads) {
   Queue& queue = (threads == 1 ? single_ : queues_).on(primitive.info().processor);

@@ -14,8 +14,8 @@
 
 namespace raceline {
 
-/// Memory of a plan: what a Session of it takes that releases the graph's constants. Weights on an accelerator
-/// count as the host's do, its arena does not.
+/// Memory of a plan: what a Session of it takes that releases the graph's constants. Weights on an
+/// accelerator count as the host's do, its arena does not.
 struct PlanMemory {
   int64_t weights_bytes = 0;  ///< packed constants, and those that kernels read as they are
   int64_t arena_bytes = 0;    ///< tensors and workspaces, as they are laid out

@@ -21,8 +21,8 @@ CandidateCheck::Known& CandidateCheck::know(const LayerDesc& layer) {
   std::unique_ptr<Known>& known = known_[layer.key()];
   if (!known) {
     LayerBuffers buffers(devices_, layer, random_operands(layer, seed_));
-    Expected expected =
-        expected_outputs(registry_, devices_.host(), layer, buffers.operands(), {.seed = seed_, .threads = threads_});
+    Expected expected = expected_outputs(registry_, devices_.host(), layer, buffers.operands(),
+                                         {.seed = seed_, .threads = threads_});
     known = std::make_unique<Known>(Known{layer, std::move(buffers), std::move(expected)});
   }
   return *known;

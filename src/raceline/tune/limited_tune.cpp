@@ -7,7 +7,8 @@ TuneResult tune_limited(Graph& graph, const PrimitiveRegistry& registry, Devices
   TuneResult result;
   const CandidateSet candidates(graph, registry, options.filter);
   CostTable costs;
-  const RunScene scene{graph, registry, devices, store, RunConditions::of(graph, devices, options.profile), {}};
+  const RunScene scene{graph, registry, devices, store, RunConditions::of(graph, devices, options.profile),
+                       {}};
   result.profile = measure_costs(options.measure, candidates, scene, options.profile, costs);
   if (options.profile.stop && options.profile.stop()) return result;
   result.complete = true;

@@ -1,5 +1,5 @@
-// The functions of OpenCL 1.2 that are used, as a table: no program links the library. Private to device/ and
-// kernels/opencl.
+// The functions of OpenCL 1.2 that are used, as a table: no program links the library. For device/ and
+// kernels/opencl alone.
 #pragma once
 #include <optional>
 #include <string>

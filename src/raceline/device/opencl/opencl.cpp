@@ -87,9 +87,9 @@ OpenClFound find_opencl_devices(const OpenClApi& api) {
     }
   }
   if (found.handles.empty()) {
-    found.listing.why_none = platforms.empty()
-                                 ? "no OpenCL driver; for a machine without a GPU, Debian's is pocl-opencl-icd"
-                                 : "OpenCL's drivers offer no device";
+    found.listing.why_none =
+        platforms.empty() ? "no OpenCL driver; for a machine without a GPU, Debian's is pocl-opencl-icd"
+                          : "OpenCL's drivers offer no device";
   }
   return found;
 }
@@ -101,11 +101,13 @@ std::unique_ptr<OpenClDevice> open_opencl_device(const OpenClApi& api, std::stri
     throw UnsupportedError(fmt::format("no OpenCL device '{}'; {}", which, names_of(found.listing)));
   };
   size_t index = 0;
-  if (!which.empty() && std::all_of(which.begin(), which.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+  if (!which.empty() &&
+      std::all_of(which.begin(), which.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     if (which.size() > 4) refuse();
     index = static_cast<size_t>(parse_int(which, "device index"));
   } else {
-    while (index < devices.size() && lower(devices[index].name).find(lower(which)) == std::string::npos) ++index;
+    while (index < devices.size() && lower(devices[index].name).find(lower(which)) == std::string::npos)
+      ++index;
   }
   if (index >= devices.size()) refuse();
   return std::make_unique<OpenClDevice>(api, found.handles[index], devices[index]);

@@ -5,7 +5,8 @@
 namespace raceline {
 namespace {
 
-constexpr const char* why = "built without OpenCL; Debian's packages are opencl-c-headers and ocl-icd-libopencl1";
+constexpr const char* why =
+    "built without OpenCL; Debian's packages are opencl-c-headers and ocl-icd-libopencl1";
 
 }  // namespace
 

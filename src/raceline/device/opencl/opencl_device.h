@@ -1,5 +1,5 @@
-// An OpenCL device with its context and the programs that were built for it. Private to device/ and
-// kernels/opencl.
+// An OpenCL device with its context and the programs that were built for it. For device/ and
+// kernels/opencl alone.
 #pragma once
 #include <atomic>
 #include <map>

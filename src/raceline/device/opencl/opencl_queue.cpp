@@ -94,8 +94,8 @@ uint64_t OpenClQueue::end_ns(Event event) const {
   cl_ulong time = 0;
   const cl_event handle = events_[event.id % most_events];
   const bool is_kept = handle != nullptr && event.id < recorded_ && recorded_ - event.id <= most_events;
-  if (!is_kept || api().get_event_times(handle, CL_PROFILING_COMMAND_END, sizeof time, &time, nullptr) !=
-                      CL_SUCCESS) {
+  if (!is_kept ||
+      api().get_event_times(handle, CL_PROFILING_COMMAND_END, sizeof time, &time, nullptr) != CL_SUCCESS) {
     return 0;
   }
   return time;

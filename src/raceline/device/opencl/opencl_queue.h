@@ -1,4 +1,4 @@
-// An in-order queue of an OpenCL device. Private to device/ and kernels/opencl.
+// An in-order queue of an OpenCL device. For device/ and kernels/opencl alone.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -46,10 +46,9 @@ class BatchNormKernel final : public Kernel {
   bool reads_constant(size_t /*operand*/) const override { return false; }
   size_t packed_bytes() const override { return numbers_.bytes(); }
   Status run(const KernelArgs& args) const noexcept override {
-    return opencl_queue(args).launch(kernel_,
-                                     {.items = {items_for(inner_, each_), static_cast<size_t>(rows_), 1}},
-                                     args.inputs[0].memory, numbers_.memory(), args.outputs[0].memory, inner_,
-                                     channels_, each_);
+    return opencl_queue(args).launch(
+        kernel_, {.items = {items_for(inner_, each_), static_cast<size_t>(rows_), 1}}, args.inputs[0].memory,
+        numbers_.memory(), args.outputs[0].memory, inner_, channels_, each_);
   }
 
  private:

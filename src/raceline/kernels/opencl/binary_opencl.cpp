@@ -9,8 +9,8 @@
 namespace raceline {
 namespace {
 
-// b_step is 1 where both tensors advance together; otherwise b holds one number for each `inner` elements of a,
-// `channels` of them again and again.
+// b_step is 1 where both tensors advance together; otherwise b holds one number for each `inner` elements of
+// a, `channels` of them again and again.
 constexpr std::string_view source = R"(
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void binary(__global const float* a_given, ulong a_given_at, __global const float* b_given, ulong b_given_at,
@@ -88,9 +88,9 @@ class BinaryKernel final : public Kernel {
     count_ = channels_ > 1 ? y.elements(2, y.rank()) : y.elements();
     rows_ = count_ == 0 ? 0 : y.elements() / count_;
     each_ = elements_per_item(device, count_, 2);
-    kernel_ = device.kernel(
-        with_prelude(source), "binary",
-        fmt::format("-DFUNCTION={}", expression(layer.as<BinaryParams>().kind).value_or("a")));
+    kernel_ =
+        device.kernel(with_prelude(source), "binary",
+                      fmt::format("-DFUNCTION={}", expression(layer.as<BinaryParams>().kind).value_or("a")));
   }
   bool reads_constant(size_t /*operand*/) const override { return false; }
   size_t packed_bytes() const override { return constant_.bytes(); }

@@ -11,7 +11,8 @@ class ChannelEpilogue {
  public:
   /// `rows` of `inner` elements each have one of `channels` numbers of the bias, in turn; channels 0: each
   /// element of a row has one.
-  ChannelEpilogue(const LayerDesc& layer, OpenClDevice& device, int64_t rows, int64_t inner, int64_t channels);
+  ChannelEpilogue(const LayerDesc& layer, OpenClDevice& device, int64_t rows, int64_t inner,
+                  int64_t channels);
   Status run(OpenClQueue& queue, Memory bias, Memory residual, Memory result) const;
 
  private:

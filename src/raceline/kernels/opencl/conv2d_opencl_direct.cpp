@@ -24,9 +24,10 @@ class DirectKernel final : public Kernel {
     OpenClDevice& device = opencl_device(args);
     const int64_t k = shape_.depth(), m = shape_.filters;
     const std::span<const float> filters = floats_of(args.constants[1]);
-    filters_ = upload(device, pack_tile_rows(tile, shape_.groups, m, k, [&](int64_t group, int64_t row, int64_t d) {
-                        return filters[static_cast<size_t>((group * m + row) * k + d)];
-                      }));
+    filters_ =
+        upload(device, pack_tile_rows(tile, shape_.groups, m, k, [&](int64_t group, int64_t row, int64_t d) {
+                 return filters[static_cast<size_t>((group * m + row) * k + d)];
+               }));
     std::vector<int32_t> offsets;
     for (int64_t c = 0; c < shape_.channels; ++c) {
       for (int64_t r = 0; r < shape_.kernel_h; ++r) {
@@ -99,7 +100,8 @@ class DirectPrimitive final : public Primitive {
     return Support::yes();
   }
   size_t workspace_bytes(const LayerDesc& layer, int /*threads*/) const override {
-    return static_cast<size_t>(PaddedImage::elements(Conv2dShape::of(layer), tile_.columns())) * sizeof(float);
+    return static_cast<size_t>(PaddedImage::elements(Conv2dShape::of(layer), tile_.columns())) *
+           sizeof(float);
   }
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
     return std::make_unique<DirectKernel>(layer, args, tile_);

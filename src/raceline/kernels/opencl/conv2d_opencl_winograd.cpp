@@ -159,10 +159,11 @@ class WinogradKernel final : public Kernel {
     std::vector<std::array<float, frequencies>> transformed;
     for (int64_t each = 0; each < m * k; ++each)
       transformed.push_back(transform_filter(filters.data() + 9 * each));
-    filters_ = upload(opencl_device(args),
-                      pack_tile_rows(tile, frequencies, m, k, [&](int64_t frequency, int64_t row, int64_t depth) {
-                        return transformed[static_cast<size_t>(row * k + depth)][static_cast<size_t>(frequency)];
-                      }));
+    filters_ =
+        upload(opencl_device(args),
+               pack_tile_rows(tile, frequencies, m, k, [&](int64_t frequency, int64_t row, int64_t depth) {
+                 return transformed[static_cast<size_t>(row * k + depth)][static_cast<size_t>(frequency)];
+               }));
   }
 
   bool reads_constant(size_t /*operand*/) const override { return false; }
@@ -245,7 +246,9 @@ class WinogradPrimitive final : public Primitive {
     const int64_t each = frequencies * (shape.channels + shape.filters);
     return static_cast<size_t>(each * Tiles::of(shape, tile_).chunk) * sizeof(float);
   }
-  std::optional<double> error_bound(const LayerDesc& /*layer*/) const override { return winograd_error_bound; }
+  std::optional<double> error_bound(const LayerDesc& /*layer*/) const override {
+    return winograd_error_bound;
+  }
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
     return std::make_unique<WinogradKernel>(layer, args, tile_);
   }

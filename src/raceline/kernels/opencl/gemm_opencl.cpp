@@ -29,7 +29,8 @@ class DenseKernel final : public Kernel {
     const std::span<const float> weights = floats_of(args.constants[1]);
     // Columns of B are rows of its transpose.
     const RegisterTile panel{tile.columns(), 1};
-    weights_ = upload(opencl_device(args), pack_tile_rows(panel, 1, n_, k_, [&](int64_t, int64_t column, int64_t row) {
+    weights_ = upload(opencl_device(args),
+                      pack_tile_rows(panel, 1, n_, k_, [&](int64_t, int64_t column, int64_t row) {
                         const int64_t at = params.trans_b ? column * k_ + row : row * n_ + column;
                         return params.alpha * weights[static_cast<size_t>(at)];
                       }));

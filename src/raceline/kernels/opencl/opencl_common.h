@@ -29,8 +29,8 @@ Buffer upload(OpenClDevice& device, std::span<const float> numbers);
 Buffer upload(OpenClDevice& device, std::span<const int32_t> numbers);
 std::span<const float> floats_of(const TensorView& view);
 
-/// Of pieces of work of so many operations, how many one work-item is to do: an item takes a core of a CPU some
-/// hundred cycles, and a GPU wants as many as there are.
+/// Of pieces of work of so many operations, how many one work-item is to do: an item takes a core of a CPU
+/// some hundred cycles, and a GPU wants as many as there are.
 int64_t grain(const OpenClDevice& device, int64_t items, double operations_each);
 
 /// What a layer does to its result, as far as kernels here can: nothing, or one function after one sum or

@@ -107,9 +107,10 @@ class PoolKernel final : public Kernel {
         is_whole_(is_whole_image(layer)) {
     OpenClDevice& device = opencl_device(args);
     const int64_t planes = y_[0] * y_[1];
-    each_ = is_whole_ ? grain(device, planes, static_cast<double>(x_[2] * x_[3]))
-                      : std::min(y_[2], grain(device, y_[2] * planes,
-                                              static_cast<double>(y_[3] * params_.kernel[0] * params_.kernel[1])));
+    each_ = is_whole_
+                ? grain(device, planes, static_cast<double>(x_[2] * x_[3]))
+                : std::min(y_[2], grain(device, y_[2] * planes,
+                                        static_cast<double>(y_[3] * params_.kernel[0] * params_.kernel[1])));
     kernel_ = device.kernel(with_prelude(source), is_whole_ ? "pool_all" : "pool");
   }
   Status run(const KernelArgs& args) const noexcept override {

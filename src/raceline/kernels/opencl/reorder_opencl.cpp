@@ -1,7 +1,7 @@
 // Copies of tensors between the host and the accelerator: what QS-DNN calls the penalty of changing the
-// processor. `copy` has the driver read or write the host's memory (clEnqueueReadBuffer, clEnqueueWriteBuffer);
-// `map` maps the device's memory and copies on the host's thread, which on a device that shares the host's
-// memory is all there is to do. Any type; the layout stays.
+// processor. `copy` has the driver read or write the host's memory (clEnqueueReadBuffer,
+// clEnqueueWriteBuffer); `map` maps the device's memory and copies on the host's thread, which on a device
+// that shares the host's memory is all there is to do. Any type; the layout stays.
 #include <cstring>
 #include <memory>
 

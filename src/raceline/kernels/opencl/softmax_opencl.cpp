@@ -46,9 +46,9 @@ class SoftmaxKernel final : public Kernel {
     kernel_ = opencl_device(args).kernel(with_prelude(source), "softmax");
   }
   Status run(const KernelArgs& args) const noexcept override {
-    return opencl_queue(args).launch(
-        kernel_, {.items = {static_cast<size_t>(inner_), static_cast<size_t>(outer_), 1}},
-        args.inputs[0].memory, args.outputs[0].memory, count_, inner_, is_log_);
+    return opencl_queue(args).launch(kernel_,
+                                     {.items = {static_cast<size_t>(inner_), static_cast<size_t>(outer_), 1}},
+                                     args.inputs[0].memory, args.outputs[0].memory, count_, inner_, is_log_);
   }
 
  private:

@@ -1,5 +1,5 @@
-// The matrix product that convolutions and dense layers on the accelerator share: a register tile a work-item.
-// Private to kernels/opencl.
+// The matrix product that convolutions and dense layers on the accelerator share: a register tile a
+// work-item. Private to kernels/opencl.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -24,8 +24,8 @@ enum class LeftMatrix : uint8_t {
 };
 enum class RightMatrix : uint8_t {
   packed,   ///< panels of columns, [k][columns]; what is missing in the last is 0
-  offsets,  ///< row k begins at offsets[k], its columns lie in a row. Columns are read in whole vectors: fewer
-            ///< than a tile's have to lie before what may not be read.
+  offsets,  ///< row k begins at offsets[k], its columns lie in a row. Columns are read in whole vectors:
+            ///< fewer than a tile's have to lie before what may not be read.
 };
 
 /// C[i][j] = sum over k of A[i][k] * B[k][j], and bias and epilogue. All offsets and steps in elements.
@@ -44,8 +44,8 @@ struct TileGemm {
     int64_t m = 0, n = 0, k = 0;
     int64_t a_row = 0;  ///< from one row of A to the next, where A is LeftMatrix::rows
     int64_t c_row = 0;
-    /// Columns are the pixels of an image of rows `wide`, of which the first `used` are wanted and lie without
-    /// gaps in C. Equal: all are wanted.
+    /// Columns are the pixels of an image of rows `wide`, of which the first `used` are wanted and lie
+    /// without gaps in C. Equal: all are wanted.
     int64_t wide = 1, used = 1;
     /// Products of a batch, and from one to the next.
     int64_t batch = 1, a_step = 0, b_step = 0, bias_step = 0, c_step = 0;
@@ -56,7 +56,8 @@ struct TileGemm {
 
 /// Rows of a matrix as LeftMatrix::packed wants them, one batch after the other; element(batch, row, k).
 template <class Element>
-std::vector<float> pack_tile_rows(RegisterTile tile, int64_t batch, int64_t m, int64_t k, const Element& element) {
+std::vector<float> pack_tile_rows(RegisterTile tile, int64_t batch, int64_t m, int64_t k,
+                                  const Element& element) {
   const int64_t tiles = (m + tile.rows - 1) / tile.rows;
   std::vector<float> packed(static_cast<size_t>(batch * tiles * tile.rows * k));
   size_t at = 0;

@@ -1,5 +1,5 @@
-// gemm with constant weights on CLBlast: Sgemv where A is one row, Sgemm for several. Bias and epilogue take a
-// pass of their own.
+// gemm with constant weights on CLBlast: Sgemv where A is one row, Sgemm for several. Bias and epilogue take
+// a pass of their own.
 #include <memory>
 
 #include "raceline/kernels/opencl/channel_epilogue.h"
@@ -27,7 +27,8 @@ class ClblastGemm final : public Kernel {
     if (!has_c(layer)) return;
     const std::span<const float> c = floats_of(args.constants[2]);
     std::vector<float> bias;
-    for (size_t column = 0; column < n_; ++column) bias.push_back(params_.beta * c[c.size() == 1 ? 0 : column]);
+    for (size_t column = 0; column < n_; ++column)
+      bias.push_back(params_.beta * c[c.size() == 1 ? 0 : column]);
     bias_ = upload(opencl_device(args), bias);
   }
 
@@ -44,11 +45,10 @@ class ClblastGemm final : public Kernel {
     int error = 0;
     if (m_ == 1) {
       // y = op(B) x, with B as it is stored.
-      error = library_.sgemv(ClblastLibrary::row_major,
-                             params_.trans_b ? ClblastLibrary::as_stored : ClblastLibrary::transposed,
-                             params_.trans_b ? n_ : k_, stride, params_.alpha, weights, 0, stride,
-                             buffer_of(a), offset_of(a), 1, 0, buffer_of(y), offset_of(y), 1, &handle,
-                             &event);
+      error = library_.sgemv(
+          ClblastLibrary::row_major, params_.trans_b ? ClblastLibrary::as_stored : ClblastLibrary::transposed,
+          params_.trans_b ? n_ : k_, stride, params_.alpha, weights, 0, stride, buffer_of(a), offset_of(a), 1,
+          0, buffer_of(y), offset_of(y), 1, &handle, &event);
     } else {
       error = library_.sgemm(ClblastLibrary::row_major, ClblastLibrary::as_stored,
                              params_.trans_b ? ClblastLibrary::transposed : ClblastLibrary::as_stored, m_, n_,
@@ -100,8 +100,8 @@ class ClblastPrimitive final : public Primitive {
 
 }  // namespace
 
-void register_gemm_clblast(PrimitiveRegistry& registry) {
-  std::string why;  // said by conv2d_clblast where it is missing
+void register_gemm_opencl_with_clblast(PrimitiveRegistry& registry) {
+  std::string why;  // said by conv2d_opencl_with_clblast where it is missing
   if (const auto library = ClblastLibrary::load(why)) {
     registry.add(std::make_unique<ClblastPrimitive>(*library, true));
     registry.add(std::make_unique<ClblastPrimitive>(*library, false));

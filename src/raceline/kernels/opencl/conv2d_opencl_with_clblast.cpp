@@ -14,7 +14,8 @@ class ConvgemmKernel final : public Kernel {
       : library_(library),
         layer_(layer),
         shape_(Conv2dShape::of(layer)),
-        epilogue_(layer, opencl_device(args), shape_.images * shape_.filters, shape_.pixels(), shape_.filters),
+        epilogue_(layer, opencl_device(args), shape_.images * shape_.filters, shape_.pixels(),
+                  shape_.filters),
         filters_(upload(opencl_device(args), floats_of(args.constants[1]))),
         bias_(upload_bias(layer, args)) {}
 
@@ -68,7 +69,7 @@ class ConvgemmPrimitive final : public Primitive {
 
 }  // namespace
 
-void register_conv2d_clblast(PrimitiveRegistry& registry) {
+void register_conv2d_opencl_with_clblast(PrimitiveRegistry& registry) {
   std::string why;
   if (const auto library = ClblastLibrary::load(why)) {
     registry.add(std::make_unique<ConvgemmPrimitive>(*library));
