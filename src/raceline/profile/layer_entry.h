@@ -35,6 +35,14 @@ struct LayerEntry {
   }
 };
 
+/// Whether running the primitive on the layer costs nothing: a view, or nothing to compute.
+inline bool is_free(const Primitive& primitive, const LayerDesc& layer) {
+  const auto is_empty = [](const TensorDesc& desc) { return desc.shape.elements() == 0; };
+  const Sharing sharing = primitive.sharing(layer);
+  return sharing == Sharing::view || sharing == Sharing::gathered ||
+         std::all_of(layer.outputs.begin(), layer.outputs.end(), is_empty);
+}
+
 /// The statistics of a row that holds samples.
 Cost cost_of(const CostRow& row);
 

@@ -26,13 +26,6 @@ constexpr double infinite = LayerEntry::infinite;
 constexpr double in_place_above_bytes = 512 * 1024;
 constexpr double settled_share = 0.8;
 
-bool is_free(const Primitive& primitive, const LayerDesc& layer) {
-  const auto is_empty = [](const TensorDesc& desc) { return desc.shape.elements() == 0; };
-  const Sharing sharing = primitive.sharing(layer);
-  return sharing == Sharing::view || sharing == Sharing::gathered ||
-         std::all_of(layer.outputs.begin(), layer.outputs.end(), is_empty);
-}
-
 /// One profile: its state, and the steps in their order.
 class Profiling {
  public:
