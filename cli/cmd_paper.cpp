@@ -7,6 +7,7 @@
 
 #include "cli/cmd_profile.h"
 #include "cli/command.h"
+#include "cli/devices.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/scratch_folder.h"
@@ -27,6 +28,7 @@ struct Options {
   std::filesystem::path output = "qs-dnn";
   std::vector<std::string> nets;
   TimingOptions timing;
+  DeviceOptions devices;
   MethodOptions methods;
   ProtocolOptions protocol;
   uint64_t seed = 1;
@@ -67,7 +69,8 @@ QsDnnGraph measure_graph(const std::filesystem::path& file, bool paper_layers, c
   methods.say = [&](const std::string& line) { say(progress, fmt::format("{}: {}", title, line)); };
   methods.measure = options.protocol.measure(methods.profile, methods.say);
   QsDnnGraph graph;
-  graph.methods = run_methods(model.graph, bench.registry, device, store, views_of(model.inputs), methods);
+  graph.methods =
+      run_methods(model.graph, bench.registry, bench.devices(device), store, views_of(model.inputs), methods);
   progress.finish();
   report_profile(graph.methods.profile);
   return graph;
@@ -110,6 +113,7 @@ void write_report(const QsDnnReport& report, const std::filesystem::path& folder
       {"table2_default_passes.csv", table_two(report, false).to_csv()},
       {"tuned.csv", tuned_table(report).to_csv()},
       {"predictions.csv", prediction_table(report).to_csv()},
+      {"processors.csv", processor_table(report).to_csv()},
       {"gaps_paper_layers.csv", gap_table(report, true).to_csv()},
       {"gaps_default_passes.csv", gap_table(report, false).to_csv()},
       {"design_spaces.csv", space_table(report).to_csv()},
@@ -155,6 +159,7 @@ Json report_json(const QsDnnReport& report, size_t measured) {
           {"methods", table_json(method_table(report))},
           {"tuned", table_json(tuned_table(report))},
           {"predictions", table_json(prediction_table(report))},
+          {"processors", table_json(processor_table(report))},
           {"gaps_paper_layers", table_json(gap_table(report, true))},
           {"gaps_default_passes", table_json(gap_table(report, false))},
           {"design_spaces", table_json(space_table(report))},
@@ -169,7 +174,7 @@ size_t entries_of(const CostStore& store) {
 }
 
 int qs_dnn(Options& options) {
-  const Workbench bench;
+  const Workbench bench(options.devices.open());
   const std::vector<const ZooNet*> nets = chosen_nets(options);
   options.methods.profile.threads = options.timing.prepare(bench);
   options.methods.profile.pinned = !options.timing.no_pin;
@@ -243,6 +248,7 @@ std::function<int()> setup_paper(CLI::App& app) {
       ->delimiter(',');
   options->timing.threads = 1;  // as in the paper
   options->timing.add_to(*sub);
+  options->devices.add_to(*sub);
   options->protocol.add_to(*sub);
   sub->add_option("--seed", options->seed, "Of inputs and of searches")->capture_default_str();
   sub->add_option("--seeds", options->seeds, "Searches behind each point of figure 5 and each gap")

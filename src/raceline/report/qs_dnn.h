@@ -75,6 +75,9 @@ ReportTable method_table(const QsDnnReport& report);
 ReportTable tuned_table(const QsDnnReport& report);
 /// The tuned plan's sum of costs, before and after the correction, against fresh whole runs.
 ReportTable prediction_table(const QsDnnReport& report);
+/// Of plans over two devices: layers and their time on each, copies between them and theirs. No rows but the
+/// header where there was one device.
+ReportTable processor_table(const QsDnnReport& report);
 ReportTable space_table(const QsDnnReport& report);
 ReportTable gap_table(const QsDnnReport& report, bool paper_layers);
 ReportTable claim_table(const QsDnnReport& report);

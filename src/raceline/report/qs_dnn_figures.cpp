@@ -223,6 +223,8 @@ std::vector<ReportTable> tables_of(const QsDnnReport& report) {
     tables.push_back(table_two(report, false));
     tables.push_back(tuned_table(report));
     tables.push_back(prediction_table(report));
+    if (ReportTable devices = processor_table(report); devices.rows.size() > 1)
+      tables.push_back(std::move(devices));
   }
   tables.push_back(gap_table(report, true));
   if (has_passes(report)) tables.push_back(gap_table(report, false));

@@ -75,6 +75,8 @@ std::string method_name(Method method) {
       return "single_type";
     case Method::library:
       return "library";
+    case Method::processor:
+      return "processor";
     case Method::random:
       return "random";
     case Method::q_learning:

@@ -8,6 +8,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
+#include "raceline/primitive/on_threads.h"
 #include "raceline/search/strategies/exact.h"
 
 namespace raceline {
@@ -137,6 +138,17 @@ SearchAnswer search_library(const SelectionProblem& problem, std::string_view li
                             const SearchOptions& options) {
   return search_within(
       problem, [&](std::string_view primitive) { return library_of(primitive) == library; },
+      [](std::string_view) { return true; }, options);
+}
+
+SearchAnswer search_processor(const SelectionProblem& problem, std::string_view device,
+                              const SearchOptions& options) {
+  return search_within(
+      problem,
+      [&](std::string_view primitive) {
+        const std::string_view processor = processor_of(primitive);
+        return processor.substr(0, processor.find(':')) == device;
+      },
       [](std::string_view) { return true; }, options);
 }
 

@@ -40,6 +40,11 @@ std::vector<std::string> libraries_of(const SelectionProblem& problem);
 SearchAnswer search_library(const SelectionProblem& problem, std::string_view library,
                             const SearchOptions& options);
 
+/// Every layer that can be done on this kind of device (the first part of a primitive's processor, "cpu")
+/// there, the others on any. Throws UnsupportedError when nothing can be done so.
+SearchAnswer search_processor(const SelectionProblem& problem, std::string_view device,
+                              const SearchOptions& options);
+
 /// QS-DNN's reading: convolutions by one primitive type, other layers by the library's own primitives, and
 /// all that the library cannot do so by the reference. The best of its types, named in `note`. Throws
 /// UnsupportedError when the library has no convolution in this problem.

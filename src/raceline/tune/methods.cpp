@@ -84,6 +84,7 @@ class Running {
     const SearchAnswer optimum = search("exact");
     result_.optimum_us = optimum.lower_bound_us;
     enter(Method::optimum, "optimum", optimum);
+    if (scene_.devices.accelerator() != nullptr) enter_processors();
     for (const std::string& library : libraries_of(problem)) {
       if (library == "reference") continue;
       try {
@@ -96,6 +97,18 @@ class Running {
               search_library(problem, library, options_.search), library);
       } catch (const UnsupportedError&) {
         say(fmt::format("{}: its layouts cannot be joined with others'", library));
+      }
+    }
+  }
+
+  void enter_processors() {
+    for (const DeviceId device : {scene_.devices.host().id(), scene_.devices.accelerator()->id()}) {
+      const std::string name = device.to_string();
+      try {
+        enter(Method::processor, name + " alone",
+              search_processor(result_.built.problem, name, options_.search), name);
+      } catch (const UnsupportedError& error) {
+        say(fmt::format("{} alone: {}", name, error.what()));
       }
     }
   }

@@ -14,6 +14,7 @@ enum class Method : uint8_t {
   vanilla,      ///< the reference everywhere
   single_type,  ///< a library's best primitive type wherever it can, vanilla elsewhere: the paper's row
   library,      ///< a library's best primitive for each layer, the fastest of any for what it lacks
+  processor,    ///< all on one device, the fastest of any for what it lacks; where two take part
   random,       ///< RS
   q_learning,   ///< QS-DNN
   greedy,
@@ -24,7 +25,7 @@ enum class Method : uint8_t {
 /// A method on a graph. run.name says which, for people; run.measured_us is 0 where nothing was run.
 struct MethodRun {
   Method method = Method::vanilla;
-  std::string library;  ///< of single_type and library
+  std::string library;  ///< of single_type and library; of processor, the device
   std::string note;     ///< of single_type: the type
   RaceEntry run;        ///< predicted_us: the table's sum; ratios against the first of MethodRuns::runs
   int samples = 0;      ///< whole runs
