@@ -53,7 +53,7 @@ class Correcting : public testing::Test {
       registry.add(std::make_unique<StandIn>(
           stand_in_info(OpKind::unary, library, Layout::nchw, Layout::nchw), pretence, 1));
     }
-    conditions = {graph.key(), device.fingerprint(), 1, false};
+    conditions = {graph.key(), device.fingerprint(), device.fingerprint(), 1, false};
     alone(100, 50, 50.5);
   }
   void alone(double reference, double first, double second) {
