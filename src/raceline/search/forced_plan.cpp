@@ -32,6 +32,7 @@ auto family_of(const Primitive& primitive) {
 
 /// The candidates that fill in for a layer: of the libraries' families the one that knows most layouts, so
 /// that few conversions are needed (the first of the registry's order among equals), or else the reference.
+/// Copies between devices know no reference.
 std::vector<const Candidate*> fillers(const LayerCandidates& layer, FillIn fill) {
   std::vector<const Candidate*> best, reference;
   for (const Candidate& first : layer.candidates) {
@@ -43,6 +44,7 @@ std::vector<const Candidate*> fillers(const LayerCandidates& layer, FillIn fill)
     }
     if (family.size() > best.size()) best = std::move(family);
   }
+  if (best.empty() && reference.empty() && fill == FillIn::reference) return fillers(layer, FillIn::libraries);
   return best.empty() ? reference : best;
 }
 
