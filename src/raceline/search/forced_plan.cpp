@@ -44,7 +44,8 @@ std::vector<const Candidate*> fillers(const LayerCandidates& layer, FillIn fill)
     }
     if (family.size() > best.size()) best = std::move(family);
   }
-  if (best.empty() && reference.empty() && fill == FillIn::reference) return fillers(layer, FillIn::libraries);
+  if (best.empty() && reference.empty() && fill == FillIn::reference)
+    return fillers(layer, FillIn::libraries);
   return best.empty() ? reference : best;
 }
 
