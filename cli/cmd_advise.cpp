@@ -15,7 +15,7 @@ namespace {
 
 struct Options {
   NetworkOptions networks;
-  std::vector<std::filesystem::path> predictors;
+  std::vector<std::string> predictors;
   bool json = false;
 };
 
@@ -71,7 +71,7 @@ void print(const AskedNetwork& network, const std::vector<Candidate>& candidates
 
 int advise(const Options& options) {
   std::vector<Predictor> predictors;
-  for (const std::filesystem::path& path : options.predictors) predictors.push_back(read_predictor(path));
+  for (const std::string& name : options.predictors) predictors.push_back(open_predictor(name));
   Json list = Json::array();
   for (const AskedNetwork& network : asked_networks(options.networks)) {
     const std::vector<Candidate> candidates = ranked(network, predictors);

@@ -19,7 +19,8 @@ namespace raceline::cli {
 namespace {
 
 struct Options {
-  std::filesystem::path predictor, data;
+  std::string predictor;
+  std::filesystem::path data;
   std::vector<std::string> sets;
   double level = 90;
   bool json = false;
@@ -131,7 +132,7 @@ Json json_of(const GroupKey& key, const Result& result) {
 }
 
 int evaluate(const Options& options) {
-  const Predictor predictor = read_predictor(options.predictor);
+  const Predictor predictor = open_predictor(options.predictor);
   const Dataset dataset = read_dataset(options.data);
   const std::map<GroupKey, Group> groups = groups_of(dataset, predictor, options);
   if (groups.empty()) {
@@ -163,7 +164,7 @@ int evaluate(const Options& options) {
          result.noise_rows == 0 ? "unknown" : percent_text(result.noise)});
   }
   if (options.json) {
-    print_json({{"predictor", options.predictor.string()},
+    print_json({{"predictor", options.predictor},
                 {"model", predictor.model},
                 {"platform", predictor.platform},
                 {"accelerator", predictor.accelerator},
@@ -181,7 +182,8 @@ int evaluate(const Options& options) {
 
 std::function<int()> setup_evaluate(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("predictor", options->predictor, "Predictor, as train writes it")
+  app.add_option("predictor", options->predictor,
+                 "Predictor: a file of train, or the name of one that is shipped")
       ->required()
       ->type_name("PREDICTOR");
   app.add_option("data", options->data, "Dataset with rows in test sets")->required()->type_name("DATA.csv");

@@ -13,7 +13,7 @@ namespace {
 
 struct Options {
   NetworkOptions networks;
-  std::filesystem::path predictor;
+  std::string predictor;
   int64_t samples = 0;
   double level = 90;
   bool json = false, brief = false;
@@ -108,7 +108,7 @@ void print(const AskedNetwork& network, const NetworkPrediction& prediction, con
 }
 
 int predict(const Options& options) {
-  const Predictor predictor = read_predictor(options.predictor);
+  const Predictor predictor = open_predictor(options.predictor);
   Json list = Json::array();
   if (!options.json) {
     fmt::print("{} on {} ({}), model {}\n", printable(predictor.platform), printable(predictor.accelerator),
@@ -138,7 +138,8 @@ int predict(const Options& options) {
 std::function<int()> setup_predict(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->networks.add_to(app);
-  app.add_option("--predictor", options->predictor, "Predictor, as train writes it")
+  app.add_option("--predictor", options->predictor,
+                 "Predictor: a file of train, or the name of one that is shipped")
       ->required()
       ->type_name("PREDICTOR");
   app.add_option("--samples", options->samples,

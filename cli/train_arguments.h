@@ -15,7 +15,7 @@ struct TrainArguments {
   std::string platform, accelerator, mode;
   std::vector<std::string> types, phases{"exe"}, settings;
   std::vector<std::filesystem::path> from;
-  int64_t rows = 0, jobs = 1;
+  int64_t rows = 0, jobs = 2;
   uint64_t seed = 1;
   bool models = false;
 

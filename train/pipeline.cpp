@@ -205,6 +205,8 @@ void side_by_side(size_t count, size_t jobs, const std::function<void(size_t)>& 
 Predictor train(const Dataset& dataset, const TrainOptions& options, const PartReport& report,
                 const std::function<bool()>& stop) {
   const Trainer& trainer = trainer_of(options.model);
+  const Settings settings(options.settings);
+  settings.check(trainer.settings);
   if (dataset.rows.empty()) throw Error("the dataset has no rows");
   Predictor predictor;
   predictor.platform = only_value(dataset, options.platform, "--platform", &DatasetRow::platform);
@@ -229,9 +231,7 @@ Predictor train(const Dataset& dataset, const TrainOptions& options, const PartR
         key;
     part_rows.push_back(&each);
   }
-  const Settings settings(options.settings);
   std::mutex mutex;
-  std::vector<Settings> asked(predictor.parts.size(), settings);
   side_by_side(predictor.parts.size(), static_cast<size_t>(std::max<int64_t>(1, options.jobs)),
                [&](size_t index) {
                  PredictorPart& part = predictor.parts[index];
@@ -241,7 +241,7 @@ Predictor train(const Dataset& dataset, const TrainOptions& options, const PartR
                  const FitRequest request{.train = none,
                                           .validation = none,
                                           .hardware = predictor.hardware,
-                                          .settings = asked[index],
+                                          .settings = settings,
                                           .type = part.type,
                                           .phase = part.phase,
                                           .seed = options.seed,
@@ -261,10 +261,9 @@ Predictor train(const Dataset& dataset, const TrainOptions& options, const PartR
                    throw Error(fmt::format("{}: {}", name, error.what()));
                  }
                });
-  for (const Settings& each : asked) each.check_all_asked();
   predictor.notes.push_back(fmt::format("data: {}", options.data_name));
   predictor.notes.push_back(fmt::format("rows at most: {}; seed {}", options.rows, options.seed));
-  predictor.notes.push_back(fmt::format("settings: {}", asked[0].to_string()));
+  predictor.notes.push_back(fmt::format("settings: {}", settings.to_string()));
   return predictor;
 }
 

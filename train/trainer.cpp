@@ -20,33 +20,37 @@ namespace {
 
 // A library that the build lacks leaves its rows without a function.
 #ifdef RACELINE_HAS_XGBOOST
-#define WITH_XGBOOST(model, fit) \
-  Trainer {                      \
-    model, fit                   \
+#define WITH_XGBOOST(...) \
+  Trainer {               \
+    __VA_ARGS__           \
   }
 #else
-#define WITH_XGBOOST(model, fit)                                                  \
+#define WITH_XGBOOST(model, ...)                                                  \
   Trainer {                                                                       \
     .model = model, .absent = "built without libxgboost (Debian: libxgboost-dev)" \
   }
 #endif
 #ifdef RACELINE_HAS_LIBSVM
-#define WITH_LIBSVM(model, fit) \
-  Trainer {                     \
-    model, fit                  \
+#define WITH_LIBSVM(...) \
+  Trainer {              \
+    __VA_ARGS__          \
   }
 #else
-#define WITH_LIBSVM(model, fit)                                           \
+#define WITH_LIBSVM(model, ...)                                           \
   Trainer {                                                               \
     .model = model, .absent = "built without libsvm (Debian: libsvm-dev)" \
   }
 #endif
 
 const std::array table{
-    Trainer{"mean", fit_mean},          Trainer{"roofline", fit_roofline},
-    Trainer{"linear", fit_linear},      Trainer{"polynomial", fit_polynomial},
-    WITH_LIBSVM("svr", fit_svr),        WITH_XGBOOST("xgboost", fit_xgboost),
-    WITH_XGBOOST("forest", fit_forest), WITH_XGBOOST("boosted", fit_boosted),
+    Trainer{"mean", fit_mean},
+    Trainer{"roofline", fit_roofline},
+    Trainer{"linear", fit_linear},
+    Trainer{"polynomial", fit_polynomial, "degree ridge"},
+    WITH_LIBSVM("svr", fit_svr, "c epsilon gamma"),
+    WITH_XGBOOST("xgboost", fit_xgboost, "rounds rate depth"),
+    WITH_XGBOOST("forest", fit_forest, "trees depth rows columns"),
+    WITH_XGBOOST("boosted", fit_boosted, "rounds rate depth least rows columns loss slope bags"),
     Trainer{"transfer", fit_transfer},
 };
 
@@ -68,22 +72,21 @@ int64_t Settings::whole(const std::string& name, int64_t otherwise) const {
 
 std::string Settings::text(const std::string& name, const std::string& otherwise) const {
   const auto found = values_.find(name);
-  return asked_[name] = found == values_.end() ? otherwise : found->second;
+  return found == values_.end() ? otherwise : found->second;
 }
 
-void Settings::check_all_asked() const {
+void Settings::check(std::string_view known) const {
+  const std::vector<std::string_view> names = words(known);
   for (const auto& [name, value] : values_) {
-    if (asked_.contains(name)) continue;
-    std::vector<std::string> known;
-    for (const auto& [each, unused] : asked_) known.push_back(each);
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     throw Error(fmt::format("--set {}: this model has no such setting; it has {}", name,
-                            known.empty() ? "none" : join(known, ", ")));
+                            names.empty() ? "none" : known));
   }
 }
 
 std::string Settings::to_string() const {
   std::vector<std::string> parts;
-  for (const auto& [name, value] : asked_) parts.push_back(name + "=" + value);
+  for (const auto& [name, value] : values_) parts.push_back(name + "=" + value);
   return join(parts, " ");
 }
 

@@ -24,7 +24,7 @@ struct Examples {
   void add(const LayerFacts& layer, double time_us);
 };
 
-/// --set NAME=VALUE. Each trainer asks for the settings that it has, with what they are by default.
+/// --set NAME=VALUE. Trainers ask for the settings that their row names, with what they are by default.
 class Settings {
  public:
   Settings() = default;
@@ -33,13 +33,13 @@ class Settings {
   double number(const std::string& name, double otherwise) const;
   int64_t whole(const std::string& name, int64_t otherwise) const;
   std::string text(const std::string& name, const std::string& otherwise) const;
-  /// Throws Error for a setting that nobody asked for, naming those that were.
-  void check_all_asked() const;
+  /// Throws Error for a setting that is not among these words.
+  void check(std::string_view known) const;
+  /// "depth=7 rounds=900": those that were given.
   std::string to_string() const;
 
  private:
   std::map<std::string, std::string> values_;
-  mutable std::map<std::string, std::string> asked_;
 };
 
 /// How far a fit is: steps of all, and errors (MAPE in percent) where they are known.
@@ -70,6 +70,7 @@ struct Trainer {
   std::string_view model;
   /// Throws Error when the rows allow no fit.
   std::unique_ptr<Model> (*fit)(const FitRequest&) = nullptr;
+  std::string_view settings = {};   ///< names of what --set changes
   bool chooses_checkpoint = false;  ///< fits to `train` and looks at `validation`; others know no validation
   std::string_view absent = {};     ///< not empty: why it cannot fit in this build
 };

@@ -25,14 +25,18 @@ std::vector<double> BoostedModel::row_of(const LayerFacts& layer, const Hardware
 
 void BoostedModel::predict(std::span<const LayerFacts> layers, const Hardware& hardware,
                            std::span<double> us) const {
+  std::vector<float> rows;
+  size_t width = 0;
   for (size_t row = 0; row < layers.size(); ++row) {
-    const double prior_time = prior_us(layers[row], hardware);
-    const std::vector<double> columns = row_of(layers[row], hardware, prior_time);
-    const std::vector<float> narrow(columns.begin(), columns.end());
-    double sum = 0;
-    for (const Trees& trees : bags) sum += trees.sum(std::span<const float>(narrow));
-    us[row] = prior_time * std::exp(centre + sum / static_cast<double>(bags.size()));
+    us[row] = prior_us(layers[row], hardware);
+    const std::vector<double> columns = row_of(layers[row], hardware, us[row]);
+    rows.insert(rows.end(), columns.begin(), columns.end());
+    width = columns.size();
   }
+  std::vector<double> sums(layers.size());
+  for (const Trees& trees : bags) trees.add_sums(rows, width, sums);
+  for (size_t row = 0; row < layers.size(); ++row)
+    us[row] *= std::exp(centre + sums[row] / static_cast<double>(bags.size()));
 }
 
 void BoostedModel::visit(Archive& archive, std::string_view type) {

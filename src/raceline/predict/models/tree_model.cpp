@@ -7,7 +7,9 @@ namespace raceline {
 void TreeModel::predict(std::span<const LayerFacts> layers, const Hardware& hardware,
                         std::span<double> us) const {
   for (size_t row = 0; row < layers.size(); ++row) {
-    const double sum = base + trees.sum(features_of(features_, layers[row], hardware));
+    const std::vector<double> columns = features_of(features_, layers[row], hardware);
+    const std::vector<float> narrow(columns.begin(), columns.end());
+    const double sum = base + trees.sum(narrow);
     us[row] = (logarithm ? std::exp(sum) : sum) * unit_us;
   }
 }

@@ -14,22 +14,25 @@ void Trees::set_right(int32_t node, int32_t right) {
   right_[static_cast<size_t>(root_.back() + node)] = right;
 }
 
+float Trees::leaf(int32_t root, const float* row) const {
+  int32_t node = root;
+  while (feature_[static_cast<size_t>(node)] >= 0) {
+    const auto at = static_cast<size_t>(node);
+    node = row[feature_[at]] < threshold_[at] ? node + 1 : root + right_[at];
+  }
+  return threshold_[static_cast<size_t>(node)];
+}
+
 double Trees::sum(std::span<const float> row) const {
   double sum = 0;
-  for (const int32_t root : root_) {
-    int32_t node = root;
-    while (feature_[static_cast<size_t>(node)] >= 0) {
-      const auto at = static_cast<size_t>(node);
-      node = row[static_cast<size_t>(feature_[at])] < threshold_[at] ? node + 1 : root + right_[at];
-    }
-    sum += threshold_[static_cast<size_t>(node)];
-  }
+  for (const int32_t root : root_) sum += leaf(root, row.data());
   return sum;
 }
 
-double Trees::sum(std::span<const double> row) const {
-  const std::vector<float> narrow(row.begin(), row.end());
-  return sum(std::span<const float>(narrow));
+void Trees::add_sums(std::span<const float> rows, size_t width, std::span<double> sums) const {
+  for (const int32_t root : root_) {
+    for (size_t row = 0; row < sums.size(); ++row) sums[row] += leaf(root, rows.data() + row * width);
+  }
 }
 
 void Trees::visit(Archive& archive, size_t width) {

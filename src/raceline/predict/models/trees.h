@@ -30,7 +30,8 @@ class Trees {
   size_t nodes() const { return feature_.size(); }
   /// The sum of the leaves that the row falls into. It has all features that nodes ask for.
   double sum(std::span<const float> row) const;
-  double sum(std::span<const double> row) const;
+  /// Adds the sums of many rows, `width` numbers each, tree by tree: a tree is read from memory once.
+  void add_sums(std::span<const float> rows, size_t width, std::span<double> sums) const;
 
   /// When reading, refuses trees that ask for a feature beyond `width`, or whose nodes lead anywhere but
   /// forward in their tree.
@@ -38,6 +39,8 @@ class Trees {
   friend bool operator==(const Trees&, const Trees&) = default;
 
  private:
+  float leaf(int32_t root, const float* row) const;
+
   std::vector<int32_t> root_;
   std::vector<int32_t> feature_, right_;
   std::vector<float> threshold_;
