@@ -79,8 +79,9 @@ class Workshop:
         return json.loads(output) if output else None
 
     def alone(self, cell, plan):
-        return self.raceline.json("bench", self.model(cell), "--plan", plan, "--threads", cell.threads,
-                                  "--seconds", min(10, self.timing.seconds))
+        found = self.raceline.json("bench", self.model(cell), "--plan", plan, "--threads", cell.threads,
+                                   "--seconds", min(10, self.timing.seconds))
+        return found | {"plan": plan.name}  # results travel, folders stay
 
     def against(self, cell, plan, peers):
         python = ["--python", self.python] if self.python else []
