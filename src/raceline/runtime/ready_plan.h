@@ -38,7 +38,6 @@ struct ReadyPlan {
   std::deque<std::string> texts;  ///< what the infos look at
   std::deque<std::vector<std::string>> covers;
   std::vector<StepInfo> infos;
-  std::vector<std::unique_ptr<Queue>> queues;
   std::vector<std::unique_ptr<const Kernel>> kernels;
   std::vector<ReadyOp> ops;  ///< one an info
   std::vector<TensorView> views;
@@ -49,6 +48,9 @@ struct ReadyPlan {
   std::vector<External> externals;  ///< the graph's inputs, then its outputs
   size_t input_count = 0;
   std::vector<Patch> patches;
+
+  /// Last, so that they go first: whatever is still under way has ended when its memory goes.
+  std::vector<std::unique_ptr<Queue>> queues;
 };
 
 /// Checks, prepares and lays out. Errors as Session's constructor.
