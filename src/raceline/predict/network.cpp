@@ -86,7 +86,8 @@ NetworkPrediction predict_network(const std::vector<NetworkLayer>& layers, const
 }
 
 double epoch_us(double batch_us, int64_t samples, int64_t batch) {
-  return batch_us * static_cast<double>((samples + batch - 1) / batch);
+  const int64_t batches = (samples + batch - 1) / batch;
+  return batch_us * static_cast<double>(batches);
 }
 
 }  // namespace raceline
