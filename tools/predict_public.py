@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -102,7 +103,7 @@ def summary(rows):
     keys = ("mape_percent", "median_percent", "p90_percent", "within_10_percent", "bias_percent", "rank_correlation",
             "coverage_percent", "interval_factor", "mae_us", "rmse_us", "r2")
     return {"mape": spread([row["mape_percent"] for row in rows]),
-            **{key: statistics.mean(row[key] for row in rows) for key in keys}, "rows": rows[0]["rows"],
+            **{key: statistics.mean(math.nan if row[key] is None else row[key] for row in rows) for key in keys}, "rows": rows[0]["rows"],
             "mapes": [row["mape_percent"] for row in rows]}
 
 
