@@ -11,7 +11,7 @@ void Trees::add_node(const Node& node) {
 }
 
 void Trees::set_right(int32_t node, int32_t right) {
-  right_[static_cast<size_t>(root_.back() + node)] = right;
+  right_[static_cast<size_t>(root_.back()) + static_cast<size_t>(node)] = right;
 }
 
 float Trees::leaf(int32_t root, const float* row) const {
