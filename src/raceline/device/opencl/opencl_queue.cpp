@@ -109,7 +109,7 @@ double OpenClQueue::elapsed_us(Event from, Event to) const {
 cl_int OpenClQueue::set(cl_kernel kernel, cl_uint& index, const Memory& memory) const {
   const cl_mem buffer = buffer_of(memory);
   const cl_ulong offset = memory.offset / sizeof(cl_float);
-  const cl_int error = api().set_argument(kernel, index++, sizeof buffer, &buffer);
+  const cl_int error = api().set_argument(kernel, index++, sizeof(void*), &buffer);
   if (error != CL_SUCCESS) return error;
   return api().set_argument(kernel, index++, sizeof offset, &offset);
 }
