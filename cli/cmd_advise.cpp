@@ -70,10 +70,11 @@ void print(const AskedNetwork& network, const std::vector<Candidate>& candidates
 }
 
 int advise(const Options& options) {
+  Workbench bench;
   std::vector<Predictor> predictors;
-  for (const std::string& name : options.predictors) predictors.push_back(open_predictor(name));
+  for (const std::string& name : options.predictors) predictors.push_back(open_predictor(name, bench));
   Json list = Json::array();
-  for (const AskedNetwork& network : asked_networks(options.networks)) {
+  for (const AskedNetwork& network : asked_networks(options.networks, bench)) {
     const std::vector<Candidate> candidates = ranked(network, predictors);
     if (options.json) {
       list.push_back(json_of(network, candidates));

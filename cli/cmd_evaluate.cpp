@@ -132,7 +132,8 @@ Json json_of(const GroupKey& key, const Result& result) {
 }
 
 int evaluate(const Options& options) {
-  const Predictor predictor = open_predictor(options.predictor);
+  Workbench bench;
+  const Predictor predictor = open_predictor(options.predictor, bench);
   const Dataset dataset = read_dataset(options.data);
   const std::map<GroupKey, Group> groups = groups_of(dataset, predictor, options);
   if (groups.empty()) {

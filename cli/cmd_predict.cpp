@@ -108,13 +108,14 @@ void print(const AskedNetwork& network, const NetworkPrediction& prediction, con
 }
 
 int predict(const Options& options) {
-  const Predictor predictor = open_predictor(options.predictor);
+  Workbench bench;
+  const Predictor predictor = open_predictor(options.predictor, bench);
   Json list = Json::array();
   if (!options.json) {
     fmt::print("{} on {} ({}), model {}\n", printable(predictor.platform), printable(predictor.accelerator),
                printable(predictor.mode), predictor.model);
   }
-  for (const AskedNetwork& network : asked_networks(options.networks)) {
+  for (const AskedNetwork& network : asked_networks(options.networks, bench)) {
     const NetworkPrediction prediction = predict_network(network.layers, predictor, options.level / 100);
     if (options.json) {
       list.push_back(json_of(network, prediction, options));

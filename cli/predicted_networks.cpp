@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "cli/workbench.h"
 #include "raceline/base/error.h"
 
 namespace raceline::cli {
@@ -32,8 +31,7 @@ void NetworkOptions::add_to(CLI::App& app) {
       ->type_name("NAME=1x3x224x224");
 }
 
-std::vector<AskedNetwork> asked_networks(const NetworkOptions& options) {
-  const Workbench bench;
+std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Workbench& bench) {
   std::vector<int64_t> batches = options.batch;
   if (batches.empty()) batches.push_back(0);
   std::vector<AskedNetwork> networks;

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/workbench.h"
 #include "raceline/predict/network.h"
 
 namespace raceline::cli {
@@ -28,6 +29,6 @@ struct AskedNetwork {
 /// Every network at every batch, in order; of a folder all .onnx files below it, sorted. The layers are those
 /// of the model with batch-norm folded into the layer before it, and not fused otherwise. Throws Error for a
 /// folder without networks.
-std::vector<AskedNetwork> asked_networks(const NetworkOptions& options);
+std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Workbench& bench);
 
 }  // namespace raceline::cli

@@ -8,6 +8,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/gzip.h"
 #include "raceline/base/text.h"
+#include "raceline/predict/net_engine.h"
 
 namespace raceline::cli {
 namespace {
@@ -27,14 +28,17 @@ std::vector<std::string> shipped() {
 
 }  // namespace
 
-Predictor open_predictor(const std::string& name) {
-  if (std::filesystem::exists(name)) return read_predictor(name);
+Predictor open_predictor(const std::string& name, Workbench& bench) {
+  const Engine engine = net_engine(bench.registry, bench.cpu,
+                                   {.planner = library_planner(bench),
+                                    .threads = bench.cpu.machine().physical_cores});
+  if (std::filesystem::exists(name)) return read_predictor(name, engine);
   const std::vector<std::string> names = shipped();
   if (std::find(names.begin(), names.end(), name) == names.end()) {
     throw IoError(fmt::format("'{}' is no file and no predictor that is shipped; these are: {}", name,
                               names.empty() ? "none" : join(names, ", ")));
   }
-  return read_predictor(platforms_folder() / "predictors" / (name + std::string(ending)));
+  return read_predictor(platforms_folder() / "predictors" / (name + std::string(ending)), engine);
 }
 
 Dataset read_dataset(const std::filesystem::path& path) {

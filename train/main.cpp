@@ -14,6 +14,9 @@
 #include "raceline/base/hash.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
+#include "raceline/device/cpu_device.h"
+#include "raceline/kernels/builtin.h"
+#include "raceline/predict/net_engine.h"
 #include "train/pipeline.h"
 
 namespace raceline::train {
@@ -65,6 +68,7 @@ TrainOptions options_of(const cli::TrainArguments& arguments) {
                        .jobs = arguments.jobs,
                        .settings = {},
                        .from = {},
+                       .engine = {},
                        .checkpoint = arguments.checkpoint,
                        .data_name = {}};
   for (const std::string& phase : arguments.phases) options.phases.push_back(parse_phase(phase));
@@ -80,8 +84,12 @@ int run(const cli::TrainArguments& arguments) {
   if (arguments.models) return list_models();
   if (arguments.data.empty() || arguments.output.empty()) throw Error("wanted DATA.csv and -o PREDICTOR");
   TrainOptions options = options_of(arguments);
+  const PrimitiveRegistry registry = builtin_primitives();  // of the reference alone
+  CpuDevice cpu(Machine::detect());
+  options.engine = net_engine(registry, cpu);
   std::vector<Predictor> from;
-  for (const std::filesystem::path& path : arguments.from) from.push_back(read_predictor(path));
+  for (const std::filesystem::path& path : arguments.from)
+    from.push_back(read_predictor(path, options.engine));
   options.from = from;
   const std::string text = read_maybe_gzip(arguments.data);
   options.data_name = fmt::format("{} {}", arguments.data.filename().string(), hex(hash_text(text)));

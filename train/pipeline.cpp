@@ -167,6 +167,7 @@ class PartFit {
                          .phase = request_.phase,
                          .seed = request_.seed,
                          .from = request_.from,
+                         .engine = request_.engine,
                          .checkpoint = request_.checkpoint,
                          .report = request_.report,
                          .stop = request_.stop});
@@ -246,6 +247,7 @@ Predictor train(const Dataset& dataset, const TrainOptions& options, const PartR
                                           .phase = part.phase,
                                           .seed = options.seed,
                                           .from = options.from,
+                                          .engine = options.engine,
                                           .checkpoint = options.checkpoint.empty()
                                                             ? options.checkpoint
                                                             : options.checkpoint / (name + ".part"),

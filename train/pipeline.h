@@ -20,6 +20,7 @@ struct TrainOptions {
   int64_t jobs = 1;  ///< parts fitted side by side, each on one thread
   std::map<std::string, std::string> settings;
   std::span<const Predictor> from;
+  Engine engine;  ///< for models that are nets
   std::filesystem::path checkpoint;
   std::string data_name;  ///< for the notes
 };

@@ -41,6 +41,18 @@ namespace {
     .model = model, .absent = "built without libsvm (Debian: libsvm-dev)" \
   }
 #endif
+#ifdef RACELINE_HAS_TORCH
+#define WITH_TORCH(model, fit, settings) \
+  Trainer {                              \
+    model, fit, settings, true           \
+  }
+#else
+#define WITH_TORCH(model, ...)                                              \
+  Trainer {                                                                 \
+    .model = model, .absent = "built without libtorch (Debian: libtorch-dev)" \
+  }
+#endif
+#define NET_SETTINGS "epochs batch rate halve cycle epsilon l2 decay clip loss"
 
 const std::array table{
     Trainer{"mean", fit_mean},
@@ -51,6 +63,9 @@ const std::array table{
     WITH_XGBOOST("xgboost", fit_xgboost, "rounds rate depth"),
     WITH_XGBOOST("forest", fit_forest, "trees depth rows columns"),
     WITH_XGBOOST("boosted", fit_boosted, "rounds rate depth least rows columns loss slope bags"),
+    WITH_TORCH("justus", fit_justus, NET_SETTINGS " dropout scalar"),
+    WITH_TORCH("perfnet", fit_perfnet, NET_SETTINGS " dropout scalar"),
+    WITH_TORCH("resperfnet", fit_resperfnet, NET_SETTINGS " dropout scalar box_cox"),
     Trainer{"transfer", fit_transfer},
 };
 

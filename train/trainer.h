@@ -58,6 +58,7 @@ struct FitRequest {
   Phase phase = Phase::exe;
   uint64_t seed = 1;
   std::span<const Predictor> from;        ///< of --from: what is known of other platforms
+  Engine engine = {};                     ///< runs nets
   std::filesystem::path checkpoint = {};  ///< where a long fit keeps its best so far; empty: nowhere
   std::function<void(const FitProgress&)> report = [](const FitProgress&) {};
   std::function<bool()> stop = [] {
@@ -89,5 +90,8 @@ std::unique_ptr<Model> fit_svr(const FitRequest& request);      // libsvm/
 std::unique_ptr<Model> fit_xgboost(const FitRequest& request);  // xgboost/
 std::unique_ptr<Model> fit_forest(const FitRequest& request);   // xgboost/
 std::unique_ptr<Model> fit_boosted(const FitRequest& request);  // xgboost/
+std::unique_ptr<Model> fit_justus(const FitRequest& request);      // torch/
+std::unique_ptr<Model> fit_perfnet(const FitRequest& request);     // torch/
+std::unique_ptr<Model> fit_resperfnet(const FitRequest& request);  // torch/
 
 }  // namespace raceline::train

@@ -52,6 +52,10 @@ std::vector<std::unique_ptr<Model>> all_models() {
   boosted->bags = {stump(18, -0.1F, 0.1F), stump(19, -0.2F, 0.2F)};
   boosted->centre = 0.01;
   models.push_back(std::move(boosted));
+  for (const std::string_view kind :
+       {NetModel::justus_kind, NetModel::perfnet_kind, NetModel::resperfnet_kind}) {
+    models.push_back(some_net_model(kind, kind == NetModel::resperfnet_kind));
+  }
   auto transfer = std::make_unique<TransferModel>();
   for (const double factor : {2.0, 5.0}) {
     Hardware hardware = some_hardware();
@@ -75,7 +79,7 @@ TEST(Predictors, EveryModelPredictsTheSameWhenItIsReadBack) {
     Predictor predictor = some_predictor();
     predictor.parts[0].model = std::move(model);
     const std::string text = predictor.to_text();
-    const Predictor again = Predictor::parse(text);
+    const Predictor again = Predictor::parse(text, some_engine());
     EXPECT_EQ(again.to_text(), text);
     const auto before = predictor.predict(layers, Phase::exe), after = again.predict(layers, Phase::exe);
     for (size_t row = 0; row < layers.size(); ++row) {
@@ -193,7 +197,7 @@ TEST(Predictors, WhateverBytesChangeAFileIsReadOrRefusedAndThenPredicts) {
                         ? static_cast<char>(random.below(256))
                         : digits[static_cast<size_t>(random.below(static_cast<int64_t>(digits.size())))];
       try {
-        const Predictor again = Predictor::parse(changed);
+        const Predictor again = Predictor::parse(changed, some_engine());
         ++read;
         for (const auto& prediction : again.predict(layers, Phase::exe)) {
           EXPECT_TRUE(!prediction || (prediction->us > 0 && std::isfinite(prediction->us)));

@@ -160,12 +160,11 @@ class NewFile {
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
 
-  void append(const void* data, size_t bytes) {
+  void append(std::string_view bytes) {
     errno = 0;
-    file_.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
+    file_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     if (!file_) fail();
   }
-  void append(const std::string& text) { append(text.data(), text.size()); }
   void finish() {
     errno = 0;
     file_.close();
@@ -216,7 +215,11 @@ void OnnxWriter::input(std::string_view name, const std::vector<std::string>& di
 }
 
 void OnnxWriter::output(std::string_view name, const Shape& shape, DataType type) {
-  set_info(*state_->graph.add_output(), name, dim_texts(shape), type);
+  output(name, dim_texts(shape), type);
+}
+
+void OnnxWriter::output(std::string_view name, const std::vector<std::string>& dims, DataType type) {
+  set_info(*state_->graph.add_output(), name, dims, type);
 }
 
 void OnnxWriter::initializer(std::string_view name, Tensor data) {
@@ -244,6 +247,21 @@ void OnnxWriter::node(std::string_view op_type, const std::vector<std::string>& 
 }
 
 void OnnxWriter::write(const std::filesystem::path& path) const {
+  std::unique_ptr<NewFile> file;  // opened by the first bytes: a model that is too large leaves no file
+  put_all(path.string(), [&](std::string_view bytes) {
+    if (!file) file = std::make_unique<NewFile>(path);
+    file->append(bytes);
+  });
+  file->finish();
+}
+
+std::string OnnxWriter::bytes() const {
+  std::string all;
+  put_all(state_->graph.name(), [&](std::string_view bytes) { all += bytes; });
+  return all;
+}
+
+void OnnxWriter::put_all(std::string_view name, const std::function<void(std::string_view)>& put) const {
   const std::string model = state_->model.SerializeAsString();
   const std::string graph = state_->graph.SerializeAsString();
   // Where the data stand depends on how long the length of the graph is, and that on the padding before the
@@ -263,25 +281,23 @@ void OnnxWriter::write(const std::filesystem::path& path) const {
   } while (varint_size(graph_bytes) > length_bytes);
   if (model.size() + graph_bytes > INT_MAX - 16) {
     throw UnsupportedError(
-        fmt::format("'{}' would have {} bytes; an ONNX file may have 2 GiB", path.string(), graph_bytes));
+        fmt::format("'{}' would have {} bytes; an ONNX file may have 2 GiB", name, graph_bytes));
   }
   std::string start = model;
   append_varint(start, tag(model_graph, WireType::bytes));
   append_varint(start, graph_bytes, length_bytes);
-  NewFile file(path);
-  file.append(start + graph);
+  put(start + graph);
   for (size_t index = 0; index < heads.size(); ++index) {
     const Initializer& initializer = state_->initializers[index];
-    file.append(heads[index]);
+    put(heads[index]);
     const Tensor made = initializer.make ? initializer.make() : Tensor();
     const Tensor& data = initializer.make ? made : initializer.data;
     if (data.desc() != initializer.desc) {
       throw GraphError(fmt::format("initializer '{}' was announced as {} and is {}", initializer.name,
                                    initializer.desc.to_string(), data.desc().to_string()));
     }
-    file.append(data.data<std::byte>(), data.desc().bytes());
+    put({data.data<char>(), data.desc().bytes()});
   }
-  file.finish();
 }
 
 }  // namespace raceline

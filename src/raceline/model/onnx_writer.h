@@ -33,6 +33,7 @@ class OnnxWriter {
   /// Each dimension is a number, a symbol, or "?".
   void input(std::string_view name, const std::vector<std::string>& dims, DataType type = DataType::f32);
   void output(std::string_view name, const Shape& shape, DataType type = DataType::f32);
+  void output(std::string_view name, const std::vector<std::string>& dims, DataType type = DataType::f32);
   void initializer(std::string_view name, Tensor data);
   /// A tensor that is made when it is written, and freed then: a model need not be held in memory. `make`
   /// must give the same tensor, described by `desc`, each time.
@@ -47,8 +48,11 @@ class OnnxWriter {
   /// multiples of 8 bytes, so that they can be used where they lie. Throws IoError, and UnsupportedError for
   /// more than 2 GiB, which other readers of protobuf refuse.
   void write(const std::filesystem::path& path) const;
+  /// What write() would write.
+  std::string bytes() const;
 
  private:
+  void put_all(std::string_view name, const std::function<void(std::string_view)>& put) const;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -20,9 +20,10 @@ class NetRunner {
   virtual void run(const Features& rows, std::span<double> results) = 0;
 };
 
-/// Makes a runner of the bytes of an ONNX model. Programs fill it with a Session on their primitives, since
-/// this room knows none; models that are no networks need none.
-using Engine = std::function<std::unique_ptr<NetRunner>(const std::string& onnx)>;
+/// Makes a runner of the bytes of an ONNX model whose rows have this width (net_engine.h). Programs fill it
+/// with their primitives, since this room knows none; models that are no networks need none. Throws Error for
+/// a model that is none of a batch of such rows.
+using Engine = std::function<std::unique_ptr<NetRunner>(const std::string& onnx, size_t width)>;
 
 class Model {
  public:

@@ -9,6 +9,7 @@
 #include "raceline/predict/models/boosted_model.h"
 #include "raceline/predict/models/linear_prior.h"
 #include "raceline/predict/models/mean_model.h"
+#include "raceline/predict/models/net_model.h"
 #include "raceline/predict/models/polynomial_model.h"
 #include "raceline/predict/models/roofline_model.h"
 #include "raceline/predict/models/svr_model.h"
@@ -31,6 +32,18 @@ std::unique_ptr<Model> empty_forest() {
   return std::make_unique<TreeModel>(TreeModel::forest_kind, FeatureSet::counted);
 }
 
+std::unique_ptr<Model> empty_justus() {
+  return std::make_unique<NetModel>(NetModel::justus_kind);
+}
+
+std::unique_ptr<Model> empty_perfnet() {
+  return std::make_unique<NetModel>(NetModel::perfnet_kind);
+}
+
+std::unique_ptr<Model> empty_resperfnet() {
+  return std::make_unique<NetModel>(NetModel::resperfnet_kind);
+}
+
 const std::array kinds{
     ModelKind{MeanModel::kind, "the mean of the training rows", empty<MeanModel>},
     ModelKind{RooflineModel::kind, "arithmetic and traffic at a percentage of the peaks (PALEO)",
@@ -43,6 +56,10 @@ const std::array kinds{
     ModelKind{TreeModel::xgboost_kind, "gradient boosting on the papers' features (ResPerfNet's table 1)",
               empty_xgboost},
     ModelKind{TreeModel::forest_kind, "a random forest in nn-Meter's recipe", empty_forest},
+    ModelKind{NetModel::justus_kind, "the perceptron of Justus et al. on the papers' features", empty_justus},
+    ModelKind{NetModel::perfnet_kind, "PerfNet and PerfNetRT: a perceptron, MAPLE", empty_perfnet},
+    ModelKind{NetModel::resperfnet_kind, "ResPerfNet: 15 convolutions in six residual blocks, MAPLE",
+              empty_resperfnet},
     ModelKind{BoostedModel::kind, "ours: the linear prior, and boosting on the log ratio to it",
               empty<BoostedModel>},
     ModelKind{TransferModel::kind, "ours from a few dozen rows and predictors of other platforms (--from)",

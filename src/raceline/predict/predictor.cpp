@@ -134,7 +134,14 @@ std::string Predictor::to_text() const {
 Predictor Predictor::parse(std::string_view text, const Engine& engine) {
   Predictor predictor;
   read_archive(text, "predictor", [&](Archive& archive) { visit(archive, predictor); });
-  for (PredictorPart& part : predictor.parts) part.model->prepare(engine);
+  for (PredictorPart& part : predictor.parts) {
+    try {
+      part.model->prepare(engine);
+    } catch (const Error& error) {
+      throw ParseError(fmt::format("predictor: the model of '{}' in phase {}: {}", part.type,
+                                   to_string(part.phase), error.what()));
+    }
+  }
   return predictor;
 }
 

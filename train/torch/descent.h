@@ -1,0 +1,45 @@
+// How nets are trained: the losses, Adam, epochs, and which epoch's weights are kept.
+#pragma once
+#include <string>
+
+#include "train/torch/net.h"
+#include "train/trainer.h"
+
+namespace raceline::train {
+
+/// What the papers set, and what their authors' code adds.
+struct Recipe {
+  int64_t epochs = 100;
+  int64_t batch = 128;
+  double rate = 0.1;           ///< of learning, at first
+  int64_t halve = 40;          ///< epochs after which it is halved; 0: never
+  double epsilon = 0.1;        ///< of Adam
+  double l2 = 0;               ///< weights' squares count so much in the loss
+  double clip = 0;             ///< longest gradient; 0: any
+  std::string loss = "maple";  ///< maple, maple-batch, log-mse, mape, mse
+
+  /// As asked for by --set; what is not asked for stays. Throws Error for a value that cannot be.
+  void ask(const Settings& settings);
+};
+
+/// Rows as nets see them and times in their unit.
+struct NetRows {
+  torch::Tensor rows, times;
+  int64_t size() const { return times.size(0); }
+};
+
+/// Trains the net, which is initialised here, and leaves the weights of the epoch that was best on `validation`
+/// in it (of the last, where there are none). Reports after each epoch; ends early where request.stop() says so.
+/// With request.checkpoint, the errors of all epochs are kept there as CSV.
+/// On the calling thread alone, and the same for the same seed. Throws Error when no epoch gave finite numbers.
+void descend(Net& net, const NetRows& train, const NetRows& validation, const Recipe& recipe,
+             const FitRequest& request);
+
+/// MAPE in percent of the net on these rows.
+double net_mape(const Net& net, const NetRows& data);
+
+/// Keeps libtorch, and the BLAS that it brings along, to the calling thread: their pools wait in loops, which
+/// makes a training on two cores several times slower when somebody else is at work.
+void use_one_thread();
+
+}  // namespace raceline::train
