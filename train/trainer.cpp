@@ -66,6 +66,8 @@ const std::array table{
     WITH_TORCH("justus", fit_justus, NET_SETTINGS " dropout scalar"),
     WITH_TORCH("perfnet", fit_perfnet, NET_SETTINGS " dropout scalar"),
     WITH_TORCH("resperfnet", fit_resperfnet, NET_SETTINGS " dropout scalar box_cox"),
+    WITH_TORCH("resperfnet+", fit_resperfnet_plus, NET_SETTINGS " neurons blocks seeds"),
+    WITH_TORCH("blend", fit_blend, "rounds epochs seeds"),
     Trainer{"transfer", fit_transfer},
 };
 

@@ -86,12 +86,14 @@ std::unique_ptr<Model> fit_roofline(const FitRequest& request);
 std::unique_ptr<Model> fit_linear(const FitRequest& request);
 std::unique_ptr<Model> fit_transfer(const FitRequest& request);
 std::unique_ptr<Model> fit_polynomial(const FitRequest& request);
-std::unique_ptr<Model> fit_svr(const FitRequest& request);      // libsvm/
-std::unique_ptr<Model> fit_xgboost(const FitRequest& request);  // xgboost/
-std::unique_ptr<Model> fit_forest(const FitRequest& request);   // xgboost/
-std::unique_ptr<Model> fit_boosted(const FitRequest& request);  // xgboost/
-std::unique_ptr<Model> fit_justus(const FitRequest& request);      // torch/
-std::unique_ptr<Model> fit_perfnet(const FitRequest& request);     // torch/
-std::unique_ptr<Model> fit_resperfnet(const FitRequest& request);  // torch/
+std::unique_ptr<Model> fit_svr(const FitRequest& request);              // libsvm/
+std::unique_ptr<Model> fit_xgboost(const FitRequest& request);          // xgboost/
+std::unique_ptr<Model> fit_forest(const FitRequest& request);           // xgboost/
+std::unique_ptr<Model> fit_boosted(const FitRequest& request);          // xgboost/
+std::unique_ptr<Model> fit_justus(const FitRequest& request);           // torch/
+std::unique_ptr<Model> fit_perfnet(const FitRequest& request);          // torch/
+std::unique_ptr<Model> fit_resperfnet(const FitRequest& request);       // torch/
+std::unique_ptr<Model> fit_resperfnet_plus(const FitRequest& request);  // torch/
+std::unique_ptr<Model> fit_blend(const FitRequest& request);            // torch/, with boosted's
 
 }  // namespace raceline::train

@@ -100,9 +100,11 @@ TEST(NetModels, HostilePartsAreRefusedWithThePlaceNamed) {
       EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
     }
   };
-  refused("\"box_cox\": [1, 2, 3, 4]", "\"box_cox\": [1, 2, 3, 12]", "parts[0].fitted.box_cox: a column beyond");
+  refused("\"box_cox\": [1, 2, 3, 4]", "\"box_cox\": [1, 2, 3, 12]",
+          "parts[0].fitted.box_cox: a column beyond");
   refused("\"box_cox\": [1, 2, 3, 4]", "\"box_cox\": [1, 2, 3, -4]", "parts[0].fitted.box_cox");
-  refused("\"box_cox\": [1, 2, 3, 4]", "\"box_cox\": [1, 2, 3]", "parts[0].fitted.lambda: 4 numbers, wanted 3");
+  refused("\"box_cox\": [1, 2, 3, 4]", "\"box_cox\": [1, 2, 3]",
+          "parts[0].fitted.lambda: 4 numbers, wanted 3");
   refused("\"lambda\": [", "\"lambda\": [7, ", "parts[0].fitted.lambda");
   refused("\"onnx\": \"", "\"onnx\": \"?", "parts[0].fitted.onnx: base64");
 }

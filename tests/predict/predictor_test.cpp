@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include "raceline/base/error.h"
+#include "raceline/predict/models/blend_model.h"
 #include "raceline/predict/models/boosted_model.h"
 #include "raceline/predict/models/mean_model.h"
 #include "raceline/predict/models/polynomial_model.h"
+#include "raceline/predict/models/prior_net_model.h"
 #include "raceline/predict/models/roofline_model.h"
 #include "raceline/predict/models/svr_model.h"
 #include "raceline/predict/models/transfer_model.h"
@@ -47,15 +49,31 @@ std::vector<std::unique_ptr<Model>> all_models() {
     trees->unit_us = 1000;
     models.push_back(std::move(trees));
   }
+  for (const std::string_view kind :
+       {NetModel::justus_kind, NetModel::perfnet_kind, NetModel::resperfnet_kind}) {
+    models.push_back(some_net_model(kind, kind == NetModel::resperfnet_kind));
+  }
   auto boosted = std::make_unique<BoostedModel>();
   boosted->prior = LinearPrior::fit(layers, us, some_hardware());
   boosted->bags = {stump(18, -0.1F, 0.1F), stump(19, -0.2F, 0.2F)};
   boosted->centre = 0.01;
   models.push_back(std::move(boosted));
-  for (const std::string_view kind :
-       {NetModel::justus_kind, NetModel::perfnet_kind, NetModel::resperfnet_kind}) {
-    models.push_back(some_net_model(kind, kind == NetModel::resperfnet_kind));
-  }
+  auto nets = std::make_unique<PriorNetModel>();
+  nets->prior = LinearPrior::fit(layers, us, some_hardware());
+  const std::vector<double> prior_us = nets->prior_us(layers, some_hardware());
+  Features columns;
+  for (size_t row = 0; row < layers.size(); ++row)
+    columns.push_back(BoostedModel::row_of(layers[row], some_hardware(), prior_us[row]));
+  nets->z_score = ZScore::fit(columns);
+  nets->onnx = {some_net(columns[0].size(), 0.01F, 0.1F), some_net(columns[0].size(), -0.02F, 0)};
+  nets->prepare(some_engine());
+  auto blend = std::make_unique<BlendModel>();
+  blend->trees = copy_of(*models.back(), "conv");
+  blend->nets = copy_of(*nets, "conv");
+  blend->share = 0.25;
+  blend->prepare(some_engine());
+  models.push_back(std::move(nets));
+  models.push_back(std::move(blend));
   auto transfer = std::make_unique<TransferModel>();
   for (const double factor : {2.0, 5.0}) {
     Hardware hardware = some_hardware();

@@ -30,25 +30,20 @@ torch::Tensor log_gaps(const torch::Tensor& out, const torch::Tensor& times) {
 
 const NamedLoss losses[] = {
     // PerfNetRT's equation 3, ResPerfNet's equation 7: each row's gap over its own logarithm.
-    {"maple",
-     [](const torch::Tensor& out, const torch::Tensor& times) {
-       return (log_gaps(out, times) / torch::log1p(times)).mean();
-     }},
+    {"maple", [](const torch::Tensor& out,
+                 const torch::Tensor& times) { return (log_gaps(out, times) / torch::log1p(times)).mean(); }},
     // As the first author's code has it: the batch's mean gap over its mean logarithm.
     {"maple-batch",
      [](const torch::Tensor& out, const torch::Tensor& times) {
        return log_gaps(out, times).mean() / torch::log1p(times).mean();
      }},
-    {"log-mse",
-     [](const torch::Tensor& out, const torch::Tensor& times) {
-       return log_gaps(out, times).square().mean();
-     }},
-    {"mape",
-     [](const torch::Tensor& out, const torch::Tensor& times) {
-       return ((out - times).abs() / times).mean();
-     }},
+    {"log-mse", [](const torch::Tensor& out,
+                   const torch::Tensor& times) { return log_gaps(out, times).square().mean(); }},
+    {"mape", [](const torch::Tensor& out,
+                const torch::Tensor& times) { return ((out - times).abs() / times).mean(); }},
     {"mse",
      [](const torch::Tensor& out, const torch::Tensor& times) { return (out - times).square().mean(); }},
+    {"mae", [](const torch::Tensor& out, const torch::Tensor& times) { return (out - times).abs().mean(); }},
 };
 
 Loss loss_of(std::string_view name) {
@@ -60,7 +55,8 @@ Loss loss_of(std::string_view name) {
   throw Error(fmt::format("--set loss: '{}' is none of {}", name.substr(0, 80), known));
 }
 
-/// Kingma and Ba's, with epsilon where TensorFlow has it: beside the root that is not corrected for its start.
+/// Kingma and Ba's, with epsilon where TensorFlow has it: beside the root that is not corrected for its
+/// start.
 class Adam {
  public:
   explicit Adam(Net& net) : net_(net), mean_(torch::zeros_like(net.weights())), square_(mean_.clone()) {}
@@ -80,6 +76,7 @@ class Adam {
         rate * std::sqrt(1 - std::pow(keep_square, done)) / (1 - std::pow(keep_mean, done));
     mean_.mul_(keep_mean).add_(gradients, 1 - keep_mean);
     square_.mul_(keep_square).addcmul_(gradients, gradients, 1 - keep_square);
+    if (recipe.decay > 0) net_.weights().addcmul_(net_.weights(), net_.decays(), -rate * recipe.decay);
     net_.weights().addcdiv_(mean_, square_.sqrt().add_(recipe.epsilon), -corrected);
     gradients.zero_();
   }
@@ -89,6 +86,22 @@ class Adam {
   torch::Tensor mean_, square_;
   int64_t steps_ = 0;
 };
+
+/// Sums of relative errors.
+double error_sum(const torch::Tensor& out, const torch::Tensor& times, bool logarithm) {
+  const torch::Tensor errors = logarithm ? torch::expm1(out - times) : (out - times) / times;
+  return errors.abs().sum().item<double>();
+}
+
+/// After this share of all steps.
+double rate_at(const Recipe& recipe, int64_t epoch, double share) {
+  if (recipe.one_cycle) {
+    constexpr double top = 0.25, least = 0.02;
+    const double height = share < top ? share / top : 0.5 + 0.5 * std::cos(M_PI * (share - top) / (1 - top));
+    return recipe.rate * (least + (1 - least) * height);
+  }
+  return recipe.rate * std::pow(0.5, static_cast<double>(recipe.halve > 0 ? epoch / recipe.halve : 0));
+}
 
 /// The rows in an order of this epoch's own.
 torch::Tensor shuffled(int64_t count, Random& random) {
@@ -107,11 +120,16 @@ void Recipe::ask(const Settings& settings) {
   halve = settings.whole("halve", halve);
   epsilon = settings.number("epsilon", epsilon);
   l2 = settings.number("l2", l2);
+  decay = settings.number("decay", decay);
   clip = settings.number("clip", clip);
+  one_cycle = settings.whole("cycle", one_cycle ? 1 : 0) != 0;
   loss = settings.text("loss", loss);
   loss_of(loss);
-  if (epochs < 1 || batch < 1 || halve < 0 || !(rate > 0) || !(epsilon > 0) || !(l2 >= 0) || !(clip >= 0)) {
-    throw Error("--set: epochs and batch are 1 or more, rate and epsilon above 0, halve, l2 and clip not below");
+  if (epochs < 1 || batch < 1 || halve < 0 || !(rate > 0) || !(epsilon > 0) || !(l2 >= 0) || !(decay >= 0) ||
+      !(clip >= 0)) {
+    throw Error(
+        "--set: epochs and batch are 1 or more, rate and epsilon above 0, halve, l2, decay and clip not "
+        "below");
   }
 }
 
@@ -128,8 +146,7 @@ double net_mape(const Net& net, const NetRows& data) {
   for (int64_t at = 0; at < data.size(); at += rows_at_once) {
     const int64_t count = std::min(rows_at_once, data.size() - at);
     const torch::Tensor out = net.forward(data.rows.narrow(0, at, count));
-    const torch::Tensor times = data.times.narrow(0, at, count);
-    sum += ((out - times).abs() / times).sum().item<double>();
+    sum += error_sum(out, data.times.narrow(0, at, count), data.logarithm);
   }
   return 100 * sum / static_cast<double>(data.size());
 }
@@ -146,8 +163,7 @@ void descend(Net& net, const NetRows& train, const NetRows& validation, const Re
   double best_error = std::numeric_limits<double>::infinity();
   std::string curve = "epoch,rate,training_percent,validation_percent\n";
   for (int64_t epoch = 0; epoch < recipe.epochs && !request.stop(); ++epoch) {
-    const auto halvings = static_cast<double>(recipe.halve > 0 ? epoch / recipe.halve : 0);
-    const double rate = recipe.rate * std::pow(0.5, halvings);
+    double rate = 0;
     const torch::Tensor order = shuffled(train.size(), random);
     double error = 0;
     for (int64_t at = 0; at < train.size(); at += recipe.batch) {
@@ -155,13 +171,16 @@ void descend(Net& net, const NetRows& train, const NetRows& validation, const Re
       const torch::Tensor times = train.times.index_select(0, chosen);
       const torch::Tensor out = net.forward(train.rows.index_select(0, chosen), &generator);
       loss(out, times).backward();
+      rate =
+          rate_at(recipe, epoch,
+                  (static_cast<double>(epoch) + static_cast<double>(at) / static_cast<double>(train.size())) /
+                      static_cast<double>(recipe.epochs));
       adam.step(rate, recipe);
-      error += ((out.detach() - times).abs() / times).sum().item<double>();
+      error += error_sum(out.detach(), times, train.logarithm);
     }
     FitProgress progress{.done = static_cast<size_t>(epoch + 1), .all = static_cast<size_t>(recipe.epochs)};
     progress.training_error = 100 * error / static_cast<double>(train.size());
-    progress.validation_error =
-        validation.size() > 0 ? net_mape(net, validation) : progress.training_error;
+    progress.validation_error = validation.size() > 0 ? net_mape(net, validation) : progress.training_error;
     const bool last_counts = validation.size() == 0 && std::isfinite(progress.training_error);
     if (progress.validation_error < best_error || last_counts) {
       best_error = progress.validation_error;

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "raceline/dataset/transforms.h"
 #include "train/torch/net.h"
 #include "train/trainer.h"
 
@@ -15,8 +16,10 @@ struct Recipe {
   int64_t halve = 40;          ///< epochs after which it is halved; 0: never
   double epsilon = 0.1;        ///< of Adam
   double l2 = 0;               ///< weights' squares count so much in the loss
+  double decay = 0;            ///< what weights lose in each step, times the rate (AdamW)
   double clip = 0;             ///< longest gradient; 0: any
-  std::string loss = "maple";  ///< maple, maple-batch, log-mse, mape, mse
+  bool one_cycle = false;      ///< the rate rises, then falls, once in all steps, instead of being halved
+  std::string loss = "maple";  ///< maple, maple-batch, log-mse, mape, mse, mae
 
   /// As asked for by --set; what is not asked for stays. Throws Error for a value that cannot be.
   void ask(const Settings& settings);
@@ -25,15 +28,22 @@ struct Recipe {
 /// Rows as nets see them and times in their unit.
 struct NetRows {
   torch::Tensor rows, times;
+  bool logarithm = false;  ///< times are logarithms
   int64_t size() const { return times.size(0); }
 };
 
-/// Trains the net, which is initialised here, and leaves the weights of the epoch that was best on `validation`
-/// in it (of the last, where there are none). Reports after each epoch; ends early where request.stop() says so.
-/// With request.checkpoint, the errors of all epochs are kept there as CSV.
-/// On the calling thread alone, and the same for the same seed. Throws Error when no epoch gave finite numbers.
+/// Trains the net, which is initialised here, and leaves the weights of the epoch that was best on
+/// `validation` in it (of the last, where there are none). Reports after each epoch; ends early where
+/// request.stop() says so. With request.checkpoint, the errors of all epochs are kept there as CSV. On the
+/// calling thread alone, and the same for the same seed. Throws Error when no epoch gave finite numbers.
 void descend(Net& net, const NetRows& train, const NetRows& validation, const Recipe& recipe,
              const FitRequest& request);
+
+/// Rows of one width, at least one.
+NetRows net_rows(const Features& rows, std::span<const double> times, bool logarithm = false);
+
+/// Throws Error unless request.engine gives for rows what libtorch gives, up to the rounding of long sums.
+void check_engine(const Net& net, const std::string& onnx, const NetRows& data, const FitRequest& request);
 
 /// MAPE in percent of the net on these rows.
 double net_mape(const Net& net, const NetRows& data);

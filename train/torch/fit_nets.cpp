@@ -1,58 +1,18 @@
 // The nets of the papers: what they are, and the settings that they are published with.
-#include <algorithm>
-#include <cmath>
-
-#include <fmt/format.h>
-
-#include "raceline/base/error.h"
 #include "raceline/predict/models/net_model.h"
 #include "train/torch/descent.h"
 
 namespace raceline::train {
 namespace {
 
-/// Relative to the largest of the results that are compared.
-constexpr double most_difference = 1e-4;
-constexpr size_t rows_compared = 256;
-
-torch::Tensor tensor_of(const Features& rows, size_t width) {
-  torch::Tensor tensor = torch::empty({static_cast<int64_t>(rows.size()), static_cast<int64_t>(width)});
-  float* data = tensor.data_ptr<float>();
-  for (const std::vector<double>& row : rows)
-    data = std::transform(row.begin(), row.end(), data, [](double each) { return static_cast<float>(each); });
-  return tensor;
-}
-
 NetRows rows_of(const Examples& examples, const NetModel& model, const Hardware& hardware) {
-  NetRows data{tensor_of(model.rows_of(examples.layers, hardware), model.z_score.mean.size()),
-               torch::empty(static_cast<int64_t>(examples.size()))};
-  for (size_t row = 0; row < examples.size(); ++row)
-    data.times[static_cast<int64_t>(row)] = examples.us[row] / model.unit_us;
-  return data;
+  std::vector<double> times;
+  for (const double us : examples.us) times.push_back(us / model.unit_us);
+  return net_rows(model.rows_of(examples.layers, hardware), times);
 }
 
-/// Whether Raceline's engine computes what libtorch trained.
-void check_engine(const Net& net, const NetModel& model, const NetRows& data, const Examples& examples,
-                  const Hardware& hardware) {
-  const torch::NoGradGuard no_gradients;
-  const size_t count = std::min(rows_compared, examples.size());
-  std::vector<double> us(count);
-  model.predict(std::span(examples.layers).first(count), hardware, us);
-  const torch::Tensor wanted = net.forward(data.rows.narrow(0, 0, static_cast<int64_t>(count)));
-  double largest = 0, difference = 0;
-  for (size_t row = 0; row < count; ++row) {
-    const auto trained = wanted[static_cast<int64_t>(row)].item<double>();
-    largest = std::max(largest, std::abs(trained));
-    difference = std::max(difference, std::abs(us[row] / model.unit_us - trained));
-  }
-  if (!(difference <= most_difference * largest)) {
-    throw Error(fmt::format("the engine's results are up to {:g} from libtorch's, of which the largest is {:g}",
-                            difference, largest));
-  }
-}
-
-std::unique_ptr<Model> fit_net(const FitRequest& request, std::string_view kind, Net net, const Recipe& recipe,
-                               double scalar, bool transformed) {
+std::unique_ptr<Model> fit_net(const FitRequest& request, std::string_view kind, Net net,
+                               const Recipe& recipe, double scalar, bool transformed) {
   auto model = std::make_unique<NetModel>(kind);
   model->unit_us = 1000 / scalar;
   Features rows = features_of(FeatureSet::raw, request.train.layers, request.hardware);
@@ -64,8 +24,8 @@ std::unique_ptr<Model> fit_net(const FitRequest& request, std::string_view kind,
   const NetRows train = rows_of(request.train, *model, request.hardware);
   descend(net, train, rows_of(request.validation, *model, request.hardware), recipe, request);
   model->onnx = net.onnx(kind);
+  check_engine(net, model->onnx, train, request);
   model->prepare(request.engine);
-  check_engine(net, *model, train, request.train, request.hardware);
   return model;
 }
 
@@ -89,11 +49,12 @@ std::unique_ptr<Model> fit_justus(const FitRequest& request) {
   recipe.ask(request.settings);
   Net net = perceptron(request);
   net.dropout(request.settings.number("dropout", 0.2)).dense(1, false).relu();
-  return fit_net(request, NetModel::justus_kind, std::move(net), recipe,
-                 request.settings.number("scalar", 1), false);
+  return fit_net(request, NetModel::justus_kind, std::move(net), recipe, request.settings.number("scalar", 1),
+                 false);
 }
 
-// PerfNetRT, section IV-C. Adam and its epsilon 0.1 are of the authors' code, as is the ReLU behind the output.
+// PerfNetRT, section IV-C. Adam and its epsilon 0.1 are of the authors' code, as is the ReLU behind the
+// output.
 std::unique_ptr<Model> fit_perfnet(const FitRequest& request) {
   Recipe recipe;
   recipe.ask(request.settings);

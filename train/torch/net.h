@@ -9,8 +9,8 @@
 
 namespace raceline::train {
 
-/// Layers are added one behind the other. A convolution sees the rows' numbers as a sequence with one channel,
-/// has kernel 3, stride 1 and as many places out as in.
+/// Layers are added one behind the other. A convolution sees the rows' numbers as a sequence with one
+/// channel, has kernel 3, stride 1 and as many places out as in.
 class Net {
  public:
   explicit Net(int64_t width) : width_(width), features_(width) {}

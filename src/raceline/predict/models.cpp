@@ -6,11 +6,13 @@
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
 #include "raceline/predict/model.h"
+#include "raceline/predict/models/blend_model.h"
 #include "raceline/predict/models/boosted_model.h"
 #include "raceline/predict/models/linear_prior.h"
 #include "raceline/predict/models/mean_model.h"
 #include "raceline/predict/models/net_model.h"
 #include "raceline/predict/models/polynomial_model.h"
+#include "raceline/predict/models/prior_net_model.h"
 #include "raceline/predict/models/roofline_model.h"
 #include "raceline/predict/models/svr_model.h"
 #include "raceline/predict/models/transfer_model.h"
@@ -62,6 +64,10 @@ const std::array kinds{
               empty_resperfnet},
     ModelKind{BoostedModel::kind, "ours: the linear prior, and boosting on the log ratio to it",
               empty<BoostedModel>},
+    ModelKind{PriorNetModel::kind, "ours: the linear prior, and residual nets on the log ratio to it",
+              empty<PriorNetModel>},
+    ModelKind{BlendModel::kind, "ours: boosted and resperfnet+, averaged on the logarithm",
+              empty<BlendModel>},
     ModelKind{TransferModel::kind, "ours from a few dozen rows and predictors of other platforms (--from)",
               empty<TransferModel>},
 };

@@ -98,7 +98,8 @@ class Runner : public NetRunner {
     const std::vector<Tensor> outputs = network_.run(std::span(&view, 1));
     const TensorDesc& desc = outputs[0].desc();
     if (desc.type != DataType::f32 || static_cast<size_t>(desc.stored_elements()) != batch) {
-      throw Error(fmt::format("a net that gives {} for {} rows, wanted a number each", desc.to_string(), batch));
+      throw Error(
+          fmt::format("a net that gives {} for {} rows, wanted a number each", desc.to_string(), batch));
     }
     std::copy_n(outputs[0].data<float>(), rows.size(), results.begin());
   }

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "raceline/base/base64.h"
 #include "raceline/base/error.h"
+#include "raceline/predict/models/net_file.h"
 #include "raceline/predict/models/z_score_file.h"
 
 namespace raceline {
@@ -45,7 +45,8 @@ void NetModel::visit(Archive& archive, std::string_view type) {
       archive.refuse("box_cox", fmt::format("a column beyond the {} that there are", width));
     }
     if (transformed.size() != box_cox.lambda.size()) {
-      archive.refuse("lambda", fmt::format("{} numbers, wanted {}", box_cox.lambda.size(), transformed.size()));
+      archive.refuse("lambda",
+                     fmt::format("{} numbers, wanted {}", box_cox.lambda.size(), transformed.size()));
     }
     if (std::any_of(box_cox.lambda.begin(), box_cox.lambda.end(),
                     [](double each) { return std::abs(each) > most_lambda; })) {
@@ -55,14 +56,7 @@ void NetModel::visit(Archive& archive, std::string_view type) {
   }
   visit_z_score(archive, z_score, width);
   archive.field("unit_us", unit_us);
-  std::string text = archive.reading() ? "" : base64(onnx);
-  archive.field("onnx", text);
-  if (!archive.reading()) return;
-  try {
-    onnx = parse_base64(text);
-  } catch (const ParseError& error) {
-    archive.refuse("onnx", error.what());
-  }
+  visit_net(archive, onnx);
 }
 
 std::vector<size_t> box_cox_columns(std::string_view type) {

@@ -1,6 +1,6 @@
-// Neural predictors on the papers' features: PerfNet (and PerfNetRT), ResPerfNet, and the perceptron of Justus
-// et al. They are trained by raceline-train and kept as the bytes of an ONNX model, which Raceline's own engine
-// runs, many layers at a time.
+// Neural predictors on the papers' features: PerfNet (and PerfNetRT), ResPerfNet, and the perceptron of
+// Justus et al. They are trained by raceline-train and kept as the bytes of an ONNX model, which Raceline's
+// own engine runs, many layers at a time.
 #pragma once
 #include "raceline/predict/model.h"
 
@@ -37,8 +37,8 @@ class NetModel : public Model {
   std::unique_ptr<NetRunner> runner_;
 };
 
-/// The columns that ResPerfNet transforms by Box-Cox (appendix D): image and kernel of convolutions, the image
-/// of pooling, none of others.
+/// The columns that ResPerfNet transforms by Box-Cox (appendix D): image and kernel of convolutions, the
+/// image of pooling, none of others.
 std::vector<size_t> box_cox_columns(std::string_view type);
 
 }  // namespace raceline
