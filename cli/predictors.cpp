@@ -29,9 +29,9 @@ std::vector<std::string> shipped() {
 }  // namespace
 
 Predictor open_predictor(const std::string& name, Workbench& bench) {
-  const Engine engine = net_engine(bench.registry, bench.cpu,
-                                   {.planner = library_planner(bench),
-                                    .threads = bench.cpu.machine().physical_cores});
+  const Engine engine =
+      net_engine(bench.registry, bench.cpu,
+                 {.planner = library_planner(bench), .threads = bench.cpu.machine().physical_cores});
   if (std::filesystem::exists(name)) return read_predictor(name, engine);
   const std::vector<std::string> names = shipped();
   if (std::find(names.begin(), names.end(), name) == names.end()) {

@@ -47,8 +47,8 @@ namespace {
     model, fit, settings, true           \
   }
 #else
-#define WITH_TORCH(model, ...)                                              \
-  Trainer {                                                                 \
+#define WITH_TORCH(model, ...)                                                \
+  Trainer {                                                                   \
     .model = model, .absent = "built without libtorch (Debian: libtorch-dev)" \
   }
 #endif

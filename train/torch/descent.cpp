@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 

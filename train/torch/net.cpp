@@ -92,7 +92,7 @@ torch::Tensor Net::forward(const torch::Tensor& rows, torch::Generator* generato
         now = torch::conv1d(now, layer.weight, layer.bias, 1, kernel / 2);
         break;
       case Kind::dense:
-        now = torch::nn::functional::linear(layer.flatten ? now.flatten(1) : now, layer.weight, layer.bias);
+        now = torch::linear(layer.flatten ? now.flatten(1) : now, layer.weight, layer.bias);
         break;
       case Kind::relu:
         now = torch::relu(now);
