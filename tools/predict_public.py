@@ -21,7 +21,10 @@ import sys
 
 GPUS = ["GTX1080Ti", "V100", "P100", "K80"]
 MODELS = ["mean", "roofline", "linear", "polynomial", "svr", "xgboost", "forest", "boosted"]
-TREES = {"xgboost", "forest", "boosted"}
+TREES = {"xgboost", "forest", "boosted", "blend"}
+# Nets with settings beside the published ones, and how many seeds; ResPerfNet takes minutes each.
+NETS = [("justus", [], 3), ("perfnet", [], 3), ("perfnet", ["loss=maple-batch"], 3), ("resperfnet", [], 1),
+        ("resperfnet", ["l2=0"], 3), ("resperfnet", ["l2=0", "box_cox=0"], 1), ("resperfnet+", [], 3), ("blend", [], 3)]
 
 
 class Study:
@@ -80,6 +83,8 @@ class Study:
             words += ["--from", each]
         if self.quick and model in TREES:
             settings = [*settings, "trees=10" if model == "forest" else "rounds=50"]
+        if self.quick and model in {name for name, *_ in NETS}:
+            settings = [*settings, "epochs=2"]
         for each in settings:
             words += ["--set", each]
         content = hashlib.sha256(data.read_bytes()).hexdigest()
@@ -203,7 +208,22 @@ def transfer(study, results):
                     ["GPU", "MAPE %", "median %", "bias %", "worst draw", "linear from the same 30 rows"], table)
 
 
-PARTS = {"tensorflow": tensorflow, "curve": curve, "trt": trt, "transfer": transfer}
+def nets(study, results):
+    """Nets on convolutions of the GTX 1080 Ti, 8,000 rows: as published, and with the nearest settings that train."""
+    table = []
+    for model, settings, seeds in NETS:
+        rows = []
+        for seed in range(1, 2 if study.quick else seeds + 1):
+            data = study.dataset("conv", GPUS[0], seed)
+            rows.append(study.accuracy(study.predictor(data, model, 8000, seed, settings=settings), data)["conv"])
+        result = results[f"conv {GPUS[0]} {model} {' '.join(settings)} 8000"] = summary(rows)
+        table.append(line_of([model, " ".join(settings) or "as published", result["rows"]], result))
+        print(*table[-1], sep="  ", flush=True)
+    return markdown("Nets on conv GTX 1080 Ti, at most 8,000 training rows", ["model", "settings", "test rows", *COLUMNS],
+                    table)
+
+
+PARTS = {"tensorflow": tensorflow, "curve": curve, "trt": trt, "transfer": transfer, "nets": nets}
 
 
 def main():
