@@ -70,9 +70,9 @@ TEST_F(Nets, BothReadingsOfMapleAreThere) {
 }
 
 TEST_F(Nets, TheEpochThatIsBestOnValidationRowsIsKept) {
-  // A rate that throws the net about: the last epoch is not the best.
-  const Dataset dataset = toy_dataset(300);
-  TrainOptions options{.model = "perfnet", .settings = {{"epochs", "15"}, {"rate", "1"}, {"halve", "0"}}};
+  // A rate that is never halved throws the net about: the last epoch is not the best.
+  const Dataset dataset = toy_dataset(400);
+  TrainOptions options{.model = "perfnet", .settings = {{"epochs", "60"}, {"halve", "0"}, {"scalar", "100"}}};
   options.engine = some_engine();
   double best = 1e30, last = 0;
   const Predictor predictor = train(
