@@ -144,11 +144,18 @@ int time_rounds(std::vector<Side>& sides, const AgainstOptions& options) {
   return round;
 }
 
+/// The command of a worker of ours, on the devices that are named or that its plan needs.
+std::vector<std::string> our_command(const AgainstOptions& options, const std::filesystem::path& plan) {
+  std::vector<std::string> command = platform_command("raceline", options.python);
+  const std::vector<std::string> devices = options.devices.needed_for(read_plans(plan)).names;
+  if (!devices.empty()) command.insert(command.end(), {"--devices", join(devices, ",")});
+  return command;
+}
+
 /// Of the layers as our plan fuses them; the same for all sides. Measures the machine's peaks.
-NetworkRoofline roofline_of_plan(const ModelOptions& options, const std::filesystem::path& plan_file,
-                                 int threads) {
-  const Workbench bench;
-  const PlanSet plans = read_plans(plan_file);
+NetworkRoofline roofline_of_plan(const ModelOptions& options, const AgainstOptions& against, int threads) {
+  const PlanSet plans = read_plans(against.plan);
+  const Workbench bench(against.devices.open_for(plans));
   const LoadedModel model = load_model(options, bench, plans.empty() ? nullptr : &plans);
   const Plan plan = plans.empty() ? library_planner(bench)(model.graph) : model.plan;
   const Machine& machine = bench.cpu.machine();
@@ -218,9 +225,9 @@ int bench_against(const ModelOptions& model, const AgainstOptions& options) {
   if (threads == 0) threads = Machine::detect().physical_cores;
   const ModelRequest request = request_of(model, options, threads, scratch.path());
 
-  std::vector<std::vector<std::string>> commands{{"/proc/self/exe", "worker"}};
+  std::vector<std::vector<std::string>> commands{our_command(options, options.plan)};
   for (const std::string& peer : options.peers)
-    commands.push_back(platform_command(is_plan(peer) ? "raceline" : peer, options.python));
+    commands.push_back(is_plan(peer) ? our_command(options, peer) : platform_command(peer, options.python));
   const auto lock = TimingLock::acquire(default_timing_lock, [] { return !is_interrupted(); });
   if (!lock) return interrupted;
   const ChildProcess::Options place{
@@ -244,7 +251,7 @@ int bench_against(const ModelOptions& model, const AgainstOptions& options) {
 
   if (time_rounds(sides, options) == 0) return interrupted;
   if (!sides[0].why.empty()) throw Error(sides[0].why);
-  const NetworkRoofline roofline = roofline_of_plan(model, options.plan, threads);
+  const NetworkRoofline roofline = roofline_of_plan(model, options, threads);
   const bool small = percentile(sides[0].rounds_us, 0.5) < small_net_us;
   const ModelRequest tiny = one_op(threads, scratch.path());
   for (Side& side : sides) {

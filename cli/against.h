@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/devices.h"
 #include "cli/workbench.h"
 
 namespace raceline::cli {
@@ -13,6 +14,7 @@ struct AgainstOptions {
       peers;  ///< names of platforms/*_worker.py, commands, or other plans of the model (.plan)
   std::filesystem::path python;  ///< interpreter of the peers; empty: of tools/install-peers
   std::filesystem::path plan;
+  DeviceOptions devices;  ///< of ours, by whichever plan
   int threads = 0;  ///< 0: the plan's, or the physical cores
   int rounds = 30;
   double seconds = 60;

@@ -243,6 +243,7 @@ std::function<int()> setup_bench(CLI::App& app) {
     return bench_against(options->model, {.peers = options->against,
                                           .python = options->python,
                                           .plan = options->plan,
+                                          .devices = options->devices,
                                           .threads = options->threads,
                                           .rounds = options->rounds,
                                           .seconds = options->seconds,

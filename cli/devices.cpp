@@ -37,10 +37,15 @@ std::unique_ptr<Device> DeviceOptions::open() const {
   return open_opencl_device(name);
 }
 
-std::unique_ptr<Device> DeviceOptions::open_for(const PlanSet& plans) const {
+DeviceOptions DeviceOptions::needed_for(const PlanSet& plans) const {
   const bool needed = std::any_of(plans.plans.begin(), plans.plans.end(),
                                   [](const Plan& plan) { return plan.needs_accelerator(); });
-  return names.empty() && needed ? open_opencl_device("0") : open();
+  if (!names.empty() || !needed) return *this;
+  return {.names = {"cpu", "opencl:0"}};
+}
+
+std::unique_ptr<Device> DeviceOptions::open_for(const PlanSet& plans) const {
+  return names.empty() ? needed_for(plans).open_or_go_on() : open();
 }
 
 std::unique_ptr<Device> DeviceOptions::open_or_go_on() const {

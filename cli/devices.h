@@ -19,9 +19,12 @@ struct DeviceOptions {
   /// are pinned. Throws Error for a list without the CPU or with two accelerators, UnsupportedError and
   /// IoError when the device is not there.
   std::unique_ptr<Device> open() const;
-  /// Likewise; where no devices are named, what the plans need.
+  /// These; where none are named, the first OpenCL device beside the CPU if the plans need one.
+  DeviceOptions needed_for(const PlanSet& plans) const;
+  /// As open(), what is needed for the plans. A device that nobody named may not be there: that is said on
+  /// stderr, and what comes of it is left to who checks or repairs the plan.
   std::unique_ptr<Device> open_for(const PlanSet& plans) const;
-  /// Likewise; says on stderr when the device is not there, and goes on without.
+  /// As open(); says on stderr when the device is not there, and goes on without.
   std::unique_ptr<Device> open_or_go_on() const;
 };
 

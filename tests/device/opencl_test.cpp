@@ -52,7 +52,7 @@ TEST_F(OpenCl, is_listed_and_opened_by_index_and_by_a_part_of_its_name) {
   EXPECT_GT(listing.devices[0].memory_bytes, 0);
   const auto by_name = open_opencl_device(api_, device_->name().substr(1, 4));
   EXPECT_EQ(by_name->fingerprint(), device_->fingerprint());
-  for (const char* unknown : {"99", "no such device", "123456789012345678901"}) {
+  for (const char* unknown : {"", "99", "no such device", "123456789012345678901"}) {
     try {
       open_opencl_device(api_, unknown);
       ADD_FAILURE() << unknown << " was opened";

@@ -54,7 +54,7 @@ struct Plan {
   /// covered or covered twice, a primitive that does not exist or cannot, a conversion that is missing. A
   /// non-empty machine must be `machine`, unless that is empty.
   void check(const Graph& graph, const PrimitiveRegistry& registry, std::string_view machine) const;
-  /// Whether a step or conversion runs elsewhere than on the CPU.
+  /// Whether a step or conversion names an accelerator that there are devices of: OpenCL.
   bool needs_accelerator() const;
   /// Sorted JSON; the same plan gives the same bytes.
   std::string to_json() const;

@@ -100,9 +100,9 @@ std::unique_ptr<OpenClDevice> open_opencl_device(const OpenClApi& api, std::stri
   const auto refuse = [&] {
     throw UnsupportedError(fmt::format("no OpenCL device '{}'; {}", which, names_of(found.listing)));
   };
+  if (which.empty()) refuse();  // a part of every name
   size_t index = 0;
-  if (!which.empty() &&
-      std::all_of(which.begin(), which.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+  if (std::all_of(which.begin(), which.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     if (which.size() > 4) refuse();
     index = static_cast<size_t>(parse_int(which, "device index"));
   } else {
