@@ -118,8 +118,8 @@ class Worker {
     return load_model(options, bench_, plans);
   }
 
-  /// The primitives that can compute the model's heaviest node, or a fusion that begins with it; the
-  /// reference only counts where nothing is optimised.
+  /// The primitives that can compute the model's heaviest node, or a fusion that begins with it, on the
+  /// accelerator if there is one; the reference only counts where nothing is optimised.
   std::vector<std::string> primitives(const Json& request) {
     const LoadedModel model = load(request, nullptr);
     const Graph& graph = model.graph;
@@ -134,6 +134,7 @@ class Worker {
     std::vector<std::string> names;
     for (const auto& primitive : bench_.registry.all()) {
       if (primitive->info().op != layers[0].op) continue;
+      if (bench_.accelerator && !there_.admits(primitive->name())) continue;
       if (request.at("mode") == "optimised" && primitive->info().library == "reference") continue;
       const bool can = std::any_of(layers.begin(), layers.end(), [&](const LayerDesc& layer) {
         return static_cast<bool>(primitive->supports(layer));
@@ -151,11 +152,10 @@ class Worker {
       return forced_plan(graph, candidates,
                          {.only = {request.at("primitive").get<std::string>()}, .without = {}});
     }
-    // On an accelerator all that it can, whatever the CPU could do better.
-    const PrimitiveFilter there{.only = {"opencl"}, .without = {"clblast"}};
-    if (bench_.accelerator && !request.value("tune", false))
-      return forced_plan(graph, CandidateSet(graph, bench_.registry, {}), there);
-    if (request.at("mode") == "unoptimised") return Plan::reference(graph, bench_.registry);
+    const bool unoptimised = request.at("mode") == "unoptimised";
+    if (bench_.accelerator && (unoptimised || !request.value("tune", false)))
+      return forced_plan(graph, CandidateSet(graph, bench_.registry, {}), there_);
+    if (unoptimised) return Plan::reference(graph, bench_.registry);
     if (!request.value("tune", false)) return library_planner(bench_)(graph);
     TuneOptions options;
     options.profile.threads = threads;
@@ -164,7 +164,7 @@ class Worker {
     options.correct = false;
     options.race_rounds = 5;
     options.race_seconds = 0;
-    if (bench_.accelerator) options.filter = there;
+    if (bench_.accelerator) options.filter = there_;
     return tune(graph, bench_.registry, bench_.devices(device_), costs_, views_of(model_->inputs), options)
         .plan;
   }
@@ -285,6 +285,8 @@ class Worker {
     return folder_.path() / text;
   }
 
+  /// On an accelerator all that it can, whatever the CPU could do better; CLBlast compiles for seconds a layer.
+  const PrimitiveFilter there_{.only = {"opencl"}, .without = {"clblast"}};
   ScratchFolder folder_;
   Workbench bench_;
   CpuDevice device_{bench_.cpu.machine()};
