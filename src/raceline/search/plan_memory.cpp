@@ -12,6 +12,11 @@ LayerDesc layer_of(const Graph& graph, const std::vector<NodeId>& covers) {
   return covers.size() == 1 ? graph.layer(covers.front()) : graph.layer(Fusion{covers});
 }
 
+/// An accelerator's tensors and workspaces lie in an arena of its own, which does not count.
+bool works_on_host(const ChoiceMeaning& meaning) {
+  return meaning.primitive != nullptr && meaning.primitive->info().processor == DeviceId{};
+}
+
 std::vector<ValueId> operands_of(const Graph& graph, const std::vector<NodeId>& covers) {
   return covers.size() == 1 ? graph.node(covers.front()).inputs : graph.operands(Fusion{covers});
 }
@@ -119,7 +124,7 @@ bool PlanMemories::fill(GraphProblem& built, const std::function<bool()>& stop) 
       const Footprint& found = learn(meaning);
       Choice& choice = built.problem.layers[layer].choices[at];
       choice.weights_bytes = found.weights_bytes;
-      choice.workspace_bytes = found.workspace_bytes;
+      choice.workspace_bytes = works_on_host(meaning) ? found.workspace_bytes : 0;
     }
   }
   return true;
@@ -133,7 +138,7 @@ std::vector<std::vector<int64_t>> PlanMemories::working_bytes(const GraphProblem
     for (size_t at = 0; at < built.meanings[layer].size(); ++at) {
       const ChoiceMeaning& meaning = built.meanings[layer][at];
       int64_t& bytes = of_layer.emplace_back(built.problem.layers[layer].choices[at].workspace_bytes);
-      if (meaning.primitive == nullptr) continue;
+      if (!works_on_host(meaning)) continue;
       const LayerDesc desc = layer_of(graph_, meaning.covers);
       const LayerLayouts layouts = meaning.primitive->layouts(desc);
       std::map<ValueId, int64_t> groups;
