@@ -342,7 +342,7 @@ Expected expected_outputs(const PrimitiveRegistry& registry, Device& device, con
 }
 
 CheckResult compare_outputs(const Expected& expected, std::span<const TensorView> got) {
-  CheckResult result{0, ""};
+  CheckResult result{.error = 0, .why = {}};
   for (size_t slot = 0; slot < expected.outputs.size(); ++slot) {
     const Expected::Output& output = expected.outputs[slot];
     const TensorView& view = got[slot];

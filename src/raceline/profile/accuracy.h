@@ -75,6 +75,7 @@ Expected expected_outputs(const PrimitiveRegistry& registry, Device& device, con
 struct CheckResult {
   double error = std::numeric_limits<double>::infinity();
   std::string why;
+  bool broke_off = false;  ///< nothing was wrong but the device: there is no result
 };
 
 /// Compares outputs in any layouts with the expectation. Every element must be written: one that is NaN

@@ -158,14 +158,14 @@ CheckResult LayerRun::check_once(const Expected& expected, Queue& queue, const C
   if (workspace_bytes_ > 0) spoilt = spoil(buffers_.workspace(processor_), workspace_bytes_, queue);
   for (size_t slot = 0; slot < outputs_.size() && spoilt.is_ok(); ++slot)
     spoilt = spoil(buffers_.output_room(slot, to_), outputs_[slot].desc.bytes() + guard_bytes, queue);
-  if (!spoilt.is_ok()) return {infinite, std::string(spoilt.message())};
+  if (!spoilt.is_ok()) return {infinite, std::string(spoilt.message()), true};
   produce(queue);
   const double begin = clock();
   const Status status = run(queue);
   const Status finished = queue.wait();
   first_us_ = clock() - begin;
   for (const Status& each : {status, finished}) {
-    if (!each.is_ok()) return {infinite, std::string(each.message())};
+    if (!each.is_ok()) return {infinite, std::string(each.message()), true};
   }
   std::vector<Tensor> results;  // of an accelerator, on the host
   std::vector<TensorView> views = outputs_;
@@ -173,14 +173,14 @@ CheckResult LayerRun::check_once(const Expected& expected, Queue& queue, const C
     const size_t bytes = outputs_[slot].desc.bytes();
     std::vector<std::byte> behind(guard_bytes);
     if (!fetch(buffers_.output_room(slot, to_).at(bytes), behind, queue))
-      return {infinite, "the result could not be copied back"};
+      return {infinite, "the result could not be copied back", true};
     if (to_ != DeviceId{}) {
       results.push_back(output(slot, queue));
       views[slot].memory = results.back().view().memory;
     }
     const std::byte* guard = behind.data();
     if (std::any_of(guard, guard + guard_bytes, [](std::byte byte) { return byte != std::byte{rubbish}; })) {
-      return {infinite, fmt::format("wrote past the end of output {}", slot)};
+      return {infinite, fmt::format("wrote past the end of output {}", slot), false};
     }
   }
   return compare_outputs(expected, views);

@@ -106,6 +106,14 @@ class Profiling {
     fail(layer, entry, why);
   }
 
+  /// A device that is lost, or has no memory left, says nothing of the candidate: it fails in this run, and is
+  /// tried again in the next. On the host a run that breaks off does so each time.
+  void save_failure(const LayerDesc& layer, Entry& entry, const std::string& why, bool broke_off) {
+    if (entry.is_on_host() || !broke_off) return save_failure(layer, entry, why);
+    store_.forget_start(entry.row.key);
+    fail(layer, entry, why);
+  }
+
   void save(Entry& entry) {
     entry.row.state = CostState::measured;
     entry.row.why.clear();
@@ -293,6 +301,8 @@ class Profiling {
       check = entry.run->check(expected, queue, clock_);
       // In its first run an accelerator's driver compiles.
       if (!entry.is_on_host() && check.why.empty()) check = entry.run->check(expected, queue, clock_);
+    } catch (const IoError& error) {
+      check = {.why = error.what(), .broke_off = true};
     } catch (const std::exception& error) {
       check.why = error.what();
     }
@@ -300,7 +310,8 @@ class Profiling {
     const bool is_right = check.error <= largest_error(*entry.primitive, layer);
     if (!check.why.empty() || !is_right) {
       entry.run.reset();
-      save_failure(layer, entry, check.why.empty() ? too_inexact(check.error, layer, entry) : check.why);
+      save_failure(layer, entry, check.why.empty() ? too_inexact(check.error, layer, entry) : check.why,
+                   check.broke_off);
       return false;
     }
     entry.take({entry.run->first_us()});
@@ -357,7 +368,7 @@ class Profiling {
       entry.run.reset();
       if (!measured.why.empty()) {
         --report_.measured;
-        save_failure(layer, entry, measured.why);
+        save_failure(layer, entry, measured.why, true);
       } else if (!measured.samples_us.empty()) {
         std::vector<double> samples = measured.samples_us;
         // Two calls said that it cannot win: one alone would have it measured again next time.

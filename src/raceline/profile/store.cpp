@@ -144,6 +144,13 @@ void CostStore::mark_started(const CostKey& key) {
   statement.step();
 }
 
+void CostStore::forget_start(const CostKey& key) {
+  Statement statement = state_->database.prepare(
+      fmt::format("DELETE FROM cost WHERE {} AND state = {}", same_key, static_cast<int>(CostState::started)));
+  bind_key(statement, key);
+  statement.step();
+}
+
 void CostStore::save(const CostRow& row) {
   Statement statement = state_->database.prepare(insert);
   bind_row(statement, row);

@@ -79,6 +79,8 @@ class CostStore {
   std::optional<CostRow> find(const CostKey& key) const;
   /// A measured row stays as it is: measuring once more can add to it, not take it away.
   void mark_started(const CostKey& key);
+  /// Takes mark_started() back: nothing came of the run that says anything of the primitive.
+  void forget_start(const CostKey& key);
   /// Replaces the row of the key; samples are kept as they are given. An empty taken_at becomes now.
   void save(const CostRow& row);
   /// All rows, sorted by key.
