@@ -144,10 +144,17 @@ int time_rounds(std::vector<Side>& sides, const AgainstOptions& options) {
   return round;
 }
 
-/// The command of a worker of ours, on the devices that are named or that its plan needs.
+/// The command of a worker of ours, on the devices that are named or that its plan needs. A plan that cannot
+/// be read is the worker's to refuse.
 std::vector<std::string> our_command(const AgainstOptions& options, const std::filesystem::path& plan) {
   std::vector<std::string> command = platform_command("raceline", options.python);
-  const std::vector<std::string> devices = options.devices.needed_for(read_plans(plan)).names;
+  PlanSet plans;
+  try {
+    plans = read_plans(plan);
+  } catch (const Error&) {
+    plans = {};
+  }
+  const std::vector<std::string> devices = options.devices.needed_for(plans).names;
   if (!devices.empty()) command.insert(command.end(), {"--devices", join(devices, ",")});
   return command;
 }
