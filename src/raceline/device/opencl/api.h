@@ -8,6 +8,8 @@
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 
+#include "raceline/base/memory.h"
+
 namespace raceline {
 
 /// A value; tests put failures in the place of functions.
@@ -45,6 +47,15 @@ struct OpenClApi {
 
 /// Opens libOpenCL.so.1; it stays open. Nothing, and why, where it is absent or lacks a function.
 std::optional<OpenClApi> load_opencl(std::string& why);
+
+/// The buffer behind memory of an OpenCL device.
+inline cl_mem buffer_of(Memory memory) {
+  return static_cast<cl_mem>(memory.handle);
+}
+
+inline bool is_host(DeviceId device) {
+  return device.kind == DeviceKind::cpu;
+}
 
 /// "out of memory on the device" and the like, in static memory.
 std::string_view opencl_message(cl_int error);

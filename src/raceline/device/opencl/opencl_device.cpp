@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t most_log = 600;  ///< characters of a compiler's words that are told
 
-/// What a failed build says: its last lines, where errors are counted, less than its first.
+/// What a failed build says, from its beginning: the first error is there.
 std::string build_log(const OpenClApi& api, cl_program program, cl_device_id device) {
   size_t size = 0;
   api.get_build_info(program, device, CL_PROGRAM_BUILD_LOG, 0, nullptr, &size);

@@ -4,19 +4,8 @@
 #include <cstring>
 
 namespace raceline {
-namespace {
 
-cl_mem buffer_of(Memory memory) {
-  return static_cast<cl_mem>(memory.handle);
-}
-
-bool is_host(Memory memory) {
-  return memory.device.kind == DeviceKind::cpu;
-}
-
-}  // namespace
-
-OpenClQueue::OpenClQueue(const OpenClDevice& device) : device_(device), events_(most_events) {
+OpenClQueue::OpenClQueue(const OpenClDevice& device) : device_(device) {
   cl_int error = CL_SUCCESS;
   queue_ = api().create_queue(device.context(), device.handle(), CL_QUEUE_PROFILING_ENABLE, &error);
   want_success(error, "clCreateCommandQueue");
@@ -45,16 +34,16 @@ Status OpenClQueue::took(cl_int error, cl_event event) {
 Status OpenClQueue::copy(Memory destination, Memory source, size_t bytes) {
   if (bytes == 0) return Status::ok();
   cl_event event = nullptr;
-  if (is_host(destination) && is_host(source)) {
+  if (is_host(destination.device) && is_host(source.device)) {
     const Status status = wait();
     if (status.is_ok()) std::memmove(destination.host(), source.host(), bytes);
     return status;
   }
   cl_int error = CL_SUCCESS;
-  if (is_host(source)) {
+  if (is_host(source.device)) {
     error = api().enqueue_write(queue_, buffer_of(destination), CL_FALSE, destination.offset, bytes,
                                 source.host(), 0, nullptr, &event);
-  } else if (is_host(destination)) {
+  } else if (is_host(destination.device)) {
     error = api().enqueue_read(queue_, buffer_of(source), CL_FALSE, source.offset, bytes, destination.host(),
                                0, nullptr, &event);
   } else {
@@ -71,9 +60,13 @@ Event OpenClQueue::record() {
   } else {
     api().retain_event(event);
   }
-  cl_event& slot = events_[recorded_ % most_events];
-  if (slot != nullptr) api().release_event(slot);
-  slot = event;
+  if (recorded_ < most_events) {
+    events_.push_back(event);
+  } else {
+    cl_event& slot = events_[recorded_ % most_events];
+    if (slot != nullptr) api().release_event(slot);
+    slot = event;
+  }
   return {recorded_++};
 }
 
@@ -91,10 +84,10 @@ Status OpenClQueue::wait() {
 }
 
 uint64_t OpenClQueue::end_ns(Event event) const {
+  if (event.id >= recorded_ || recorded_ - event.id > most_events) return 0;
   cl_ulong time = 0;
   const cl_event handle = events_[event.id % most_events];
-  const bool is_kept = handle != nullptr && event.id < recorded_ && recorded_ - event.id <= most_events;
-  if (!is_kept ||
+  if (handle == nullptr ||
       api().get_event_times(handle, CL_PROFILING_COMMAND_END, sizeof time, &time, nullptr) != CL_SUCCESS) {
     return 0;
   }

@@ -57,9 +57,9 @@ std::optional<std::string_view> expression(BinaryKind kind) {
     case BinaryKind::div:
       return "a/b";
     case BinaryKind::max:
-      return "fmax(a,b)";
+      return "select(select(b,a,a>b),a,isnan(a))";  // fmax would drop NaN
     case BinaryKind::min:
-      return "fmin(a,b)";
+      return "select(select(b,a,a<b),a,isnan(a))";
     default:
       return std::nullopt;
   }

@@ -1,5 +1,7 @@
 #include "raceline/kernels/opencl/clblast_library.h"
 
+#include <filesystem>
+
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -7,6 +9,17 @@ namespace raceline {
 namespace {
 
 constexpr const char* library_file = "libclblast.so.1";
+
+/// CLBlast says its version nowhere but in the name of the file behind the link: "1.5.3" of
+/// libclblast.so.1.5.3.
+std::string version_of(const void* function) {
+  Dl_info info{};
+  if (::dladdr(function, &info) == 0 || info.dli_fname == nullptr) return "unknown";
+  std::error_code error;
+  const std::string file = std::filesystem::canonical(info.dli_fname, error).filename().string();
+  const size_t at = file.find(".so.");
+  return error || at == std::string::npos ? "unknown" : file.substr(at + 4);
+}
 
 }  // namespace
 
@@ -24,9 +37,16 @@ std::optional<ClblastLibrary> ClblastLibrary::load(std::string& why) {
   };
   if (look_up("CLBlastSgemm", library.sgemm) && look_up("CLBlastSgemv", library.sgemv) &&
       look_up("CLBlastSconvgemm", library.sconvgemm)) {
+    library.version = version_of(reinterpret_cast<const void*>(library.sgemm));
     return library;
   }
   return std::nullopt;
+}
+
+PrimitiveInfo clblast_info(const ClblastLibrary& library, OpKind op, std::string algorithm) {
+  PrimitiveInfo info = opencl_info(op, std::move(algorithm), "", "clblast");
+  info.library_version = library.version;
+  return info;
 }
 
 Status clblast_status(OpenClQueue& queue, int error, cl_event event) {
@@ -35,10 +55,6 @@ Status clblast_status(OpenClQueue& queue, int error, cl_event event) {
     return Status::failed(error > least_of_opencl ? opencl_message(error) : "CLBlast: a call failed");
   }
   return queue.took(CL_SUCCESS, event);
-}
-
-cl_mem buffer_of(Memory memory) {
-  return static_cast<cl_mem>(memory.handle);
 }
 
 size_t offset_of(Memory memory) {

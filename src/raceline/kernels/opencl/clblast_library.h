@@ -27,13 +27,16 @@ struct ClblastLibrary {
                    cl_mem kernel, size_t kernel_offset, cl_mem result, size_t result_offset,
                    cl_command_queue* queue, cl_event* event) = nullptr;
 
+  std::string version;
+
   /// Opens libclblast.so.1, which stays open. Nothing, and why, where it is absent or lacks a function.
   static std::optional<ClblastLibrary> load(std::string& why);
 };
 
+/// Coordinates of a primitive that calls it.
+PrimitiveInfo clblast_info(const ClblastLibrary& library, OpKind op, std::string algorithm);
 /// What a call said, on this queue.
 Status clblast_status(OpenClQueue& queue, int error, cl_event event);
-cl_mem buffer_of(Memory memory);
 /// Of floats.
 size_t offset_of(Memory memory);
 

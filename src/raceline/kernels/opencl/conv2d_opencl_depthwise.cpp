@@ -9,6 +9,8 @@
 namespace raceline {
 namespace {
 
+constexpr int64_t padded_slack = 16;  ///< elements that are read behind a padded image
+
 constexpr std::string_view source = R"(
 // The first n of 16 numbers.
 void store_part(float16 v, int n, __global float* to) {
@@ -204,11 +206,12 @@ class DepthwisePrimitive final : public Primitive {
     if (const Support operands = needs_device_conv2d(layer); !operands) return operands;
     const Conv2dShape shape = Conv2dShape::of(layer);
     if (shape.channels != 1) return Support::no("one channel a group only");
-    if (pads_ && (shape.stride_h != 1 || shape.stride_w != 1)) return Support::no("stride 1 only");
-    return Support::yes();
+    if (!pads_) return Support::yes();
+    if (shape.stride_h != 1 || shape.stride_w != 1) return Support::no("stride 1 only");
+    return PaddedImage::supports(shape, padded_slack);
   }
   size_t workspace_bytes(const LayerDesc& layer, int /*threads*/) const override {
-    return pads_ ? static_cast<size_t>(PaddedImage::elements(Conv2dShape::of(layer), 16)) * sizeof(float) : 0;
+    return pads_ ? static_cast<size_t>(PaddedImage::elements(Conv2dShape::of(layer), padded_slack)) * sizeof(float) : 0;
   }
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
     if (pads_) return std::make_unique<PaddedDepthwiseKernel>(layer, args);

@@ -20,14 +20,8 @@ class DirectKernel final : public Kernel {
         epilogue_(layer),
         gemm_(TileGemm::make(opencl_device(args), tile, LeftMatrix::packed, RightMatrix::offsets)),
         padded_(PaddedImage::make(opencl_device(args), shape_)),
-        bias_(upload_bias(layer, args)) {
-    OpenClDevice& device = opencl_device(args);
-    const int64_t k = shape_.depth(), m = shape_.filters;
-    const std::span<const float> filters = floats_of(args.constants[1]);
-    filters_ =
-        upload(device, pack_tile_rows(tile, shape_.groups, m, k, [&](int64_t group, int64_t row, int64_t d) {
-                 return filters[static_cast<size_t>((group * m + row) * k + d)];
-               }));
+        bias_(upload_bias(layer, args)),
+        filters_(upload_filters(opencl_device(args), tile, shape_, args.constants[1])) {
     std::vector<int32_t> offsets;
     for (int64_t c = 0; c < shape_.channels; ++c) {
       for (int64_t r = 0; r < shape_.kernel_h; ++r) {
@@ -37,7 +31,7 @@ class DirectKernel final : public Kernel {
         }
       }
     }
-    offsets_ = upload(device, offsets);
+    offsets_ = upload(opencl_device(args), offsets);
   }
 
   bool reads_constant(size_t /*operand*/) const override { return false; }
@@ -97,7 +91,7 @@ class DirectPrimitive final : public Primitive {
     if (shape.stride_h != 1 || shape.stride_w != 1) return Support::no("stride 1 only");
     if (shape.is_pointwise) return Support::no("1x1 filters need no padded image");
     if (shape.filters == 1) return Support::no("a tile of one filter of a group");
-    return Support::yes();
+    return PaddedImage::supports(shape, tile_.columns());
   }
   size_t workspace_bytes(const LayerDesc& layer, int /*threads*/) const override {
     return static_cast<size_t>(PaddedImage::elements(Conv2dShape::of(layer), tile_.columns())) *

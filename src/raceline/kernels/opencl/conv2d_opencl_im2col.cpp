@@ -72,14 +72,8 @@ class Im2colKernel final : public Kernel {
         lower_(opencl_device(args).kernel(with_prelude(source), "im2col_panels",
                                           fmt::format("-DTV={}", tile.vectors))),
         panels_(panels_at_a_time(shape_, tile)),
-        bias_(upload_bias(layer, args)) {
-    const int64_t k = shape_.depth(), m = shape_.filters;
-    const std::span<const float> filters = floats_of(args.constants[1]);
-    filters_ = upload(opencl_device(args),
-                      pack_tile_rows(tile, shape_.groups, m, k, [&](int64_t group, int64_t row, int64_t d) {
-                        return filters[static_cast<size_t>((group * m + row) * k + d)];
-                      }));
-  }
+        bias_(upload_bias(layer, args)),
+        filters_(upload_filters(opencl_device(args), tile, shape_, args.constants[1])) {}
 
   bool reads_constant(size_t /*operand*/) const override { return false; }
   size_t packed_bytes() const override { return filters_.bytes() + bias_.bytes(); }

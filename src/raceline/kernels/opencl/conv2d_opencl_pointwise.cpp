@@ -15,15 +15,10 @@ class PointwiseKernel final : public Kernel {
         shape_(Conv2dShape::of(layer)),
         epilogue_(layer),
         gemm_(TileGemm::make(opencl_device(args), tile, LeftMatrix::packed, RightMatrix::offsets)),
-        bias_(upload_bias(layer, args)) {
-    const int64_t k = shape_.depth(), m = shape_.filters;
-    const std::span<const float> filters = floats_of(args.constants[1]);
-    filters_ = upload(opencl_device(args),
-                      pack_tile_rows(tile, shape_.groups, m, k, [&](int64_t group, int64_t row, int64_t d) {
-                        return filters[static_cast<size_t>((group * m + row) * k + d)];
-                      }));
+        bias_(upload_bias(layer, args)),
+        filters_(upload_filters(opencl_device(args), tile, shape_, args.constants[1])) {
     std::vector<int32_t> offsets;
-    for (int64_t c = 0; c < k; ++c) offsets.push_back(static_cast<int32_t>(c * shape_.pixels()));
+    for (int64_t c = 0; c < shape_.depth(); ++c) offsets.push_back(static_cast<int32_t>(c * shape_.pixels()));
     offsets_ = upload(opencl_device(args), offsets);
   }
 

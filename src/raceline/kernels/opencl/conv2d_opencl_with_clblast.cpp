@@ -50,7 +50,7 @@ class ConvgemmKernel final : public Kernel {
 class ConvgemmPrimitive final : public Primitive {
  public:
   explicit ConvgemmPrimitive(const ClblastLibrary& library)
-      : Primitive(opencl_info(OpKind::conv2d, "convgemm", "", "clblast")), library_(library) {}
+      : Primitive(clblast_info(library, OpKind::conv2d, "convgemm")), library_(library) {}
 
   Support supports(const LayerDesc& layer) const override {
     if (const Support operands = needs_device_conv2d(layer); !operands) return operands;

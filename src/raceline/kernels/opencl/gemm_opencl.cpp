@@ -5,22 +5,19 @@
 #include <memory>
 
 #include "raceline/kernels/opencl/conv_common.h"
+#include "raceline/kernels/opencl/gemm_common.h"
 #include "raceline/kernels/opencl/tile_gemm.h"
 
 namespace raceline {
 namespace {
-
-bool has_c(const LayerDesc& layer) {
-  const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);
-  return operands > 2 && layer.inputs[2].present && layer.as<GemmParams>().beta != 0;
-}
 
 class DenseKernel final : public Kernel {
  public:
   DenseKernel(const LayerDesc& layer, const PrepareArgs& args, RegisterTile tile)
       : layer_(layer),
         epilogue_(layer),
-        gemm_(TileGemm::make(opencl_device(args), tile, LeftMatrix::rows, RightMatrix::packed)) {
+        gemm_(TileGemm::make(opencl_device(args), tile, LeftMatrix::rows, RightMatrix::packed)),
+        bias_(upload_gemm_bias(layer, args)) {
     const GemmParams& params = layer.as<GemmParams>();
     const Shape& a = layer.inputs[0].desc.shape;
     m_ = a[0];
@@ -34,12 +31,6 @@ class DenseKernel final : public Kernel {
                         const int64_t at = params.trans_b ? column * k_ + row : row * n_ + column;
                         return params.alpha * weights[static_cast<size_t>(at)];
                       }));
-    if (!has_c(layer)) return;
-    const std::span<const float> c = floats_of(args.constants[2]);
-    std::vector<float> bias;
-    for (int64_t column = 0; column < n_; ++column)
-      bias.push_back(params.beta * c[c.size() == 1 ? 0 : static_cast<size_t>(column)]);
-    bias_ = upload(opencl_device(args), bias);
   }
 
   bool reads_constant(size_t /*operand*/) const override { return false; }
@@ -66,7 +57,7 @@ class DenseKernel final : public Kernel {
   DeviceEpilogue epilogue_;
   TileGemm gemm_;
   int64_t m_ = 0, n_ = 0, k_ = 0;
-  Buffer weights_, bias_;
+  Buffer bias_, weights_;
 };
 
 class DensePrimitive final : public Primitive {
@@ -75,17 +66,10 @@ class DensePrimitive final : public Primitive {
       : Primitive(opencl_info(OpKind::gemm, std::move(algorithm), "tile" + tile.to_string())), tile_(tile) {}
 
   Support supports(const LayerDesc& layer) const override {
-    if (const Support typed = needs_f32_on_device(layer); !typed) return typed;
-    if (!layer.inputs[1].constant) return Support::no("weights that are not constant can't be packed");
-    if (layer.as<GemmParams>().trans_a) return Support::no("A is transposed");
-    if (has_c(layer)) {
-      const Shape& c = layer.inputs[2].desc.shape;
-      if (!layer.inputs[2].constant) return Support::no("C is not constant");
-      if (c.rank() == 2 && c[0] != 1) return Support::no("C is a matrix");
-    }
+    if (const Support operands = needs_device_gemm(layer); !operands) return operands;
     const bool one_row = layer.inputs[0].desc.shape[0] == 1;
     if (one_row != (tile_.rows == 1)) return Support::no(one_row ? "A is one row" : "A has several rows");
-    return DeviceEpilogue::supports(layer);
+    return Support::yes();
   }
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
     return std::make_unique<DenseKernel>(layer, args, tile_);

@@ -4,14 +4,10 @@
 
 #include "raceline/kernels/opencl/channel_epilogue.h"
 #include "raceline/kernels/opencl/clblast_library.h"
+#include "raceline/kernels/opencl/gemm_common.h"
 
 namespace raceline {
 namespace {
-
-bool has_c(const LayerDesc& layer) {
-  const size_t operands = layer.inputs.size() - (layer.has_residual() ? 1 : 0);
-  return operands > 2 && layer.inputs[2].present && layer.as<GemmParams>().beta != 0;
-}
 
 class ClblastGemm final : public Kernel {
  public:
@@ -23,14 +19,8 @@ class ClblastGemm final : public Kernel {
         k_(static_cast<size_t>(layer.inputs[0].desc.shape[1])),
         n_(static_cast<size_t>(layer.outputs[0].shape[1])),
         epilogue_(layer, opencl_device(args), layer.outputs[0].shape[0], layer.outputs[0].shape[1], 0),
-        weights_(upload(opencl_device(args), floats_of(args.constants[1]))) {
-    if (!has_c(layer)) return;
-    const std::span<const float> c = floats_of(args.constants[2]);
-    std::vector<float> bias;
-    for (size_t column = 0; column < n_; ++column)
-      bias.push_back(params_.beta * c[c.size() == 1 ? 0 : column]);
-    bias_ = upload(opencl_device(args), bias);
-  }
+        weights_(upload(opencl_device(args), floats_of(args.constants[1]))),
+        bias_(upload_gemm_bias(layer, args)) {}
 
   bool reads_constant(size_t /*operand*/) const override { return false; }
   size_t packed_bytes() const override { return weights_.bytes() + bias_.bytes(); }
@@ -71,23 +61,16 @@ class ClblastGemm final : public Kernel {
 class ClblastPrimitive final : public Primitive {
  public:
   ClblastPrimitive(const ClblastLibrary& library, bool one_row)
-      : Primitive(opencl_info(OpKind::gemm, one_row ? "gemv" : "gemm", "", "clblast")),
+      : Primitive(clblast_info(library, OpKind::gemm, one_row ? "gemv" : "gemm")),
         library_(library),
         one_row_(one_row) {}
 
   Support supports(const LayerDesc& layer) const override {
-    if (const Support typed = needs_f32_on_device(layer); !typed) return typed;
-    if (!layer.inputs[1].constant) return Support::no("weights that are not constant are not offered");
-    if (layer.as<GemmParams>().trans_a) return Support::no("A is transposed");
-    if (has_c(layer)) {
-      const Shape& c = layer.inputs[2].desc.shape;
-      if (!layer.inputs[2].constant) return Support::no("C is not constant");
-      if (c.rank() == 2 && c[0] != 1) return Support::no("C is a matrix");
-    }
+    if (const Support operands = needs_device_gemm(layer); !operands) return operands;
     const Shape& a = layer.inputs[0].desc.shape;
     if (a.elements() == 0) return Support::no("empty matrices");
     if ((a[0] == 1) != one_row_) return Support::no(one_row_ ? "A has several rows" : "A is one row");
-    return DeviceEpilogue::supports(layer);
+    return Support::yes();
   }
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
     return std::make_unique<ClblastGemm>(library_, layer, args);

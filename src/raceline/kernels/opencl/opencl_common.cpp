@@ -29,16 +29,25 @@ Buffer upload_numbers(OpenClDevice& device, std::span<const Number> numbers) {
 const std::string_view prelude = R"(
 #define AT(pointer) pointer += pointer##_at
 
+// NaN is neither below nor above, and stays; fmin and fmax would drop it.
+float16 between(float16 x, float low, float high) {
+  x = select(x, (float16)low, x < (float16)low);
+  return select(x, (float16)high, x > (float16)high);
+}
+
 float16 finish(float16 x, float16 residual, int adds, int function, float low, float high) {
   if (adds) x += residual;
-  if (function == 1) x = fmin(fmax(x, (float16)low), (float16)high);
+  if (function == 1) x = between(x, low, high);
   if (function == 2) x = select(x, x * low, x < (float16)0.0f);
   return x;
 }
 
 float finish_one(float x, float residual, int adds, int function, float low, float high) {
   if (adds) x += residual;
-  if (function == 1) x = fmin(fmax(x, low), high);
+  if (function == 1) {
+    x = x < low ? low : x;
+    x = x > high ? high : x;
+  }
   if (function == 2) x = x < 0.0f ? x * low : x;
   return x;
 }
@@ -125,7 +134,7 @@ DeviceEpilogue::DeviceEpilogue(const LayerDesc& layer) {
     } else {
       function = 1;
       low = step.unary.kind == UnaryKind::clip ? step.unary.alpha : 0;
-      high = step.unary.kind == UnaryKind::clip ? step.unary.beta : std::numeric_limits<float>::max();
+      high = step.unary.kind == UnaryKind::clip ? step.unary.beta : std::numeric_limits<float>::infinity();
     }
   }
 }

@@ -44,8 +44,9 @@ struct DeviceEpilogue {
   static Support supports(const LayerDesc& layer);
 };
 
-/// Begins the source of each program: `AT(x)` moves the pointer x by its offset x_at; `finish(x, r, ...)` is
-/// the epilogue of 16 results.
+/// Begins the source of each program: `AT(x)` moves the pointer x by its offset x_at; `between(x, low, high)`
+/// clips 16 numbers, `finish(x, r, ...)` is the epilogue of 16 results. NaN goes through, as through the
+/// reference.
 extern const std::string_view prelude;
 /// The prelude and a program's own source.
 std::string with_prelude(std::string_view source);

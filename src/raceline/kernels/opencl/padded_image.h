@@ -1,6 +1,8 @@
 // An image with its padding around it, so that every tap of a convolution of stride 1 finds its pixels in a
 // row: output pixel q of rows `width` wide reads pixel q + tap. Private to kernels/opencl.
 #pragma once
+#include <limits>
+
 #include "raceline/kernels/common/im2col.h"
 #include "raceline/kernels/opencl/opencl_common.h"
 
@@ -17,6 +19,11 @@ struct PaddedImage {
   /// Of one image, and `slack` elements behind it.
   static int64_t elements(const Conv2dShape& s, int64_t slack) {
     return s.groups * s.channels * height_of(s) * width_of(s) + slack;
+  }
+  /// Kernels' offsets in it are int.
+  static Support supports(const Conv2dShape& s, int64_t slack) {
+    if (elements(s, slack) <= std::numeric_limits<int32_t>::max()) return Support::yes();
+    return Support::no("the padded image has more than 2^31 elements");
   }
   static PaddedImage make(OpenClDevice& device, const Conv2dShape& shape);
   /// Copies one image; the slack is not written.

@@ -8,6 +8,10 @@ namespace raceline {
 namespace {
 
 constexpr std::string_view source = R"(
+// NaN counts as largest.
+float16 larger(float16 a, float16 b) { return select(a, b, (b > a) | isnan(b)); }
+float larger_one(float a, float b) { return b > a || isnan(b) ? b : a; }
+
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void pool(__global const float* x, ulong x_at, __global float* y, ulong y_at, int height, int width, int out_h,
           int out_w, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h, int dilation_w,
@@ -35,7 +39,7 @@ void pool(__global const float* x, ulong x_at, __global float* y, ulong y_at, in
                 ? vload16(0, line)
                 : (float16)(vload16(0, line).even, vload8(2, line).even, vload4(6, line).even,
                             vload2(14, line).even, line[30]);
-            result = is_average ? result + one : fmax(result, one);
+            result = is_average ? result + one : larger(result, one);
           }
         }
         if (is_average)
@@ -51,7 +55,7 @@ void pool(__global const float* x, ulong x_at, __global float* y, ulong y_at, in
         __global const float* line = x + (ih + r * dilation_h) * width + iw;
         for (int s = s_first; s < s_end; ++s) {
           const float one = line[s * dilation_w];
-          result = is_average ? result + one : fmax(result, one);
+          result = is_average ? result + one : larger_one(result, one);
         }
       }
       if (is_average) {
@@ -76,13 +80,13 @@ void pool_all(__global const float* x, ulong x_at, __global float* y, ulong y_at
     int i = 0;
     for (; i + 16 <= count; i += 16) {
       const float16 one = vload16(0, from + i);
-      result = is_average ? result + one : fmax(result, one);
+      result = is_average ? result + one : larger(result, one);
     }
     float lanes[16];
     vstore16(result, 0, lanes);
     float all = is_average ? 0.0f : -INFINITY;
-    for (int j = 0; j < 16; ++j) all = is_average ? all + lanes[j] : fmax(all, lanes[j]);
-    for (; i < count; ++i) all = is_average ? all + from[i] : fmax(all, from[i]);
+    for (int j = 0; j < 16; ++j) all = is_average ? all + lanes[j] : larger_one(all, lanes[j]);
+    for (; i < count; ++i) all = is_average ? all + from[i] : larger_one(all, from[i]);
     y[plane] = is_average ? all / count : all;
   }
 }

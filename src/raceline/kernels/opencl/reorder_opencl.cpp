@@ -10,10 +10,6 @@
 namespace raceline {
 namespace {
 
-bool is_host(DeviceId device) {
-  return device.kind == DeviceKind::cpu;
-}
-
 class CopyKernel final : public Kernel {
  public:
   explicit CopyKernel(size_t bytes) : bytes_(bytes) {}
@@ -33,7 +29,7 @@ class MapKernel final : public Kernel {
     OpenClQueue& queue = opencl_queue(args);
     const bool to_host = is_host(args.outputs[0].memory.device);
     const Memory there = to_host ? args.inputs[0].memory : args.outputs[0].memory;
-    const auto buffer = static_cast<cl_mem>(there.handle);
+    const cl_mem buffer = buffer_of(there);
     cl_int error = CL_SUCCESS;
     void* const mapped =
         queue.api().enqueue_map(queue.handle(), buffer, CL_TRUE, to_host ? CL_MAP_READ : CL_MAP_WRITE,

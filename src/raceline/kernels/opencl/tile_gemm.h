@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "raceline/kernels/common/im2col.h"
 #include "raceline/kernels/opencl/opencl_common.h"
 
 namespace raceline {
@@ -70,6 +71,16 @@ std::vector<float> pack_tile_rows(RegisterTile tile, int64_t batch, int64_t m, i
     }
   }
   return packed;
+}
+
+/// Filters of a convolution as LeftMatrix::packed, in the device's memory: a batch for each group.
+inline Buffer upload_filters(OpenClDevice& device, RegisterTile tile, const Conv2dShape& shape,
+                             const TensorView& filters) {
+  const int64_t m = shape.filters, k = shape.depth();
+  const std::span<const float> given = floats_of(filters);
+  return upload(device, pack_tile_rows(tile, shape.groups, m, k, [&](int64_t group, int64_t row, int64_t depth) {
+                  return given[static_cast<size_t>((group * m + row) * k + depth)];
+                }));
 }
 
 /// Elements of A packed, of one batch.

@@ -37,13 +37,13 @@ std::optional<std::string_view> expression(UnaryKind kind) {
     case UnaryKind::leaky_relu:
       return "select(x,x*alpha,x<(float16)0.0f)";
     case UnaryKind::clip:
-      return "fmin(fmax(x,(float16)alpha),(float16)beta)";
+      return "between(x,alpha,beta)";
     case UnaryKind::sigmoid:
       return "1.0f/(1.0f+exp(-x))";
     case UnaryKind::hard_sigmoid:
-      return "fmax((float16)0.0f,fmin((float16)1.0f,alpha*x+beta))";
+      return "between(alpha*x+beta,0.0f,1.0f)";
     case UnaryKind::hard_swish:
-      return "x*fmax((float16)0.0f,fmin((float16)1.0f,x/6.0f+0.5f))";
+      return "x*between(x/6.0f+0.5f,0.0f,1.0f)";
     case UnaryKind::tanh:
       return "tanh(x)";
     case UnaryKind::elu:
