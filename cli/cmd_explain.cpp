@@ -44,8 +44,12 @@ int explain_plan(Options& options) {
   // A plan that was not made of the layers' costs by themselves was made of what they take inside.
   const double alone_us = alone_split(plan, model.graph, table).whole_us();
   if (std::abs(plan.expected_us - alone_us) > 1e-6 * alone_us) {
-    load_corrections(table, model.graph, bench.registry, store,
-                     RunConditions::of(model.graph, devices, lookup));
+    const size_t found = load_corrections(table, model.graph, bench.registry, store,
+                                          RunConditions::of(model.graph, devices, lookup));
+    if (found == 0)
+      fmt::print(stderr,
+                 "no runs of the plan's making are in the store under these --devices, --threads and --no-pin: "
+                 "alternatives are shown by what they take alone\n");
   }
   const GraphProblem built = build_problem(model.graph, candidates, table);
   const size_t most = options.layer.empty() ? 2 : 1000;

@@ -105,7 +105,7 @@ void write_report(const QsDnnReport& report, const std::filesystem::path& folder
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw IoError(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
-  const std::map<std::string, std::string> files{
+  std::map<std::string, std::string> files{
       {"report.txt", to_text(report)},
       {"report.html", to_html(report)},
       {"methods.csv", method_table(report).to_csv()},
@@ -113,7 +113,6 @@ void write_report(const QsDnnReport& report, const std::filesystem::path& folder
       {"table2_default_passes.csv", table_two(report, false).to_csv()},
       {"tuned.csv", tuned_table(report).to_csv()},
       {"predictions.csv", prediction_table(report).to_csv()},
-      {"processors.csv", processor_table(report).to_csv()},
       {"gaps_paper_layers.csv", gap_table(report, true).to_csv()},
       {"gaps_default_passes.csv", gap_table(report, false).to_csv()},
       {"design_spaces.csv", space_table(report).to_csv()},
@@ -125,6 +124,8 @@ void write_report(const QsDnnReport& report, const std::filesystem::path& folder
       {"table2_paper_layers.svg", speedup_chart(report, true).to_svg()},
       {"table2_default_passes.svg", speedup_chart(report, false).to_svg()},
   };
+  if (const ReportTable devices = processor_table(report); devices.rows.size() > 1)
+    files["processors.csv"] = devices.to_csv();
   bool png = true;
   for (const auto& [name, content] : files) {
     write_file(folder / name, content);

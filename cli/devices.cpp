@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/workbench.h"
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
 #include "raceline/device/opencl/opencl.h"
@@ -31,6 +32,7 @@ std::unique_ptr<Device> DeviceOptions::open() const {
   if (accelerators.size() > 1)
     throw Error(fmt::format("--devices {}: wanted is one accelerator at most", join(names, ",")));
   if (accelerators.empty()) return nullptr;
+  set_library_environment(Machine::detect());  // its driver starts threads
   const std::string& name = accelerators.front();
   if (name == "opencl") return open_opencl_device("0");
   if (starts_with(name, "opencl:")) return open_opencl_device(name.substr(7));

@@ -18,7 +18,7 @@ std::map<std::string, std::string> library_versions(const PrimitiveRegistry& reg
 }
 
 std::string version_text() {
-  const PrimitiveRegistry registry = load_primitives(Machine::detect());
+  const PrimitiveRegistry registry = load_primitives(Machine::detect(), DeviceKind::opencl);
   std::string text = fmt::format("raceline {}", version);
   for (const auto& [library, version] : library_versions(registry))
     text += fmt::format("\n{} {}", library, version);

@@ -15,10 +15,14 @@
 
 namespace raceline::cli {
 
-PrimitiveRegistry load_primitives(const Machine& machine, DeviceKind accelerator) {
+void set_library_environment(const Machine& machine) {
   for (const LibraryVariable& variable : blas_environment(machine)) {
     ::setenv(variable.name.c_str(), variable.value.c_str(), 0);
   }
+}
+
+PrimitiveRegistry load_primitives(const Machine& machine, DeviceKind accelerator) {
+  set_library_environment(machine);
   return builtin_primitives(accelerator);
 }
 

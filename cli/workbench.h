@@ -22,8 +22,10 @@
 
 namespace raceline::cli {
 
-/// The primitives of this build. Sets what the environment does not hold yet of blas_environment(): call it
-/// before there are threads.
+/// Sets what the environment does not hold yet of blas_environment(): call it before there are threads, those
+/// of an accelerator's driver too. Once more it changes nothing.
+void set_library_environment(const Machine& machine);
+/// The primitives of this build, after set_library_environment().
 PrimitiveRegistry load_primitives(const Machine& machine, DeviceKind accelerator = DeviceKind::cpu);
 
 /// Machine, devices and primitives of this process.
