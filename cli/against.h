@@ -15,7 +15,7 @@ struct AgainstOptions {
   std::filesystem::path python;  ///< interpreter of the peers; empty: of tools/install-peers
   std::filesystem::path plan;
   DeviceOptions devices;  ///< of ours, by whichever plan
-  int threads = 0;  ///< 0: the plan's, or the physical cores
+  int threads = 0;        ///< 0: the plan's, or the physical cores
   int rounds = 30;
   double seconds = 60;
   bool json = false;

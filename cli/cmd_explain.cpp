@@ -47,9 +47,10 @@ int explain_plan(Options& options) {
     const size_t found = load_corrections(table, model.graph, bench.registry, store,
                                           RunConditions::of(model.graph, devices, lookup));
     if (found == 0)
-      fmt::print(stderr,
-                 "no runs of the plan's making are in the store under these --devices, --threads and --no-pin: "
-                 "alternatives are shown by what they take alone\n");
+      fmt::print(
+          stderr,
+          "no runs of the plan's making are in the store under these --devices, --threads and --no-pin: "
+          "alternatives are shown by what they take alone\n");
   }
   const GraphProblem built = build_problem(model.graph, candidates, table);
   const size_t most = options.layer.empty() ? 2 : 1000;

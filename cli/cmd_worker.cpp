@@ -285,7 +285,8 @@ class Worker {
     return folder_.path() / text;
   }
 
-  /// On an accelerator all that it can, whatever the CPU could do better; CLBlast compiles for seconds a layer.
+  /// On an accelerator all that it can, whatever the CPU could do better; CLBlast compiles for seconds a
+  /// layer.
   const PrimitiveFilter there_{.only = {"opencl"}, .without = {"clblast"}};
   ScratchFolder folder_;
   Workbench bench_;

@@ -8,6 +8,7 @@
 #include "raceline/base/error.h"
 #include "raceline/device/opencl/opencl.h"
 #include "raceline/kernels/builtin.h"
+#include "raceline/search/plan_memory.h"
 #include "tests/runtime/zoo_net.h"
 
 #ifdef RACELINE_HAS_OPENCL
@@ -16,6 +17,17 @@
 
 namespace raceline::testing {
 namespace {
+
+TEST(PlanDevices, only_a_step_that_names_an_accelerator_needs_one) {
+  Plan plan;
+  plan.steps = {{.covers = {"a"}, .primitive = "conv2d.native.direct.nchw@cpu:1"},
+                {.covers = {"b"}, .primitive = "edited"}};
+  plan.conversions.resize(1);
+  plan.conversions[0].primitive = "reorder.cuda.copy.nchw@cuda";
+  EXPECT_FALSE(plan.needs_accelerator());
+  plan.conversions[0].primitive = "reorder.opencl.copy.nchw@opencl";
+  EXPECT_TRUE(plan.needs_accelerator());
+}
 
 /// What the process holds, in bytes.
 size_t resident_bytes() {
@@ -102,6 +114,34 @@ TEST_F(TwoDevices, a_plan_that_lacks_its_copies_is_repaired) {
   const RepairedPlan without = repair_plan(whole, graph, here, "");
   EXPECT_FALSE(without.plan.needs_accelerator());
   EXPECT_NO_THROW(without.plan.check(graph, here, ""));
+}
+
+TEST_F(TwoDevices, what_lies_on_the_accelerator_takes_no_memory_of_the_host) {
+  const Graph graph = zoo_graph("lenet5", registry_, cpu_);
+  const CandidateSet candidates(graph, registry_, {.only = {"opencl"}, .without = {"clblast"}});
+  CostTable costs;
+  for (const auto& [key, layer] : candidates.layers()) {
+    for (const Candidate& candidate : layer.candidates)
+      costs.set(key, candidate.primitive->name(), {.us = 1});
+  }
+  GraphProblem built = build_problem(graph, candidates, costs);
+  PlanMemories memories(graph, registry_, devices(), 1);
+  ASSERT_TRUE(memories.fill(built));
+  const auto working = memories.working_bytes(built);
+  const SearchAnswer answer = make_strategy("exact")->search(built.problem, {});
+  // A choice needs no less than its weights and what its hungriest layer works on.
+  int64_t most = 0;
+  size_t workspaces = 0;
+  for (size_t layer = 0; layer < answer.choice.size(); ++layer) {
+    const auto at = static_cast<size_t>(answer.choice[layer]);
+    most = std::max(most, working[layer][at]);
+    const ChoiceMeaning& meaning = built.meanings[layer][at];
+    if (meaning.primitive == nullptr || meaning.covers.size() != 1) continue;
+    workspaces += meaning.primitive->workspace_bytes(graph.layer(meaning.covers[0]), 1);
+  }
+  EXPECT_GT(workspaces, 0u) << "no layer of the plan works on scratch memory";
+  const PlanMemory memory = memories.memory(built, answer.choice, candidates, costs);
+  EXPECT_LE(memory.weights_bytes + most, memory.total());
 }
 
 TEST_F(TwoDevices, times_of_steps_are_of_both_clocks_and_add_up_to_the_whole) {

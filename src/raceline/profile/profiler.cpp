@@ -106,8 +106,8 @@ class Profiling {
     fail(layer, entry, why);
   }
 
-  /// A device that is lost, or has no memory left, says nothing of the candidate: it fails in this run, and is
-  /// tried again in the next. On the host a run that breaks off does so each time.
+  /// A device that is lost, or has no memory left, says nothing of the candidate: it fails in this run, and
+  /// is tried again in the next. On the host a run that breaks off does so each time.
   void save_failure(const LayerDesc& layer, Entry& entry, const std::string& why, bool broke_off) {
     if (entry.is_on_host() || !broke_off) return save_failure(layer, entry, why);
     store_.forget_start(entry.row.key);

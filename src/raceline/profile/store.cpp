@@ -145,8 +145,8 @@ void CostStore::mark_started(const CostKey& key) {
 }
 
 void CostStore::forget_start(const CostKey& key) {
-  Statement statement = state_->database.prepare(
-      fmt::format("DELETE FROM cost WHERE {} AND state = {}", same_key, static_cast<int>(CostState::started)));
+  Statement statement = state_->database.prepare(fmt::format("DELETE FROM cost WHERE {} AND state = {}",
+                                                             same_key, static_cast<int>(CostState::started)));
   bind_key(statement, key);
   statement.step();
 }

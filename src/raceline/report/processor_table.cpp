@@ -52,8 +52,8 @@ std::string ms(double us) {
 
 ReportTable processor_table(const QsDnnReport& report) {
   ReportTable table{.title = "Two processors: layers and time on each, and copies between them"};
-  table.rows.push_back({"network", "graph", "plan", "cpu layers", "cpu ms", "opencl layers", "opencl ms", "copies",
-                        "copies ms", "sum ms", "whole ms"});
+  table.rows.push_back({"network", "graph", "plan", "cpu layers", "cpu ms", "opencl layers", "opencl ms",
+                        "copies", "copies ms", "sum ms", "whole ms"});
   for (const QsDnnNet& net : report.nets) {
     for (const bool paper_layers : {true, false}) {
       const MethodRuns& methods = (paper_layers ? net.paper : net.passes).methods;

@@ -28,8 +28,9 @@ class PlanMemories {
  public:
   PlanMemories(const Graph& graph, const PrimitiveRegistry& registry, Devices devices, int threads);
 
-  /// Sets weights_bytes and workspace_bytes (of the host) of all choices, by preparing each primitive for each
-  /// of its layers once: as long as packing all weights takes. `stop` is asked between; true gives false.
+  /// Sets weights_bytes and workspace_bytes (of the host) of all choices, by preparing each primitive for
+  /// each of its layers once: as long as packing all weights takes. `stop` is asked between; true gives
+  /// false.
   bool fill(GraphProblem& built, const std::function<bool()>& stop = {});
   /// The working bytes of the choices: workspace, operands and outputs, as far as they surely lie in the
   /// arena, each piece of memory once.

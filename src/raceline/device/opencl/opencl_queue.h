@@ -64,7 +64,7 @@ class OpenClQueue final : public Queue {
 
   const OpenClDevice& device_;
   cl_command_queue queue_ = nullptr;
-  cl_event last_ = nullptr;  ///< of the last command since the queue was waited for
+  cl_event last_ = nullptr;       ///< of the last command since the queue was waited for
   std::vector<cl_event> events_;  ///< the latest, in turn
   uint64_t recorded_ = 0;
 };

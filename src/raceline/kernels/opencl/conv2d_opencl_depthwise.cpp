@@ -211,7 +211,9 @@ class DepthwisePrimitive final : public Primitive {
     return PaddedImage::supports(shape, padded_slack);
   }
   size_t workspace_bytes(const LayerDesc& layer, int /*threads*/) const override {
-    return pads_ ? static_cast<size_t>(PaddedImage::elements(Conv2dShape::of(layer), padded_slack)) * sizeof(float) : 0;
+    return pads_ ? static_cast<size_t>(PaddedImage::elements(Conv2dShape::of(layer), padded_slack)) *
+                       sizeof(float)
+                 : 0;
   }
   std::unique_ptr<const Kernel> prepare(const LayerDesc& layer, const PrepareArgs& args) const override {
     if (pads_) return std::make_unique<PaddedDepthwiseKernel>(layer, args);

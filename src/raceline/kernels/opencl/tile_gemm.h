@@ -78,7 +78,8 @@ inline Buffer upload_filters(OpenClDevice& device, RegisterTile tile, const Conv
                              const TensorView& filters) {
   const int64_t m = shape.filters, k = shape.depth();
   const std::span<const float> given = floats_of(filters);
-  return upload(device, pack_tile_rows(tile, shape.groups, m, k, [&](int64_t group, int64_t row, int64_t depth) {
+  return upload(device,
+                pack_tile_rows(tile, shape.groups, m, k, [&](int64_t group, int64_t row, int64_t depth) {
                   return given[static_cast<size_t>((group * m + row) * k + depth)];
                 }));
 }
