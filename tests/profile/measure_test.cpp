@@ -11,7 +11,6 @@
 #include "raceline/device/cpu_device.h"
 #include "raceline/profile/store.h"
 #include "raceline/profile/timing_lock.h"
-#include "tests/profile/stand_in_device.h"
 
 namespace raceline {
 namespace {
@@ -46,18 +45,6 @@ class MeasureTest : public testing::Test {
   CpuDevice device{Machine{}};
   std::unique_ptr<Queue> queue = device.make_queue(1);
 };
-
-TEST_F(MeasureTest, WhatWasGivenToAQueueBeforeACallFailedIsWaitedFor) {
-  StandInDevice accelerator;
-  const auto own = accelerator.make_queue(1);
-  const auto fails = [&](Queue&) {
-    accelerator.waits = 0;
-    return Status::failed("no");
-  };
-  const MeasureResult result = run({{.name = "a", .run = fails, .queue = own.get()}});
-  EXPECT_EQ(result.contenders[0].why, "no");
-  EXPECT_EQ(accelerator.waits, 1);
-}
 
 TEST_F(MeasureTest, EveryContenderGivesOneSampleARoundAndAllAreKept) {
   const MeasureResult result = run({time.takes("a", 100), time.takes("b", 300)});

@@ -6,7 +6,6 @@
 #include "raceline/device/cpu_device.h"
 #include "raceline/kernels/builtin.h"
 #include "raceline/profile/accuracy.h"
-#include "tests/profile/stand_in_device.h"
 #include "tests/profile/stand_ins.h"
 
 namespace raceline {
@@ -156,37 +155,6 @@ TEST_F(ProfilerTest, PrimitiveThatFailsWhileTimedIsReported) {
   EXPECT_FALSE(table.find(relu_key, relu_name("worn")));
   EXPECT_EQ(report.failures.size(), 1u);
   EXPECT_EQ(report.measured, 1u);
-}
-
-TEST_F(ProfilerTest, WhatALostAcceleratorDidNotFinishIsTriedAgainInTheNextRun) {
-  StandInDevice accelerator;
-  PrimitiveInfo info = stand_in_info(OpKind::unary, "there", Layout::nchw, Layout::nchw);
-  info.processor = accelerator.id();
-  registry.add(std::make_unique<StandIn>(info, pretence, 10));
-  const std::string name = "unary.there.pretend.nchw@opencl";
-  CostKey there = key(name);
-  there.device = accelerator.fingerprint();
-  there.threads = 1;
-  const auto run_both = [&] {
-    table = CostTable();
-    const CandidateSet candidates(graph, registry, {});
-    return profile(candidates, registry, {device, &accelerator}, store, options, table);
-  };
-  run();  // of the host alone
-  accelerator.lost = true;
-  const ProfileReport lost = run_both();
-  ASSERT_EQ(lost.failures.size(), 1u);
-  EXPECT_NE(lost.failures[0].find("lost"), std::string::npos) << lost.failures[0];
-  EXPECT_FALSE(store.find(there)) << "it would be skipped for ever";
-  EXPECT_EQ(lost.measured, 0u);
-
-  accelerator.lost = false;
-  const ProfileReport found = run_both();
-  EXPECT_TRUE(found.failures.empty());
-  EXPECT_EQ(found.measured, 1u);
-  ASSERT_TRUE(store.find(there));
-  EXPECT_EQ(store.find(there)->state, CostState::measured);
-  EXPECT_TRUE(table.find(relu_key, name));
 }
 
 TEST_F(ProfilerTest, ErrorAboveTheUsersLimitIsRefusedUntilTheLimitRises) {

@@ -97,21 +97,14 @@ class Profiling {
     report_.failures.push_back(fmt::format("{}: {}: {}", layer.key(), entry.name(), why));
   }
 
-  void save_failure(const LayerDesc& layer, Entry& entry, const std::string& why) {
+  void save_failure(const LayerDesc& layer, Entry& entry, const std::string& why, bool broke_off) {
+    fail(layer, entry, why);
+    if (broke_off && !entry.is_on_host()) return store_.forget_start(entry.row.key);  // not its own fault
     entry.row.state = CostState::failed;
     entry.row.why = why;
     entry.row.samples_us.clear();
     entry.row.taken_at = now_utc();
     store_.save(entry.row);
-    fail(layer, entry, why);
-  }
-
-  /// A device that is lost, or has no memory left, says nothing of the candidate: it fails in this run, and
-  /// is tried again in the next. On the host a run that breaks off does so each time.
-  void save_failure(const LayerDesc& layer, Entry& entry, const std::string& why, bool broke_off) {
-    if (entry.is_on_host() || !broke_off) return save_failure(layer, entry, why);
-    store_.forget_start(entry.row.key);
-    fail(layer, entry, why);
   }
 
   void save(Entry& entry) {
@@ -301,10 +294,8 @@ class Profiling {
       check = entry.run->check(expected, queue, clock_);
       // In its first run an accelerator's driver compiles.
       if (!entry.is_on_host() && check.why.empty()) check = entry.run->check(expected, queue, clock_);
-    } catch (const IoError& error) {
-      check = {.why = error.what(), .broke_off = true};
     } catch (const std::exception& error) {
-      check.why = error.what();
+      check = {.why = error.what(), .broke_off = dynamic_cast<const IoError*>(&error) != nullptr};
     }
     entry.row.error = check.error;
     const bool is_right = check.error <= largest_error(*entry.primitive, layer);
