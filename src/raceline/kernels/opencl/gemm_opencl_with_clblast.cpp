@@ -9,6 +9,13 @@
 namespace raceline {
 namespace {
 
+constexpr std::string_view source = R"(
+__kernel void clear(__global float* y, ulong y_at) {
+  AT(y);
+  y[get_global_id(0)] = 0.0f;
+}
+)";
+
 class ClblastGemm final : public Kernel {
  public:
   ClblastGemm(const ClblastLibrary& library, const LayerDesc& layer, const PrepareArgs& args)
@@ -20,7 +27,9 @@ class ClblastGemm final : public Kernel {
         n_(static_cast<size_t>(layer.outputs[0].shape[1])),
         epilogue_(layer, opencl_device(args), layer.outputs[0].shape[0], layer.outputs[0].shape[1], 0),
         weights_(upload(opencl_device(args), floats_of(args.constants[1]))),
-        bias_(upload_gemm_bias(layer, args)) {}
+        bias_(upload_gemm_bias(layer, args)) {
+    if (m_ == 1) clear_ = opencl_device(args).kernel(with_prelude(source), "clear");
+  }
 
   bool reads_constant(size_t /*operand*/) const override { return false; }
   size_t packed_bytes() const override { return weights_.bytes() + bias_.bytes(); }
@@ -34,7 +43,9 @@ class ClblastGemm final : public Kernel {
     const size_t stride = params_.trans_b ? k_ : n_;
     int error = 0;
     if (m_ == 1) {
-      // y = op(B) x, with B as it is stored.
+      // y = op(B) x, with B as it is stored. Sgemv reads y even where beta is 0: what lay there may be NaN.
+      const Status cleared = queue.launch(clear_, {.items = {n_, 1, 1}, .group = {0, 1, 1}}, y);
+      if (!cleared.is_ok()) return cleared;
       error = library_.sgemv(
           ClblastLibrary::row_major, params_.trans_b ? ClblastLibrary::as_stored : ClblastLibrary::transposed,
           params_.trans_b ? n_ : k_, stride, params_.alpha, weights, 0, stride, buffer_of(a), offset_of(a), 1,
@@ -56,6 +67,7 @@ class ClblastGemm final : public Kernel {
   size_t m_, k_, n_;
   ChannelEpilogue epilogue_;
   Buffer weights_, bias_;
+  OpenClKernel clear_;
 };
 
 class ClblastPrimitive final : public Primitive {
