@@ -1,5 +1,7 @@
 #include "raceline/predict/network.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "raceline/predict/models/mean_model.h"
@@ -73,6 +75,40 @@ TEST(Networks, AnEpochIsAsManyBatchesAsHoldItsSamples) {
   EXPECT_DOUBLE_EQ(epoch_us(100, 1000, 32), 3200);
   EXPECT_DOUBLE_EQ(epoch_us(100, 1024, 32), 3200);
   EXPECT_DOUBLE_EQ(epoch_us(100, 1, 32), 100);
+  constexpr int64_t most = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(batches_of(most, most), 1);
+  EXPECT_EQ(batches_of(most, 1), most);
+}
+
+TEST(Networks, OfPlatformsWithSeveralPrimitivesTakeWhatTheFastestKnownOneDoes) {
+  Predictor predictor = some_predictor();
+  predictor.parts.clear();
+  for (const auto& [primitive, us] : {std::pair{"slow", 100.0}, {"fast", 40.0}, {"unlike", 1.0}}) {
+    add_mean(predictor, "conv", Phase::exe, us);
+    predictor.parts.back().primitive = primitive;
+  }
+  // The third was only ever measured on layers unlike these.
+  predictor.parts.back().range = {};
+  predictor.parts.back().range.extend(facts_of(conv_of(64, 64, 2000, 64, 3)));
+  const NetworkPrediction prediction = predict_network(network_layers(small_graph()), predictor);
+  EXPECT_DOUBLE_EQ(prediction.exe_us, 80);
+  EXPECT_EQ(prediction.layers[0].primitive, "fast");
+  EXPECT_EQ(prediction.unknown_layers, 2u);
+}
+
+TEST(Networks, CountLayersBeyondTrainingOnce) {
+  Predictor predictor = some_predictor();
+  predictor.parts.clear();
+  for (const Phase phase : all_phases) {
+    for (const char* type : {"conv", "activation", "add"}) {
+      add_mean(predictor, type, phase, 1);
+      predictor.parts.back().range = {};
+      predictor.parts.back().range.extend(facts_of(conv_of(64, 64, 2000, 64, 3)));
+    }
+  }
+  const NetworkPrediction prediction = predict_network(network_layers(small_graph()), predictor);
+  EXPECT_EQ(prediction.layers.size(), 4u);
+  EXPECT_EQ(prediction.beyond_layers, 4u);
 }
 
 }  // namespace

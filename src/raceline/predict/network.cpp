@@ -1,6 +1,6 @@
 #include "raceline/predict/network.h"
 
-#include <algorithm>
+#include <set>
 
 namespace raceline {
 namespace {
@@ -28,9 +28,30 @@ NodeId activation_after(const Graph& graph, NodeId id) {
   return users.size() == 1 && graph.node(users[0]).op == OpKind::unary ? users[0] : absent;
 }
 
-std::optional<Prediction> predict_one(const Predictor& predictor, const LayerFacts& facts, Phase phase,
-                                      double level) {
-  return predictor.predict(std::span(&facts, 1), phase, level)[0];
+struct Fastest {
+  std::optional<Prediction> prediction;
+  std::string primitive;
+};
+
+bool is_better(const Prediction& a, const std::optional<Prediction>& b) {
+  if (!b) return true;
+  return a.beyond.empty() != b->beyond.empty() ? a.beyond.empty() : a.us < b->us;
+}
+
+/// Each layer by the fastest of the primitives that the predictor has models of.
+std::vector<Fastest> fastest(const Predictor& predictor, std::span<const LayerFacts> layers, Phase phase,
+                             double level) {
+  std::set<std::string> primitives;
+  for (const PredictorPart& part : predictor.parts) primitives.insert(part.primitive);
+  std::vector<Fastest> best(layers.size());
+  for (const std::string& primitive : primitives) {
+    const auto predictions = predictor.predict(layers, phase, level, primitive);
+    for (size_t index = 0; index < layers.size(); ++index) {
+      if (predictions[index] && is_better(*predictions[index], best[index].prediction))
+        best[index] = {predictions[index], primitive};
+    }
+  }
+  return best;
 }
 
 }  // namespace
@@ -59,35 +80,38 @@ NetworkPrediction predict_network(const std::vector<NetworkLayer>& layers, const
   NetworkPrediction result;
   std::vector<LayerFacts> facts;
   for (const NetworkLayer& layer : layers) facts.push_back(layer.facts);
-  const auto add = [&](const Prediction& prediction) {
-    result.total_us += prediction.us;
-    result.low_us += prediction.low_us;
-    result.high_us += prediction.high_us;
-    result.beyond_layers += prediction.beyond.empty() ? 0 : 1;
-  };
-  const auto predictions = predictor.predict(facts, Phase::exe, level);
+  const std::vector<Fastest> predictions = fastest(predictor, facts, Phase::exe, level);
   for (size_t index = 0; index < layers.size(); ++index) {
-    result.layers.push_back({layers[index].name, facts[index], predictions[index]});
+    const std::optional<Prediction>& exe = predictions[index].prediction;
+    result.layers.push_back({layers[index].name, facts[index], exe, predictions[index].primitive});
     result.flops += facts[index].flops;
-    if (!predictions[index]) {
+    if (!exe) {
       ++result.unknown_layers;
       result.unknown_flops += facts[index].flops;
       continue;
     }
-    result.exe_us += predictions[index]->us;
-    add(*predictions[index]);
+    result.exe_us += exe->us;
+    result.exe_low_us += exe->low_us;
+    result.exe_high_us += exe->high_us;
+    result.beyond_layers += exe->beyond.empty() ? 0 : 1;
   }
+  result.total_us = result.exe_us;
+  result.low_us = result.exe_low_us;
+  result.high_us = result.exe_high_us;
   if (layers.empty()) return result;
-  result.pre = predict_one(predictor, facts.front(), Phase::pre, level);
-  result.post = predict_one(predictor, facts.back(), Phase::post, level);
-  if (result.pre) add(*result.pre);
-  if (result.post) add(*result.post);
+  result.pre = fastest(predictor, std::span(facts).first(1), Phase::pre, level)[0].prediction;
+  result.post = fastest(predictor, std::span(facts).last(1), Phase::post, level)[0].prediction;
+  for (const std::optional<Prediction>& each : {result.pre, result.post}) {
+    if (!each) continue;
+    result.total_us += each->us;
+    result.low_us += each->low_us;
+    result.high_us += each->high_us;
+  }
   return result;
 }
 
 double epoch_us(double batch_us, int64_t samples, int64_t batch) {
-  const int64_t batches = (samples + batch - 1) / batch;
-  return batch_us * static_cast<double>(batches);
+  return batch_us * static_cast<double>(batches_of(samples, batch));
 }
 
 }  // namespace raceline

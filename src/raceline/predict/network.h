@@ -24,23 +24,31 @@ struct NetworkPrediction {
     std::string name;
     LayerFacts facts;
     std::optional<Prediction> exe;  ///< nothing: no model knows the type
+    std::string primitive;          ///< of a predictor by primitive: the one that is predicted
   };
   std::vector<Row> layers;
   /// The preprocess phase of the first layer and the postprocess phase of the last; nothing where no model
   /// knows them.
   std::optional<Prediction> pre, post;
-  double exe_us = 0;                    ///< sum of the layers that models know
-  double total_us = 0;                  ///< with pre and post, where they are known
-  double low_us = 0, high_us = 0;       ///< sums of the ends of all intervals: as if all erred alike
-  double unknown_flops = 0, flops = 0;  ///< of layers without a model, and of all
-  size_t unknown_layers = 0, beyond_layers = 0;
+  double exe_us = 0;  ///< sum of the layers that models know
+  double exe_low_us = 0, exe_high_us = 0;
+  double total_us = 0;                           ///< with pre and post, where they are known
+  double low_us = 0, high_us = 0;                ///< sums of the ends of all intervals: as if all erred alike
+  double unknown_flops = 0, flops = 0;           ///< of layers without a model, and of all
+  size_t unknown_layers = 0, beyond_layers = 0;  ///< in the phase exe
 };
 
-/// T = T_pre(first) + sum of T_exe + T_post(last).
+/// T = T_pre(first) + sum of T_exe + T_post(last). Of a platform that offers several primitives, each layer
+/// takes what the fastest does, of those that know layers like it if there are any.
 NetworkPrediction predict_network(const std::vector<NetworkLayer>& layers, const Predictor& predictor,
                                   double level = 0.9);
 
-/// The time of an epoch: ceil(samples / batch) batches that take as long each (equation 2 of PerfNetRT).
+/// How many batches hold so many samples, both positive: the last one need not be full.
+constexpr int64_t batches_of(int64_t samples, int64_t batch) {
+  return 1 + (samples - 1) / batch;
+}
+
+/// The time of an epoch: batches that take as long each (equation 2 of PerfNetRT).
 double epoch_us(double batch_us, int64_t samples, int64_t batch);
 
 }  // namespace raceline
