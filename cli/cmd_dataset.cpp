@@ -152,13 +152,17 @@ int info(const Options& options) {
                     {"exe_us", {at(0.1), at(0.5), at(0.9)}}});
   }
   std::vector<std::vector<std::string>> noise{
-      {"platform", "mode", "type", "phase", "of rows", "pairs", "MAPE %"}};
+      {"platform", "mode", "threads", "type", "primitive", "phase", "of rows", "pairs", "MAPE %"}};
   for (const NoiseFloor& floor : floors) {
-    noise.push_back({printable(floor.platform), printable(floor.mode), floor.type, floor.phase, floor.above,
-                     fmt::format("{}", floor.rows), fmt::format("{:.2f}", floor.mape_percent)});
+    noise.push_back({printable(floor.platform + " on " + floor.accelerator), printable(floor.mode),
+                     fmt::format("{}", floor.threads), floor.type, printable(floor.primitive), floor.phase,
+                     floor.above, fmt::format("{}", floor.rows), fmt::format("{:.2f}", floor.mape_percent)});
     floor_list.push_back({{"platform", floor.platform},
+                          {"accelerator", floor.accelerator},
                           {"mode", floor.mode},
+                          {"threads", floor.threads},
                           {"type", floor.type},
+                          {"primitive", floor.primitive},
                           {"phase", floor.phase},
                           {"of", floor.above},
                           {"pairs", floor.rows},

@@ -1,6 +1,7 @@
 // raceline evaluate: a predictor against measured rows that it was not trained on.
 #include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -45,22 +46,40 @@ bool is_test(const DatasetRow& row) {
   return row.set == set_test || is_frozen(row);
 }
 
-std::map<GroupKey, Group> groups_of(const Dataset& dataset, const Predictor& predictor,
-                                    const Options& options) {
-  std::map<GroupKey, Group> groups;
+/// The rows of what the predictor is of, repetitions included; no whole models.
+Dataset rows_of(const Dataset& dataset, const Predictor& predictor) {
+  Dataset own;
   for (const DatasetRow& row : dataset.rows) {
-    if (row.platform != predictor.platform || row.mode != predictor.mode || row.repeat != 0 ||
-        row.type == "model")
-      continue;
-    if (row.accelerator != predictor.accelerator) continue;
+    if (row.platform == predictor.platform && row.accelerator == predictor.accelerator &&
+        row.mode == predictor.mode && row.threads == predictor.threads && row.type != "model")
+      own.rows.push_back(row);
+  }
+  return own;
+}
+
+struct Groups {
+  std::map<GroupKey, Group> judged;
+  std::map<GroupKey, size_t> without_model;  ///< rows in a phase that the predictor knows of other types
+};
+
+Groups groups_of(const Dataset& own, const Predictor& predictor, const Options& options) {
+  std::set<Phase> phases;
+  for (const PredictorPart& part : predictor.parts) phases.insert(part.phase);
+  Groups groups;
+  for (const DatasetRow& row : own.rows) {
     const bool wanted = options.sets.empty() ? is_test(row)
                                              : std::find(options.sets.begin(), options.sets.end(), row.set) !=
                                                    options.sets.end();
-    if (!wanted) continue;
-    for (const Phase phase : all_phases) {
+    if (!wanted || row.repeat != 0) continue;
+    for (const Phase phase : phases) {
       const double us = time_of(row.p10[static_cast<size_t>(predictor.phases)], phase);
-      if (!(us > 0) || predictor.find(row.type, phase, row.primitive) == nullptr) continue;
-      Group& group = groups[{row.set, row.type, row.primitive, phase}];
+      if (!(us > 0)) continue;
+      const GroupKey key{row.set, row.type, row.primitive, phase};
+      if (predictor.find(row.type, phase, row.primitive) == nullptr) {
+        ++groups.without_model[key];
+        continue;
+      }
+      Group& group = groups.judged[key];
       group.layers.push_back(facts_of(LayerDesc::parse(row.layer)));
       group.measured_us.push_back(us);
     }
@@ -91,11 +110,11 @@ Result judge(const Predictor& predictor, const GroupKey& key, const Group& group
   return result;
 }
 
-void add_noise(Result& result, const std::vector<NoiseFloor>& floors, const Predictor& predictor,
-               const GroupKey& key) {
+/// `floors` are of the predictor's own rows.
+void add_noise(Result& result, const std::vector<NoiseFloor>& floors, const GroupKey& key) {
+  const auto& [set, type, primitive, phase] = key;
   for (const NoiseFloor& floor : floors) {
-    if (floor.platform == predictor.platform && floor.mode == predictor.mode &&
-        floor.type == std::get<1>(key) && floor.phase == to_string(std::get<Phase>(key)) &&
+    if (floor.type == type && floor.primitive == primitive && floor.phase == to_string(phase) &&
         floor.above == "all") {
       result.noise = floor.mape_percent;
       result.noise_rows = floor.rows;
@@ -135,15 +154,16 @@ int evaluate(const Options& options) {
   Workbench bench;
   const Predictor predictor = open_predictor(options.predictor, bench);
   const Dataset dataset = read_dataset(options.data);
-  const std::map<GroupKey, Group> groups = groups_of(dataset, predictor, options);
+  const Dataset own = rows_of(dataset, predictor);
+  const auto [groups, without_model] = groups_of(own, predictor, options);
   if (groups.empty()) {
-    throw Error(
-        fmt::format("'{}' has no rows to judge by: wanted are rows of {} on {} ({}) in {} of types that the "
-                    "predictor knows",
-                    options.data.string(), predictor.platform, predictor.accelerator, predictor.mode,
-                    options.sets.empty() ? "a test set" : "the sets asked for"));
+    throw Error(fmt::format(
+        "'{}' has no rows to judge by: wanted are rows of {} on {} ({}, {} threads) in {} of types "
+        "that the predictor knows",
+        options.data.string(), predictor.platform, predictor.accelerator, predictor.mode, predictor.threads,
+        options.sets.empty() ? "a test set" : "the sets asked for"));
   }
-  const std::vector<NoiseFloor> floors = noise_floors(dataset);
+  const std::vector<NoiseFloor> floors = noise_floors(own, predictor.phases);
   Json rows = Json::array();
   std::vector<std::vector<std::string>> table{{"set", "type", "phase", "rows", "MAPE %", "median %", "p90 %",
                                                "<= 5 %", "<= 10 %", "<= 15 %", "MAE", "RMSE", "R2", "bias %",
@@ -151,7 +171,7 @@ int evaluate(const Options& options) {
                                                "beyond", "noise %"}};
   for (const auto& [key, group] : groups) {
     Result result = judge(predictor, key, group, options.level);
-    add_noise(result, floors, predictor, key);
+    add_noise(result, floors, key);
     rows.push_back(json_of(key, result));
     const auto& [set, type, primitive, phase] = key;
     const Accuracy& a = result.all;
@@ -164,6 +184,19 @@ int evaluate(const Options& options) {
          fmt::format("{:.3f}", result.width), fmt::format("{}", result.beyond.rows),
          result.noise_rows == 0 ? "unknown" : percent_text(result.noise)});
   }
+  Json unknown = Json::array();
+  std::string unknown_text;
+  for (const auto& [key, count] : without_model) {
+    const auto& [set, type, primitive, phase] = key;
+    unknown.push_back({{"set", set},
+                       {"type", type},
+                       {"primitive", primitive},
+                       {"phase", to_string(phase)},
+                       {"rows", count}});
+    unknown_text +=
+        fmt::format("no model of {} rows of {}{}{} in phase {}, set {}\n", count, type,
+                    primitive.empty() ? "" : " by ", printable(primitive), to_string(phase), printable(set));
+  }
   if (options.json) {
     print_json({{"predictor", options.predictor},
                 {"model", predictor.model},
@@ -171,11 +204,13 @@ int evaluate(const Options& options) {
                 {"accelerator", predictor.accelerator},
                 {"mode", predictor.mode},
                 {"level_percent", options.level},
-                {"results", rows}});
+                {"threads", predictor.threads},
+                {"results", rows},
+                {"without_model", unknown}});
     return done;
   }
-  fmt::print("{} on {} ({}), model {}\n{}", printable(predictor.platform), printable(predictor.accelerator),
-             printable(predictor.mode), predictor.model, align_table(table));
+  fmt::print("{} on {} ({}), model {}\n{}{}", printable(predictor.platform), printable(predictor.accelerator),
+             printable(predictor.mode), predictor.model, align_table(table), unknown_text);
   return done;
 }
 
@@ -188,7 +223,9 @@ std::function<int()> setup_evaluate(CLI::App& app) {
       ->required()
       ->type_name("PREDICTOR");
   app.add_option("data", options->data, "Dataset with rows in test sets")->required()->type_name("DATA.csv");
-  app.add_option("--sets", options->sets, "Sets of rows; all test sets if not given")->delimiter(',');
+  app.add_option("--sets", options->sets, "Sets of rows; all test sets if not given")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--level", options->level, "Of the intervals, in percent")
       ->check(CLI::Range(1.0, 99.9))
       ->capture_default_str();

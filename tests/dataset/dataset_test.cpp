@@ -152,6 +152,19 @@ TEST(Datasets, TheNoiseFloorIsHowFarRepetitionsAreOff) {
   }
   EXPECT_NEAR(all, 3, 1e-9);
   EXPECT_NEAR(slow, 4, 1e-9);
+  // A repetition is of the same accelerator, threads and primitive; and phases are those of the definition.
+  dataset.rows[2].threads = 4;
+  dataset.rows[3].accelerator = "gpu";
+  const std::vector<NoiseFloor> floors = noise_floors(dataset);
+  EXPECT_TRUE(
+      std::all_of(floors.begin(), floors.end(), [](const NoiseFloor& each) { return each.rows == 1; }));
+  dataset.rows[0].p10[0].exe_us = 100;
+  dataset.rows[1].p10[0].exe_us = 150;
+  for (const NoiseFloor& floor : noise_floors(dataset, PhaseModel::perfnetrt)) {
+    if (floor.phase == "exe") {
+      EXPECT_NEAR(floor.mape_percent, 50, 1e-9);
+    }
+  }
 }
 
 TEST(Datasets, PublicRowsBecomeLayers) {

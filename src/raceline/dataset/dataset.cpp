@@ -121,23 +121,24 @@ Dataset dataset_of(const SampleStore& store, const DatasetQuery& query) {
   return dataset;
 }
 
-std::vector<NoiseFloor> noise_floors(const Dataset& dataset) {
-  using Key = std::tuple<std::string, std::string, std::string, int, std::string>;
-  const auto key_of = [](const DatasetRow& row) {
-    return Key{row.platform, row.mode, row.layer, row.threads, row.primitive};
+std::vector<NoiseFloor> noise_floors(const Dataset& dataset, PhaseModel definition) {
+  /// What is repeated: platform, accelerator, mode, threads, layer, primitive.
+  using Key = std::tuple<std::string, std::string, std::string, int, std::string, std::string>;
+  const auto key_of = [](const DatasetRow& row, const std::string& what) {
+    return Key{row.platform, row.accelerator, row.mode, row.threads, what, row.primitive};
   };
   std::map<Key, const DatasetRow*> first;
   for (const DatasetRow& row : dataset.rows) {
-    if (row.repeat == 0) first[key_of(row)] = &row;
+    if (row.repeat == 0) first[key_of(row, row.layer)] = &row;
   }
   struct Sum {
     size_t rows = 0;
     double errors = 0;
   };
-  std::map<std::tuple<std::string, std::string, std::string, std::string, std::string>, Sum> sums;
-  constexpr auto model = static_cast<size_t>(PhaseModel::resperfnet);
+  std::map<std::tuple<Key, std::string, std::string>, Sum> sums;  // of a type, a phase, and above what
+  const auto model = static_cast<size_t>(definition);
   for (const DatasetRow& row : dataset.rows) {
-    const auto found = row.repeat == 0 ? first.end() : first.find(key_of(row));
+    const auto found = row.repeat == 0 ? first.end() : first.find(key_of(row, row.layer));
     if (found == first.end()) continue;
     const Phases& was = found->second->p10[model];
     const Phases& is = row.p10[model];
@@ -146,7 +147,7 @@ std::vector<NoiseFloor> noise_floors(const Dataset& dataset) {
       using Bar = std::pair<const char*, double>;
       for (const auto& [above, limit] : {Bar{"all", 0}, Bar{"> 50 us", 50}, Bar{"> 200 us", 200}}) {
         if (before <= limit) continue;
-        Sum& sum = sums[{row.platform, row.mode, row.type, phase, above}];
+        Sum& sum = sums[{key_of(row, row.type), phase, above}];
         ++sum.rows;
         sum.errors += std::abs(again - before) / before;
       }
@@ -157,9 +158,10 @@ std::vector<NoiseFloor> noise_floors(const Dataset& dataset) {
   }
   std::vector<NoiseFloor> floors;
   for (const auto& [key, sum] : sums) {
-    const auto& [platform, mode, type, phase, above] = key;
-    floors.push_back(
-        {platform, mode, type, phase, above, sum.rows, 100 * sum.errors / static_cast<double>(sum.rows)});
+    const auto& [of, phase, above] = key;
+    const auto& [platform, accelerator, mode, threads, type, primitive] = of;
+    floors.push_back({platform, accelerator, mode, threads, type, primitive, phase, above, sum.rows,
+                      100 * sum.errors / static_cast<double>(sum.rows)});
   }
   return floors;
 }

@@ -1,6 +1,7 @@
 // A dataset: layers with the phases of their time on platforms, as a table. docs/datasets.md has the columns.
 #pragma once
 #include <array>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,6 +55,8 @@ std::string to_csv(const Dataset& dataset);
 /// Throws ParseError naming line and column: a missing or unknown column, a layer that does not parse, a
 /// negative or infinite time, an execution time that is missing or 0, and so on.
 Dataset parse_dataset(std::string_view csv);
+/// The same of a file's text, which errors name.
+Dataset parse_dataset(std::string_view csv, const std::filesystem::path& file);
 
 /// Public datasets of others: what the rows mean there stands in docs/datasets.md.
 enum class PublicFormat : uint8_t { justus, trt, miopen };
@@ -66,15 +69,17 @@ Dataset import_public(PublicFormat format, std::string_view csv, std::string_vie
 
 /// How well a repetition predicts its first measurement.
 struct NoiseFloor {
-  std::string platform, mode, type;
-  std::string phase;  ///< "pre", "exe", "post", by ResPerfNet's definition
+  std::string platform, accelerator, mode;
+  int threads = 1;
+  std::string type, primitive;
+  std::string phase;  ///< "pre", "exe", "post"
   std::string above;  ///< "all", "> 50 us", "> 200 us": of the first measurement
   size_t rows = 0;
   double mape_percent = 0;
 };
 
-/// Of all pairs of a row and its repetition, sorted; those of fewer than one pair are left out. Outliers are
-/// in.
-std::vector<NoiseFloor> noise_floors(const Dataset& dataset);
+/// Of all pairs of a row and its repetition, in the phases of a definition, sorted; those of fewer than one
+/// pair are left out. Outliers are in.
+std::vector<NoiseFloor> noise_floors(const Dataset& dataset, PhaseModel definition = PhaseModel::resperfnet);
 
 }  // namespace raceline

@@ -168,4 +168,12 @@ Dataset parse_dataset(std::string_view csv) {
   return dataset;
 }
 
+Dataset parse_dataset(std::string_view csv, const std::filesystem::path& file) {
+  try {
+    return parse_dataset(csv);
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", file.string(), error.what()));
+  }
+}
+
 }  // namespace raceline
