@@ -39,6 +39,7 @@ Json json_of(const AskedNetwork& network, const NetworkPrediction& prediction, c
   for (const NetworkPrediction::Row& row : prediction.layers) {
     layers.push_back({{"name", row.name},
                       {"type", row.facts.type},
+                      {"primitive", row.primitive},
                       {"flops", row.facts.flops},
                       {"exe", json_of(row.exe)}});
   }
@@ -56,8 +57,8 @@ Json json_of(const AskedNetwork& network, const NetworkPrediction& prediction, c
                 {"layers", layers}};
   if (options.samples > 0) {
     document["samples"] = options.samples;
-    document["epoch_us"] =
-        epoch_us(prediction.total_us, options.samples, std::max<int64_t>(1, network.batch));
+    document["batches"] = batches_of(options.samples, network.batch);
+    document["epoch_us"] = epoch_us(prediction.total_us, options.samples, network.batch);
   }
   return document;
 }
@@ -74,9 +75,12 @@ void print_layers(const NetworkPrediction& prediction, double level) {
       table.push_back({"?", "", "", row.facts.type, printable(row.name), "no model of this type"});
       continue;
     }
-    table.push_back({human_us(row.exe->us), fmt::format("{:.1f}", percent(row.exe->us, prediction.exe_us)),
-                     interval_text(row.exe->low_us, row.exe->high_us), row.facts.type, printable(row.name),
-                     row.exe->beyond.empty() ? "" : "beyond training: " + row.exe->beyond});
+    table.push_back(
+        {human_us(row.exe->us), fmt::format("{:.1f}", percent(row.exe->us, prediction.exe_us)),
+         interval_text(row.exe->low_us, row.exe->high_us),
+         row.primitive.empty() ? row.facts.type
+                               : printable(fmt::format("{} by {}", row.facts.type, row.primitive)),
+         printable(row.name), row.exe->beyond.empty() ? "" : "beyond training: " + row.exe->beyond});
   }
   fmt::print("{}", align_table(table));
 }
@@ -86,15 +90,13 @@ void print(const AskedNetwork& network, const NetworkPrediction& prediction, con
   const auto phase = [](const std::optional<Prediction>& each) {
     return each ? human_us(each->us) : "unknown";
   };
-  fmt::print("{}{}: {} ({}); pre {}, exe {}, post {}\n", printable(network.name),
-             network.batch > 0 ? fmt::format(", batch {}", network.batch) : "", human_us(prediction.total_us),
-             interval_text(prediction.low_us, prediction.high_us), phase(prediction.pre),
-             human_us(prediction.exe_us), phase(prediction.post));
+  fmt::print("{}, batch {}: {} ({}); pre {}, exe {}, post {}\n", printable(network.name), network.batch,
+             human_us(prediction.total_us), interval_text(prediction.low_us, prediction.high_us),
+             phase(prediction.pre), human_us(prediction.exe_us), phase(prediction.post));
   if (options.samples > 0) {
-    const int64_t batch = std::max<int64_t>(1, network.batch);
     fmt::print("an epoch of {} samples: {} batches, {}\n", options.samples,
-               (options.samples + batch - 1) / batch,
-               human_us(epoch_us(prediction.total_us, options.samples, batch)));
+               batches_of(options.samples, network.batch),
+               human_us(epoch_us(prediction.total_us, options.samples, network.batch)));
   }
   if (prediction.unknown_layers > 0) {
     fmt::print("{} of {} layers have no model and count nothing: {:.2f} % of the FLOPs\n",
@@ -144,7 +146,7 @@ std::function<int()> setup_predict(CLI::App& app) {
       ->required()
       ->type_name("PREDICTOR");
   app.add_option("--samples", options->samples,
-                 "The time of an epoch too: so many samples in batches of --batch")
+                 "The time of an epoch too: so many samples in batches of the network's")
       ->check(CLI::PositiveNumber);
   app.add_option("--level", options->level, "Of the intervals, in percent")
       ->check(CLI::Range(1.0, 99.9))

@@ -20,14 +20,23 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& path) {
   return files;
 }
 
+/// The first extent of the first input; 1 where there is none.
+int64_t batch_of(const Graph& graph) {
+  if (graph.inputs().empty()) return 1;
+  const Shape& shape = graph.desc(graph.inputs()[0]).shape;
+  return shape.rank() == 0 ? 1 : std::max<int64_t>(1, shape[0]);
+}
+
 }  // namespace
 
 void NetworkOptions::add_to(CLI::App& app) {
   app.add_option("models", paths, "ONNX files, or folders of them")->required()->type_name("MODEL|FOLDER");
   app.add_option("--batch", batch, "Values of a symbolic batch dimension, each predicted")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::PositiveNumber);
   app.add_option("--shape", shapes, "Shape of an input, for symbolic dimensions")
+      ->allow_extra_args(false)
       ->type_name("NAME=1x3x224x224");
 }
 
@@ -42,8 +51,12 @@ std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Wo
         model.path = file;
         model.shapes = options.shapes;
         if (batch > 0) model.batch = {batch};
-        const LoadedModel loaded = load_model(model, bench);
-        networks.push_back({.name = loaded.name, .batch = batch, .layers = network_layers(loaded.graph)});
+        const LoadedModel loaded = load_graph(model, bench);
+        const int64_t actual = batch_of(loaded.graph);
+        if (batch > 0 && batch != actual)
+          throw Error(
+              fmt::format("--batch {}: the batch of '{}' is fixed at {}", batch, file.string(), actual));
+        networks.push_back({.name = loaded.name, .batch = actual, .layers = network_layers(loaded.graph)});
       }
     }
   }

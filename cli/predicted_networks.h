@@ -22,13 +22,13 @@ struct NetworkOptions {
 
 struct AskedNetwork {
   std::string name;
-  int64_t batch = 0;  ///< 0: as the model has it
+  int64_t batch = 1;  ///< of its first input
   std::vector<NetworkLayer> layers;
 };
 
 /// Every network at every batch, in order; of a folder all .onnx files below it, sorted. The layers are those
 /// of the model with batch-norm folded into the layer before it, and not fused otherwise. Throws Error for a
-/// folder without networks.
+/// folder without networks, and for a batch that a network cannot have.
 std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Workbench& bench);
 
 }  // namespace raceline::cli

@@ -162,8 +162,10 @@ std::vector<Tensor> OpenedModel::all_inputs(uint64_t seed) {
   return inputs(wanted, seed);
 }
 
-LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const PlanSet* plans) {
-  OpenedModel opened = open_model(options);
+namespace {
+
+LoadedModel graph_of(OpenedModel& opened, const ModelOptions& options, const Workbench& bench,
+                     const PlanSet* plans) {
   LoadedModel loaded{.name = options.path.stem().string(), .graph = {}, .inputs = {}, .plan = {}};
   PassOptions passes{.fusion = !options.no_fusion, .without = options.without_passes};
   if (plans != nullptr && !plans->empty()) {
@@ -182,6 +184,19 @@ LoadedModel load_model(const ModelOptions& options, const Workbench& bench, cons
         loaded.name, stage.deferred, join(stage.waiting, "\n  "));
   }
   loaded.graph = run_passes(std::move(stage.graph), bench.evaluator, passes);
+  return loaded;
+}
+
+}  // namespace
+
+LoadedModel load_graph(const ModelOptions& options, const Workbench& bench) {
+  OpenedModel opened = open_model(options);
+  return graph_of(opened, options, bench, nullptr);
+}
+
+LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const PlanSet* plans) {
+  OpenedModel opened = open_model(options);
+  LoadedModel loaded = graph_of(opened, options, bench, plans);
   std::vector<std::pair<std::string, TensorDesc>> wanted;
   for (const ValueId input : loaded.graph.inputs()) {
     wanted.emplace_back(loaded.graph.value(input).name, loaded.graph.desc(input));
