@@ -1,5 +1,7 @@
 // raceline advise: predictors side by side. Which framework on which accelerator runs a network fastest?
 #include <algorithm>
+#include <optional>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -22,64 +24,114 @@ struct Options {
 struct Candidate {
   const Predictor* predictor;
   NetworkPrediction prediction;
+  double us = 0, low_us = 0, high_us = 0;  ///< what is compared
+
+  bool whole() const { return prediction.unknown_layers == 0; }
+  /// The less of the network a predictor knows, the less its sum says; only then comes the time.
+  auto rank() const {
+    const double share = prediction.flops > 0 ? prediction.unknown_flops / prediction.flops : 0;
+    return std::tuple(!whole(), share, prediction.unknown_layers, us);
+  }
+};
+
+/// A network by all predictors, the fastest first; those that lack a model of a layer come last.
+struct Advice {
+  std::vector<Candidate> candidates;
+  bool exe_only = false;  ///< not all know the phases pre and post: the sums of exe are compared
 };
 
 std::string name_of(const Predictor& predictor) {
   return fmt::format("{} on {} ({})", predictor.platform, predictor.accelerator, predictor.mode);
 }
 
-/// Fastest first; those that lack a model of a layer come last, since their sum is too small.
-std::vector<Candidate> ranked(const AskedNetwork& network, const std::vector<Predictor>& predictors) {
-  std::vector<Candidate> candidates;
-  for (const Predictor& predictor : predictors)
-    candidates.push_back({&predictor, predict_network(network.layers, predictor)});
-  std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    const bool a_whole = a.prediction.unknown_flops == 0, b_whole = b.prediction.unknown_flops == 0;
-    return a_whole != b_whole ? a_whole : a.prediction.total_us < b.prediction.total_us;
-  });
-  return candidates;
+Advice advice(const AskedNetwork& network, const std::vector<Predictor>& predictors) {
+  Advice advice;
+  for (const Predictor& predictor : predictors) {
+    advice.candidates.push_back({&predictor, predict_network(network.layers, predictor)});
+    const NetworkPrediction& p = advice.candidates.back().prediction;
+    advice.exe_only = advice.exe_only || !p.pre || !p.post;
+  }
+  for (Candidate& each : advice.candidates) {
+    const NetworkPrediction& p = each.prediction;
+    std::tie(each.us, each.low_us, each.high_us) = advice.exe_only
+                                                       ? std::tie(p.exe_us, p.exe_low_us, p.exe_high_us)
+                                                       : std::tie(p.total_us, p.low_us, p.high_us);
+  }
+  std::stable_sort(advice.candidates.begin(), advice.candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.rank() < b.rank(); });
+  return advice;
 }
 
-Json json_of(const AskedNetwork& network, const std::vector<Candidate>& candidates) {
+/// How much slower than the first; nothing where one of them is a part of the network only.
+std::optional<double> ratio(const Candidate& candidate, const Advice& advice) {
+  const Candidate& first = advice.candidates.front();
+  if (!first.whole() || !candidate.whole() || !(first.us > 0)) return std::nullopt;
+  return candidate.us / first.us;
+}
+
+Json json_of(const AskedNetwork& network, const Advice& advice) {
   Json list = Json::array();
-  for (const Candidate& each : candidates) {
+  for (const Candidate& each : advice.candidates) {
+    const NetworkPrediction& p = each.prediction;
+    const std::optional<double> slower = ratio(each, advice);
     list.push_back({{"platform", each.predictor->platform},
                     {"accelerator", each.predictor->accelerator},
                     {"mode", each.predictor->mode},
-                    {"total_us", each.prediction.total_us},
-                    {"low_us", each.prediction.low_us},
-                    {"high_us", each.prediction.high_us},
-                    {"layers_without_model", each.prediction.unknown_layers},
-                    {"layers_beyond_training", each.prediction.beyond_layers}});
+                    {"phases", to_string(each.predictor->phases)},
+                    {"us", each.us},
+                    {"low_us", each.low_us},
+                    {"high_us", each.high_us},
+                    {"to_the_fastest", slower ? Json(*slower) : Json(nullptr)},
+                    {"exe_us", p.exe_us},
+                    {"total_us", p.total_us},
+                    {"layers_without_model", p.unknown_layers},
+                    {"flops_without_model_percent", p.flops > 0 ? 100 * p.unknown_flops / p.flops : 0},
+                    {"layers_beyond_training", p.beyond_layers}});
   }
-  return {{"network", network.name}, {"batch", network.batch}, {"platforms", list}};
+  return {{"network", network.name},
+          {"batch", network.batch},
+          {"compared", advice.exe_only ? "exe" : "total"},
+          {"platforms", list}};
 }
 
-void print(const AskedNetwork& network, const std::vector<Candidate>& candidates) {
+void print(const AskedNetwork& network, const Advice& advice) {
   std::vector<std::vector<std::string>> table{
       {"time", "to the fastest", "at least", "at most", "no model", "beyond", "platform"}};
-  const double fastest = candidates.front().prediction.total_us;
-  for (const Candidate& each : candidates) {
+  for (const Candidate& each : advice.candidates) {
     const NetworkPrediction& p = each.prediction;
-    table.push_back({human_us(p.total_us), fmt::format("{:.2f}x", p.total_us / fastest), human_us(p.low_us),
-                     human_us(p.high_us), fmt::format("{}", p.unknown_layers),
+    const std::optional<double> slower = ratio(each, advice);
+    table.push_back({(each.whole() ? "" : "> ") + human_us(each.us),
+                     slower ? fmt::format("{:.2f}x", *slower) : "unknown", human_us(each.low_us),
+                     each.whole() ? human_us(each.high_us) : "unknown", fmt::format("{}", p.unknown_layers),
                      fmt::format("{}", p.beyond_layers), printable(name_of(*each.predictor))});
   }
-  fmt::print("{}{}\n{}", printable(network.name),
-             network.batch > 0 ? fmt::format(", batch {}", network.batch) : "", align_table(table));
+  fmt::print("{}, batch {}{}\n{}", printable(network.name), network.batch,
+             advice.exe_only ? ", phase exe alone" : "", align_table(table));
+}
+
+/// Whose phases are cut elsewhere, their times are those of something else.
+void warn_of_definitions(const std::vector<Predictor>& predictors) {
+  const auto differs = [&](const Predictor& each) { return each.phases != predictors.front().phases; };
+  if (std::none_of(predictors.begin(), predictors.end(), differs)) return;
+  fmt::print(stderr,
+             "warning: these predictors do not mean the same by a phase, so that their times differ by more "
+             "than speed:\n");
+  for (const Predictor& each : predictors)
+    fmt::print(stderr, "  {}: as {} has it\n", printable(name_of(each)), to_string(each.phases));
 }
 
 int advise(const Options& options) {
   Workbench bench;
   std::vector<Predictor> predictors;
   for (const std::string& name : options.predictors) predictors.push_back(open_predictor(name, bench));
+  warn_of_definitions(predictors);
   Json list = Json::array();
   for (const AskedNetwork& network : asked_networks(options.networks, bench)) {
-    const std::vector<Candidate> candidates = ranked(network, predictors);
+    const Advice advised = advice(network, predictors);
     if (options.json) {
-      list.push_back(json_of(network, candidates));
+      list.push_back(json_of(network, advised));
     } else {
-      print(network, candidates);
+      print(network, advised);
     }
   }
   if (options.json) print_json({{"networks", list}});
