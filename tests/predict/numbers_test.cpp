@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "raceline/predict/accuracy.h"
+#include "raceline/predict/hardware.h"
 #include "raceline/predict/least_squares.h"
 #include "tests/predict/support.h"
 
@@ -104,6 +105,21 @@ TEST(Intervals, HoldAsOftenAsTheySay) {
   EXPECT_NEAR(held / (draws * 50), 0.9, 0.02);
   const std::vector<double> few{1, 2, 3};
   EXPECT_TRUE(std::isinf(Conformal::fit(few, few).factor(0.9))) << "three rows say nothing of 90 %";
+}
+
+TEST(Accelerators, AreKnownByWholeWordsOfTheirNames) {
+  for (const auto& [name, sheet] : {std::pair{"GTX1080Ti", "GTX1080Ti"},
+                                    {"NVIDIA GeForce GTX 1080 Ti", "GTX1080Ti"},
+                                    {"Tesla V100-SXM2-16GB", "V100"},
+                                    {"Tesla P100-PCIE-16GB", "P100"},
+                                    {"fwd_fp32_gfx900_56cu", "gfx900"},
+                                    {"fwd_fp32_gfx906_64cu", "gfx906"}}) {
+    const std::optional<Hardware> found = data_sheet_of(name);
+    ASSERT_TRUE(found) << name;
+    EXPECT_EQ(found->name, sheet);
+  }
+  for (const char* name : {"Quadro P1000", "GTX 1080", "cpu", "", "V1000", "NVIDIA H200"})
+    EXPECT_FALSE(data_sheet_of(name)) << name;
 }
 
 TEST(Facts, OfAConvolutionAreItsProductAndTraffic) {

@@ -1,5 +1,6 @@
 // What is known of a processor: the roof over its layers' times, and the sizes that tiles and caches come in.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,13 @@ struct Hardware {
   friend bool operator==(const Hardware&, const Hardware&) = default;
 };
 
-/// The data sheet of an accelerator, by the name that public datasets call it ("GTX1080Ti"); else of this
-/// machine's processor with so many threads. Peaks of a processor are those of its instruction set at a
-/// guessed clock: models that need more are fitted to measured layers.
+/// The data sheet of an accelerator whose name holds that of one as whole words: "V100" of "Tesla
+/// V100-SXM2-16GB", "GTX1080Ti" of "GeForce GTX 1080 Ti", "gfx906" of "gfx906_64cu"; nothing of "Quadro
+/// P1000". Nothing where none is known.
+std::optional<Hardware> data_sheet_of(std::string_view accelerator);
+
+/// That, or what can be said of this machine's processor with so many threads: peaks are those of its
+/// instruction set at a guessed clock. Models that need more are fitted to measured layers.
 Hardware hardware_of(std::string_view accelerator, int threads, const Machine& machine);
 
 }  // namespace raceline
