@@ -42,12 +42,7 @@ Predictor open_predictor(const std::string& name, Workbench& bench) {
 }
 
 Dataset read_dataset(const std::filesystem::path& path) {
-  const std::string text = read_maybe_gzip(path);
-  try {
-    return parse_dataset(text);
-  } catch (const ParseError& error) {
-    throw ParseError(fmt::format("'{}': {}", path.string(), error.what()));
-  }
+  return parse_dataset(read_maybe_gzip(path), path);
 }
 
 std::string percent_text(double percent) {

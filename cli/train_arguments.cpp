@@ -9,20 +9,31 @@ void TrainArguments::add_to(CLI::App& app) {
   app.add_option("--model", model,
                  "Which model; --models lists them. By default boosted, and transfer with --from");
   app.add_flag("--models", models, "List the models");
-  app.add_option("--types", types, "Layer types; all that have rows if not given")->delimiter(',');
-  app.add_option("--phases", phases, "pre, exe, post")->delimiter(',')->capture_default_str();
+  app.add_option("--types", types, "Layer types; all that have rows if not given")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--phases", phases, "pre, exe, post")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->capture_default_str();
   app.add_option("--definition", definition, "Whose phases: perfnetrt or resperfnet")->capture_default_str();
   app.add_option("--platform", platform, "Which of several platforms in the dataset");
   app.add_option("--accelerator", accelerator, "Which of several accelerators");
   app.add_option("--mode", mode, "Which of several modes");
+  app.add_option("--threads", threads, "Which of several numbers of threads")->check(CLI::PositiveNumber);
   app.add_option("--rows", rows, "At most so many rows of each type, drawn by the seed; 0: all")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--seed", seed, "Of the draw and of the fit")->capture_default_str();
   app.add_option("--jobs", jobs, "Parts fitted side by side, a thread each")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  app.add_option("--set", settings, "A setting of the model")->type_name("NAME=VALUE");
-  app.add_option("--from", from, "Predictors of other platforms, to learn from")->type_name("PREDICTOR");
+  app.add_option("--set", settings, "A setting of the model")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  app.add_option("--from", from, "A predictor of another platform, to learn from; may be given again")
+      ->type_name("PREDICTOR")
+      ->allow_extra_args(false);
+  app.add_flag("--json", json, "One JSON document: what was made, of how many rows, and what was left out");
   app.add_option("--checkpoint", checkpoint, "Folder where long fits keep their best so far")
       ->type_name("DIR");
 }
@@ -36,6 +47,7 @@ std::vector<std::string> TrainArguments::words() const {
     for (const auto& value : values) add(option, std::filesystem::path(value).string());
   };
   if (models) words.emplace_back("--models");
+  if (json) words.emplace_back("--json");
   add("--output", output.string());
   add("--model", model);
   add_all("--types", types);
@@ -44,6 +56,7 @@ std::vector<std::string> TrainArguments::words() const {
   add("--platform", platform);
   add("--accelerator", accelerator);
   add("--mode", mode);
+  if (threads > 0) add("--threads", std::to_string(threads));
   add("--rows", std::to_string(rows));
   add("--seed", std::to_string(seed));
   add("--jobs", std::to_string(jobs));

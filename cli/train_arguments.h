@@ -15,9 +15,10 @@ struct TrainArguments {
   std::string platform, accelerator, mode;
   std::vector<std::string> types, phases{"exe"}, settings;
   std::vector<std::filesystem::path> from;
+  int threads = 0;
   int64_t rows = 0, jobs = 2;
   uint64_t seed = 1;
-  bool models = false;
+  bool models = false, json = false;
 
   void add_to(CLI::App& app);
   /// As add_to() reads them.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/interrupt.h"
+#include "cli/json.h"
 #include "cli/progress.h"
 #include "cli/train_arguments.h"
 #include "raceline/base/error.h"
@@ -24,16 +25,22 @@ namespace {
 
 constexpr int done = 0, wrong_use = 2, interrupted = 130;
 
-int list_models() {
+int list_models(bool json) {
   std::vector<std::vector<std::string>> table{{"model", "what", ""}};
+  cli::Json list = cli::Json::array();
   for (const ModelKind& kind : model_kinds()) {
     std::string absent = "no trainer";
     for (const Trainer& trainer : trainers()) {
       if (trainer.model == kind.name) absent = trainer.absent;
     }
     table.push_back({std::string(kind.name), std::string(kind.what), absent});
+    list.push_back({{"model", kind.name}, {"what", kind.what}, {"absent", absent}});
   }
-  fmt::print("{}", align_table(table));
+  if (json) {
+    cli::print_json({{"models", list}});
+  } else {
+    fmt::print("{}", align_table(table));
+  }
   return done;
 }
 
@@ -60,6 +67,7 @@ TrainOptions options_of(const cli::TrainArguments& arguments) {
                        .platform = arguments.platform,
                        .accelerator = arguments.accelerator,
                        .mode = arguments.mode,
+                       .threads = arguments.threads,
                        .types = arguments.types,
                        .phases = {},
                        .definition = parse_phase_model(arguments.definition),
@@ -80,8 +88,39 @@ TrainOptions options_of(const cli::TrainArguments& arguments) {
   return options;
 }
 
+/// What was made, and what is to be known of it.
+void report(const Predictor& predictor, const cli::TrainArguments& arguments) {
+  constexpr double level = 0.9;
+  cli::Json parts = cli::Json::array();
+  for (const PredictorPart& part : predictor.parts) {
+    const double factor = part.conformal.factor(level);
+    const std::string name = fmt::format("{}{}{} {}", part.type, part.primitive.empty() ? "" : " by ",
+                                         part.primitive, to_string(part.phase));
+    fmt::print(stderr, "{}: {} rows, {}\n", printable(name), part.rows,
+               std::isinf(factor) ? "too few to say what holds 90 %"
+                                  : fmt::format("a factor of {:.3f} holds 90 %", factor));
+    parts.push_back({{"type", part.type},
+                     {"primitive", part.primitive},
+                     {"phase", to_string(part.phase)},
+                     {"rows", part.rows},
+                     {"interval_factor", factor}});
+  }
+  for (const std::string& note : predictor.notes) fmt::print(stderr, "{}\n", printable(note));
+  fmt::print(stderr, "written to {}\n", arguments.output.string());
+  if (!arguments.json) return;
+  cli::print_json({{"predictor", arguments.output.string()},
+                   {"model", predictor.model},
+                   {"platform", predictor.platform},
+                   {"accelerator", predictor.accelerator},
+                   {"mode", predictor.mode},
+                   {"threads", predictor.threads},
+                   {"level_percent", 100 * level},
+                   {"parts", parts},
+                   {"notes", predictor.notes}});
+}
+
 int run(const cli::TrainArguments& arguments) {
-  if (arguments.models) return list_models();
+  if (arguments.models) return list_models(arguments.json);
   if (arguments.data.empty() || arguments.output.empty()) throw Error("wanted DATA.csv and -o PREDICTOR");
   TrainOptions options = options_of(arguments);
   const PrimitiveRegistry registry = builtin_primitives();  // of the reference alone
@@ -93,12 +132,7 @@ int run(const cli::TrainArguments& arguments) {
   options.from = from;
   const std::string text = read_maybe_gzip(arguments.data);
   options.data_name = fmt::format("{} {}", arguments.data.filename().string(), hex(hash_text(text)));
-  Dataset dataset;
-  try {
-    dataset = parse_dataset(text);
-  } catch (const ParseError& error) {
-    throw ParseError(fmt::format("'{}': {}", arguments.data.string(), error.what()));
-  }
+  const Dataset dataset = parse_dataset(text, arguments.data);
   Reporter reporter;
   const Predictor predictor = train(dataset, options, std::ref(reporter), cli::is_interrupted);
   if (cli::is_interrupted()) {
@@ -106,11 +140,7 @@ int run(const cli::TrainArguments& arguments) {
     return interrupted;
   }
   write_maybe_gzip(arguments.output, predictor.to_text());
-  for (const PredictorPart& part : predictor.parts) {
-    fmt::print(stderr, "{} {}: {} rows, a factor of {:.3f} holds 90 %\n", part.type, to_string(part.phase),
-               part.rows, part.conformal.factor(0.9));
-  }
-  fmt::print(stderr, "written to {}\n", arguments.output.string());
+  report(predictor, arguments);
   return done;
 }
 

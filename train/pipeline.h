@@ -12,6 +12,7 @@ namespace raceline::train {
 struct TrainOptions {
   std::string model = "boosted";
   std::string platform, accelerator, mode;  ///< which of the dataset's; empty: the only one there is
+  int threads = 0;                          ///< likewise; 0: the only number there is
   std::vector<std::string> types;           ///< empty: all that have rows
   std::vector<Phase> phases{Phase::exe};
   PhaseModel definition = PhaseModel::resperfnet;
@@ -28,9 +29,8 @@ struct TrainOptions {
 /// Of one part: how far it is.
 using PartReport = std::function<void(const std::string& part, const FitProgress&)>;
 
-/// Rows of the sets train and validation are used, no others. Where none is marked for validation, a tenth of
-/// the layers is taken from training. Rows measured again (repeat 1) and outliers take no part.
-/// Throws Error: no rows, several platforms to choose from, a setting that the model lacks.
+/// Of training_rows(), which are named in the notes where they are not all. Throws as that does, and for a
+/// setting that the model lacks.
 Predictor train(const Dataset& dataset, const TrainOptions& options, const PartReport& report,
                 const std::function<bool()>& stop);
 

@@ -83,13 +83,18 @@ TEST(Training, WhatCannotBeIsRefusedByName) {
   refused(dataset, {.model = "linea"}, "the nearest are linear");
   refused({}, {.model = "mean"}, "the dataset has no rows");
   refused(dataset, {.model = "mean", .platform = "other"}, "--platform other: the dataset has toy");
-  refused(dataset, {.model = "mean", .types = {"dense"}}, "no layer type has");
+  refused(dataset, {.model = "mean", .types = {"conv", "dense"}},
+          "--types dense: no rows to train on; there are rows of conv");
+  refused({.notes = {}, .rows = {dataset.rows[0]}}, {.model = "mean"}, "no layer type has");
   refused(dataset, {.model = "linear", .settings = {{"rounds", "3"}}},
           "--set rounds: this model has no such setting");
   refused(dataset, {.model = "polynomial", .settings = {{"degree", "x"}}}, "--set degree");
   Dataset two = dataset;
   two.rows[0].platform = "another";
   refused(two, {.model = "mean"}, "choose with --platform: another, toy");
+  // What another platform's rows hold need not be chosen of.
+  two.rows[0].accelerator = "gpu";
+  EXPECT_EQ(trained(two, {.model = "mean", .platform = "toy"}).accelerator, "cpu");
 }
 
 }  // namespace

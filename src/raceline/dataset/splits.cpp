@@ -14,7 +14,13 @@
 namespace raceline {
 namespace {
 
-/// The layer without what does not change its shape: whoever was trained on the one knows the other.
+const char* set_of(size_t place, size_t tests, size_t validations) {
+  if (place < tests) return set_test;
+  return place < tests + validations ? set_validation : set_train;
+}
+
+}  // namespace
+
 std::string bare_key(const std::string& name) {
   if (is_model(name)) return name;
   LayerDesc layer = LayerDesc::parse(name);
@@ -23,13 +29,6 @@ std::string bare_key(const std::string& name) {
   for (OperandDesc& operand : layer.inputs) operand.density = operand.block_density = 0;
   return layer.key();
 }
-
-const char* set_of(size_t place, size_t tests, size_t validations) {
-  if (place < tests) return set_test;
-  return place < tests + validations ? set_validation : set_train;
-}
-
-}  // namespace
 
 bool is_frozen(const DatasetRow& row) {
   return row.set == set_test_uniform || row.set == set_test_networks;

@@ -19,6 +19,10 @@ inline constexpr const char* set_test_networks = "test-networks";  ///< all laye
 
 bool is_frozen(const DatasetRow& row);
 
+/// The key of a layer without what does not change its shape (epilogue, residual, a constant's density):
+/// whoever was trained on the one knows the other. A model's name stays. Throws as LayerDesc::parse().
+std::string bare_key(const std::string& layer);
+
 struct SplitOptions {
   double test = 0.2;        ///< share of the layers (or groups); the papers' 20 %
   double validation = 0.1;  ///< of what is left for training

@@ -25,6 +25,11 @@ class NetRunner {
 /// a model that is none of a batch of such rows.
 using Engine = std::function<std::unique_ptr<NetRunner>(const std::string& onnx, size_t width)>;
 
+/// No prediction is below this: a nanosecond.
+inline constexpr double least_us = 1e-3;
+/// A time whatever a model says of what it never saw: NaN is the least, and nothing takes more than 30 years.
+double plausible_us(double us);
+
 class Model {
  public:
   virtual ~Model() = default;

@@ -1,5 +1,7 @@
 // The table of models: what a predictor file may hold, and `train --model` make.
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -73,6 +75,11 @@ const std::array kinds{
 };
 
 }  // namespace
+
+double plausible_us(double us) {
+  constexpr double most_us = 1e15;
+  return std::isnan(us) ? least_us : std::clamp(us, least_us, most_us);
+}
 
 std::span<const ModelKind> model_kinds() {
   return kinds;

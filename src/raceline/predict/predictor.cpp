@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -13,7 +15,6 @@ namespace raceline {
 namespace {
 
 constexpr std::string_view format_name = "raceline-predictor/1";
-constexpr double most_us = 1e15;
 
 /// An enumeration as its text; what is no such text is refused.
 template <class T>
@@ -53,11 +54,12 @@ void visit(Archive& archive, Predictor& predictor) {
   archive.field("notes", predictor.notes);
   archive.object("hardware", [&](Archive& inner) { predictor.hardware.visit(inner); });
   size_t count = predictor.parts.size();
+  std::set<std::tuple<std::string, std::string, Phase>> seen;
   archive.list("parts", count, [&](Archive& inner, size_t index) {
     if (inner.reading()) predictor.parts.emplace_back();
     visit_part(inner, predictor.parts[index]);
     const PredictorPart& part = predictor.parts[index];
-    if (predictor.find(part.type, part.phase, part.primitive) != &part) {
+    if (!seen.emplace(part.type, part.primitive, part.phase).second) {
       inner.refuse("type",
                    fmt::format("a second model of '{}' in phase {}", part.type, to_string(part.phase)));
     }
@@ -115,8 +117,7 @@ std::vector<std::optional<Prediction>> Predictor::predict(std::span<const LayerF
     part->model->predict(batch, hardware, us);
     const double width = std::log(part->conformal.factor(level));
     for (size_t at = 0; at < rows.size(); ++at) {
-      // A model may say anything of what it never saw; a number is given all the same.
-      const double time = std::isnan(us[at]) ? least_us : std::clamp(us[at], least_us, most_us);
+      const double time = plausible_us(us[at]);
       const std::string_view beyond = part->range.beyond(batch[at]);
       const double factor = std::exp(beyond.empty() ? width : 2 * width);
       predictions[rows[at]] = Prediction{

@@ -65,9 +65,6 @@ struct Predictor {
   static Predictor parse(std::string_view text, const Engine& engine = {});
 };
 
-/// No prediction is below this: a nanosecond.
-inline constexpr double least_us = 1e-3;
-
 /// Reads a predictor's file, packed or not. Errors name the file.
 Predictor read_predictor(const std::filesystem::path& path, const Engine& engine = {});
 

@@ -12,14 +12,14 @@ std::vector<std::string> BoostedModel::columns(std::string_view type) const {
 }
 
 double BoostedModel::prior_us(const LayerFacts& layer, const Hardware& hardware) const {
-  return std::max(1e-3, prior.predict(layer, hardware));
+  return std::max(least_us, prior.predict(layer, hardware));
 }
 
 std::vector<double> BoostedModel::row_of(const LayerFacts& layer, const Hardware& hardware, double prior_us) {
   std::vector<double> row = features_of(FeatureSet::engineered, layer, hardware);
   const double roofline_us = std::max(hardware.compute_us(layer.flops), hardware.memory_us(layer.bytes()));
   row.push_back(std::log(prior_us));
-  row.push_back(std::log(prior_us / std::max(1e-3, roofline_us)));
+  row.push_back(std::log(prior_us / std::max(least_us, roofline_us)));
   return row;
 }
 

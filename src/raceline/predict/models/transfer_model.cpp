@@ -15,10 +15,10 @@
 namespace raceline {
 namespace {
 
-constexpr int draws = 20;  // of the rows, with repetition: what they agree on
+constexpr size_t most_places = 300;  // of the correction
+constexpr int draws = 20;            // of the rows, with repetition: what they agree on
 constexpr std::array<std::string_view, 7> shape_columns{"log flops", "log bytes", "log m", "log n",
                                                         "log k",     "kernel",    "stride"};
-constexpr double floor_us = 1e-3;
 
 double square(double value) {
   return value * value;
@@ -68,14 +68,14 @@ std::vector<std::vector<double>> TransferModel::amounts(std::span<const LayerFac
   for (const Source& source : sources) {
     std::vector<double> us(layers.size());
     source.model->predict(layers, source.hardware, us);
-    for (size_t row = 0; row < us.size(); ++row) rows[row].push_back(std::max(floor_us, us[row]));
+    for (size_t row = 0; row < us.size(); ++row) rows[row].push_back(std::max(least_us, us[row]));
   }
   for (std::vector<double>& row : rows) row.push_back(1);
   return rows;
 }
 
 double TransferModel::base_us(const std::vector<double>& amounts) const {
-  return std::max(floor_us, std::inner_product(amounts.begin(), amounts.end(), prices_.begin(), 0.0));
+  return std::max(least_us, std::inner_product(amounts.begin(), amounts.end(), prices_.begin(), 0.0));
 }
 
 std::vector<double> TransferModel::place_of(const LayerFacts& f, const std::vector<double>& amounts) const {
@@ -101,13 +101,14 @@ double TransferModel::correction(const std::vector<double>& place) const {
   return sum;
 }
 
-void TransferModel::fit(std::span<const LayerFacts> layers, std::span<const double> us, uint64_t seed) {
+void TransferModel::fit(std::span<const LayerFacts> layers, std::span<const double> us, uint64_t seed,
+                        const std::function<bool()>& stop) {
   const std::vector<std::vector<double>> rows = amounts(layers);
   // Sources say much the same, so that a few rows more or less decide which of them is paid: the mean over
   // draws of the rows (bagging, Breiman 1996) pays all that help.
   prices_.assign(rows.front().size(), 0);
   Random random(seed);
-  for (int draw = 0; draw < draws; ++draw) {
+  for (int draw = 0; draw < draws && !stop(); ++draw) {
     std::vector<std::vector<double>> drawn;
     std::vector<double> times;
     for (size_t row = 0; row < rows.size(); ++row) {
@@ -118,19 +119,26 @@ void TransferModel::fit(std::span<const LayerFacts> layers, std::span<const doub
     const std::vector<double> prices = fit_prices(drawn, times);
     for (size_t column = 0; column < prices.size(); ++column) prices_[column] += prices[column] / draws;
   }
+  std::vector<size_t> chosen(rows.size());
+  std::iota(chosen.begin(), chosen.end(), 0);
+  if (chosen.size() > most_places) {
+    random.shuffle(chosen);
+    chosen.resize(most_places);
+  }
   Features places;
   std::vector<double> errors;
-  for (size_t row = 0; row < rows.size(); ++row) {
+  for (const size_t row : chosen) {
     places.push_back(place_of(layers[row], rows[row]));
     errors.push_back(std::log(us[row] / base_us(rows[row])));
   }
   z_score_ = ZScore::fit(places);
   z_score_.apply(places);
-  fit_correction(places, errors);
+  fit_correction(places, errors, stop);
 }
 
 /// A Gaussian process whose reach and noise are those that predict each row best from all others.
-void TransferModel::fit_correction(const Features& places, const std::vector<double>& errors) {
+void TransferModel::fit_correction(const Features& places, const std::vector<double>& errors,
+                                   const std::function<bool()>& stop) {
   const size_t rows = errors.size();
   const double width = std::sqrt(static_cast<double>(places.front().size()));
   double best =
@@ -139,6 +147,7 @@ void TransferModel::fit_correction(const Features& places, const std::vector<dou
   pulls_.clear();
   for (const double reach : {0.7, 1.0, 1.5, 2.5, 5.0}) {
     for (const double noise : {0.3, 1.0, 3.0, 10.0}) {
+      if (stop()) break;
       const double length = reach * width;
       std::vector<std::vector<double>> kernel(rows, std::vector<double>(rows));
       for (size_t a = 0; a < rows; ++a) {

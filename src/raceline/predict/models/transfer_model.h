@@ -1,6 +1,8 @@
 // A platform of which a few dozen rows are known, by what is known of others: a sum of their predicted times
 // at prices that are not negative, and a smooth correction of its logarithm that fades away from the rows.
 #pragma once
+#include <functional>
+
 #include "raceline/predict/model.h"
 
 namespace raceline {
@@ -24,8 +26,11 @@ class TransferModel : public Model {
   void prepare(const Engine& engine) override;
   std::vector<std::string> describe() const override;
 
-  /// Fits all but the sources, which must be there.
-  void fit(std::span<const LayerFacts> layers, std::span<const double> us, uint64_t seed);
+  /// Fits all but the sources, which must be there: the prices to all rows, the correction to at most 300 of
+  /// them, since its work grows with their cube. `stop` ends the fit with what it has.
+  void fit(
+      std::span<const LayerFacts> layers, std::span<const double> us, uint64_t seed,
+      const std::function<bool()>& stop = [] { return false; });
 
   std::vector<Source> sources;
 
@@ -36,7 +41,8 @@ class TransferModel : public Model {
   /// What the correction depends on: the layer's shape, and where the sources disagree.
   std::vector<double> place_of(const LayerFacts& layer, const std::vector<double>& amounts) const;
   double correction(const std::vector<double>& place) const;
-  void fit_correction(const Features& places, const std::vector<double>& errors);
+  void fit_correction(const Features& places, const std::vector<double>& errors,
+                      const std::function<bool()>& stop);
 
   std::vector<double> prices_;  ///< of amounts()
   ZScore z_score_;              ///< of place_of()
