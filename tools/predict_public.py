@@ -3,8 +3,8 @@
 
     tools/predict_public.py build/release/raceline ../shared/data -o public-accuracy [--quick] [--only PART,...]
 
-Each training and each figure is kept below the output folder under the hash of its data and settings, so that a
-second run only makes what is missing. Writes results.json and table.md there, and prints the tables.
+Each dataset, training and figure is kept below the output folder under the hash of its data, its settings and the
+programs, so that a second run only makes what is missing, and another build makes all of it anew. Writes results.json and table.md there, and prints the tables.
 """
 import argparse
 import csv
@@ -32,6 +32,8 @@ class Study:
         self.program, self.data, self.folder = arguments.raceline, arguments.data, arguments.output
         self.quick = arguments.quick
         self.folder.mkdir(parents=True, exist_ok=True)
+        programs = [self.program, self.program.with_name("raceline-train")]
+        self.programs = hashlib.sha256(b"".join(path.read_bytes() for path in programs)).hexdigest()
 
     def run(self, *words):
         done = subprocess.run([str(self.program), *map(str, words)], capture_output=True, text=True)
@@ -40,8 +42,8 @@ class Study:
         return done.stdout
 
     def kept(self, suffix, *parts):
-        """The path under which what these parts decide is kept."""
-        digest = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
+        """The path under which is kept what these parts and the programs decide."""
+        digest = hashlib.sha256("\n".join(map(str, [self.programs, *parts])).encode()).hexdigest()[:16]
         return self.folder / f"{digest}{suffix}"
 
     def made(self, path, *words):
@@ -54,19 +56,23 @@ class Study:
     def dataset(self, kind, gpu, seed):
         """One GPU's rows of tensorflow-1.10, 80/20 by layer."""
         source = self.data / "tensorflow-1.10" / f"{kind}_{gpu}.csv.gz"
-        imported = self.made(self.folder / f"{kind}_{gpu}.csv.gz", "dataset", "import", "--format", "justus", source)
-        return self.made(self.folder / f"{kind}_{gpu}.{seed}.csv.gz", "dataset", "split", imported, "--seed", seed)
+        imported = self.imported("justus", source)
+        return self.made(self.kept(f".{kind}_{gpu}.{seed}.csv.gz", imported.name, seed), "dataset", "split", imported,
+                         "--seed", seed)
+
+    def imported(self, form, source):
+        path = self.kept(f".{source.name}", form, hashlib.sha256(source.read_bytes()).hexdigest())
+        return self.made(path, "dataset", "import", "--format", form, source)
 
     def trt_folds(self, count=5):
         """Datasets of TensorRT V100 FP32, each with another fifth of the values of in_h as test rows."""
-        imported = self.made(self.folder / "trt.csv.gz", "dataset", "import", "--format", "trt",
-                             self.data / "tensorrt-v100" / "conv_fp32.csv.gz")
+        imported = self.imported("trt", self.data / "tensorrt-v100" / "conv_fp32.csv.gz")
         lines = gzip.decompress(imported.read_bytes()).decode().splitlines()
         notes = [line for line in lines if line.startswith("#")]
         rows = list(csv.DictReader(io.StringIO("\n".join(line for line in lines if not line.startswith("#")))))
         groups = sorted({row["group"] for row in rows}, key=lambda group: int(group.split(":")[1]))
         for fold in range(count):
-            path = self.folder / f"trt.fold{fold}.csv.gz"
+            path = self.kept(f".trt.fold{fold}.csv.gz", imported.name, fold, count)
             if not path.exists():
                 held = set(groups[fold::count])
                 text = io.StringIO()

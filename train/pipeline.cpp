@@ -25,7 +25,9 @@ class PartFit {
   PartFit(const Trainer& trainer, const PartRows& rows, const FitRequest& request)
       : trainer_(trainer), rows_(rows), request_(request) {}
 
+  /// Leaves the part without model when it is stopped before the last fit begins.
   void run(PredictorPart& part) const {
+    if (request_.stop()) return;
     LayerRows all = rows_.train;
     all.append(rows_.validation);
     std::vector<double> guesses, times;
@@ -48,6 +50,7 @@ class PartFit {
       } else {
         judge(*fit(rows_.train.examples(), {}), rows_.validation.examples());
       }
+      if (request_.stop()) return;
       part.model = fit(all.examples(), {});
       part.rows = static_cast<int64_t>(all.size());
     }
@@ -153,6 +156,7 @@ Predictor train(const Dataset& dataset, const TrainOptions& options, const PartR
                    throw Error(fmt::format("{}: {}", name, error.what()));
                  }
                });
+  std::erase_if(predictor.parts, [](const PredictorPart& part) { return part.model == nullptr; });
   predictor.notes.push_back(fmt::format("data: {}", options.data_name));
   predictor.notes.push_back(fmt::format("rows at most: {}; seed {}", options.rows, options.seed));
   predictor.notes.push_back(fmt::format("settings: {}", settings.to_string()));

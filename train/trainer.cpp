@@ -78,13 +78,25 @@ void Examples::add(const LayerFacts& layer, double time_us) {
   us.push_back(time_us);
 }
 
-double Settings::number(const std::string& name, double otherwise) const {
-  const std::string value = text(name, raceline::number(otherwise));
-  return parse_double(value, "--set " + name);
+namespace {
+
+template <class T>
+T in_range(const std::string& name, T value, T least, T most) {
+  // NaN is in no range.
+  if (!(value >= least && value <= most))
+    throw Error(fmt::format("--set {}={}: wanted {} to {}", name, value, least, most));
+  return value;
 }
 
-int64_t Settings::whole(const std::string& name, int64_t otherwise) const {
-  return parse_int(text(name, std::to_string(otherwise)), "--set " + name);
+}  // namespace
+
+double Settings::number(const std::string& name, double otherwise, double least, double most) const {
+  const std::string value = text(name, raceline::number(otherwise));
+  return in_range(name, parse_double(value, "--set " + name), least, most);
+}
+
+int64_t Settings::whole(const std::string& name, int64_t otherwise, int64_t least, int64_t most) const {
+  return in_range(name, parse_int(text(name, std::to_string(otherwise)), "--set " + name), least, most);
 }
 
 std::string Settings::text(const std::string& name, const std::string& otherwise) const {
@@ -134,7 +146,8 @@ std::unique_ptr<Model> fit_roofline(const FitRequest& request) {
 
 std::unique_ptr<Model> fit_polynomial(const FitRequest& request) {
   return PolynomialModel::fit(request.train.layers, request.train.us, request.hardware,
-                              request.settings.whole("degree", 2), request.settings.number("ridge", 1e-6));
+                              request.settings.whole("degree", 2, 1, 4),
+                              request.settings.number("ridge", 1e-6, 0, 1e6));
 }
 
 std::unique_ptr<Model> fit_transfer(const FitRequest& request) {
@@ -151,7 +164,7 @@ std::unique_ptr<Model> fit_transfer(const FitRequest& request) {
          .model = copy_of(*part->model, request.type)});
   }
   if (model->sources.empty()) throw Error("--model transfer: wanted --from PREDICTOR, once or more");
-  model->fit(request.train.layers, request.train.us, request.seed);
+  model->fit(request.train.layers, request.train.us, request.seed, request.stop);
   return model;
 }
 

@@ -29,9 +29,12 @@ class Settings {
  public:
   Settings() = default;
   explicit Settings(std::map<std::string, std::string> values) : values_(std::move(values)) {}
-  /// Throws ParseError for a value that is no number.
-  double number(const std::string& name, double otherwise) const;
-  int64_t whole(const std::string& name, int64_t otherwise) const;
+  /// Throws ParseError for a value that is no number, and Error for one that is not from `least` to `most`.
+  double number(const std::string& name, double otherwise, double least = -infinite,
+                double most = infinite) const;
+  int64_t whole(const std::string& name, int64_t otherwise,
+                int64_t least = std::numeric_limits<int64_t>::min(),
+                int64_t most = std::numeric_limits<int64_t>::max()) const;
   std::string text(const std::string& name, const std::string& otherwise) const;
   /// Throws Error for a setting that is not among these words.
   void check(std::string_view known) const;
@@ -39,6 +42,7 @@ class Settings {
   std::string to_string() const;
 
  private:
+  static constexpr double infinite = std::numeric_limits<double>::infinity();
   std::map<std::string, std::string> values_;
 };
 

@@ -1,4 +1,5 @@
 """From a table of measured layers to the time of a network: import, split, train, evaluate, predict, advise."""
+import csv
 import json
 import random
 import unittest
@@ -111,6 +112,66 @@ class Predict(CliTest):
         few = self.predictor(data, "--from", source, "--rows", 30, model="transfer")
         for row in self.json_of("evaluate", few, data)["results"]:
             self.assertLess(row["mape_percent"], 10)
+
+    def test_the_batch_is_the_networks(self):
+        linear = self.predictor(self.dataset(conv=60, dense=60))
+        eight = self.folder / "eight.onnx"
+        self.run_program("zoo", "write", "lenet5", "--batch", 8, "-o", eight)
+        network = self.json_of("predict", eight, "--predictor", linear, "--samples", 20)["networks"][0]
+        self.assertEqual((network["batch"], network["batches"]), (8, 3))
+        self.assertAlmostEqual(network["epoch_us"], 3 * network["total_us"], places=3)
+        self.assertEqual(self.json_of("predict", "--batch", 8, eight, "--predictor", linear)["networks"][0]["batch"], 8)
+        self.refused("predict", eight, "--predictor", linear, "--batch", 4, words=["--batch 4", "eight.onnx", "fixed at 8"])
+        self.refused("advise", eight, "--predictors", linear, "--batch", 4, words=["--batch 4", "fixed at 8"])
+
+    def test_a_network_larger_than_this_machine_is_predicted(self):
+        linear = self.predictor(self.dataset(conv=60, dense=60))
+        huge = self.folder / "huge.onnx"
+        self.run_program("zoo", "write", "lenet5", "--batch", 50_000_000, "-o", huge)
+        network = self.json_of("predict", huge, "--predictor", linear)["networks"][0]
+        self.assertGreater(network["total_us"], 1e6)
+
+    def test_advice_puts_what_lacks_layers_last(self):
+        data = self.dataset(conv=60, dense=60)
+        both, conv = self.predictor(data), self.predictor(data, "--types", "conv", name="conv.predictor")
+        platforms = self.json_of("advise", self.zoo("lenet5"), "--predictors", conv, both)["networks"][0]["platforms"]
+        self.assertLess(platforms[1]["us"], platforms[0]["us"])
+        self.assertLess(platforms[0]["layers_without_model"], platforms[1]["layers_without_model"])
+        # Neither knows the pools: how much faster one is cannot be said.
+        self.assertEqual([each["to_the_fastest"] for each in platforms], [None, None])
+        other = self.predictor(data, "--definition", "perfnetrt", name="other.predictor")
+        done = self.run_program("advise", self.zoo("lenet5"), "--predictors", both, other)
+        self.assertIn("do not mean the same by a phase", done.stderr)
+        self.assertIn("phase exe alone", done.stdout)
+
+    def test_evaluate_judges_the_predictors_own_rows_and_names_the_others(self):
+        data = self.dataset(conv=100, dense=60)
+        conv = self.predictor(data, "--types", "conv")
+        document = self.json_of("evaluate", conv, data)
+        self.assertEqual([(each["type"], each["phase"], each["rows"]) for each in document["without_model"]],
+                         [("dense", "exe", 12)])
+        self.assertIn("no model of 12 rows of dense", self.run_program("evaluate", conv, data).stdout)
+        lines = data.read_text().splitlines()
+        header = next(line for line in lines if line.startswith("layer,")).split(",")
+        threads, time = header.index("threads"), header.index("resperfnet_exe_us")
+        more = []
+        for row in csv.reader(line for line in lines if not line.startswith(("#", "layer,"))):
+            row[threads], row[time] = "4", str(10 * float(row[time]))
+            more.append(",".join(row))
+        mixed = self.folder / "mixed.csv"
+        mixed.write_text("\n".join(lines + more) + "\n")
+        self.assertEqual(self.json_of("evaluate", conv, mixed)["results"], document["results"])
+        self.refused("train", mixed, "-o", self.folder / "x", words=["choose with --threads: 0, 4"])
+        four = self.json_of("evaluate", self.predictor(mixed, "--threads", 4), mixed)
+        self.assertEqual(four["threads"], 4)
+
+    def test_train_says_what_it_made(self):
+        data, path = self.dataset(conv=60, dense=60), self.folder / "p"
+        document = self.json_of("train", "--model", "polynomial", "--set", "degree=1", "--types", "conv", data, "-o", path)
+        self.assertEqual([(part["type"], part["phase"], part["rows"]) for part in document["parts"]], [("conv", "exe", 48)])
+        self.assertIn("left out: 48 rows of types that were not asked for", document["notes"])
+        self.assertIn("settings: degree=1", document["notes"])
+        self.assertIn("linear", {each["model"] for each in self.json_of("train", "--models")["models"]})
 
     def test_refusals(self):
         data = self.dataset(conv=60, dense=60)

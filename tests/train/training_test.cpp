@@ -45,6 +45,44 @@ TEST(Training, OursFindsWhatASumOfWorkCannot) {
   EXPECT_LT(boosted, 5) << "the noise is 1.6 %";
 }
 
+TEST(Training, AForestOfOneTreeIsThatTree) {
+  for (const Trainer& each : trainers()) {
+    if (each.model == "forest" && each.fit == nullptr) GTEST_SKIP() << each.absent;
+  }
+  // A deep tree that saw all rows says of each what it took; shrunk it would say 0.3 times that.
+  Dataset dataset = toy_dataset(50);
+  for (DatasetRow& row : dataset.rows) row.set = set_train;
+  Predictor predictor = trained(
+      dataset,
+      {.model = "forest", .settings = {{"trees", "1"}, {"rows", "1"}, {"columns", "1"}, {"depth", "40"}}});
+  for (DatasetRow& row : dataset.rows) row.set = set_test;
+  EXPECT_LT(test_mape(predictor, dataset), 5);
+}
+
+TEST(Training, EndsSoonWhenItIsStopped) {
+  const Dataset dataset = toy_dataset(2000);
+  const Predictor source = trained(toy_dataset(100), {.model = "linear"});
+  for (const Trainer& trainer : trainers()) {
+    if (trainer.fit == nullptr) continue;
+    SCOPED_TRACE(trainer.model);
+    TrainOptions options{.model = std::string(trainer.model)};
+    if (trainer.model == "transfer") options.from = std::span(&source, 1);
+    int asked = 0;
+    const Predictor predictor = train(
+        dataset, options, [](const std::string&, const FitProgress&) {}, [&] { return ++asked > 2; });
+    EXPECT_GT(asked, 2);
+    for (const PredictorPart& part : predictor.parts) EXPECT_NE(part.model, nullptr);
+  }
+}
+
+TEST(Training, TransferFitsItsCorrectionToSomeOfManyRows) {
+  const Predictor source = trained(toy_dataset(300), {.model = "linear"});
+  const Dataset dataset = toy_dataset(2500, 3, 2);
+  const double mape =
+      test_mape(trained(dataset, {.model = "transfer", .from = std::span(&source, 1)}), dataset);
+  EXPECT_LT(mape, 25);
+}
+
 TEST(Training, TheSameRowsAndSeedGiveTheSameBytes) {
   const Dataset dataset = toy_dataset(200);
   EXPECT_EQ(trained(dataset, {.model = "linear", .rows = 100, .seed = 3}).to_text(),
@@ -89,6 +127,18 @@ TEST(Training, WhatCannotBeIsRefusedByName) {
   refused(dataset, {.model = "linear", .settings = {{"rounds", "3"}}},
           "--set rounds: this model has no such setting");
   refused(dataset, {.model = "polynomial", .settings = {{"degree", "x"}}}, "--set degree");
+  refused(dataset, {.model = "polynomial", .settings = {{"degree", "9"}}}, "--set degree=9: wanted 1 to 4");
+  refused(dataset, {.model = "polynomial", .settings = {{"ridge", "nan"}}}, "--set ridge=nan: wanted 0 to");
+  for (const Trainer& trainer : trainers()) {
+    if (trainer.fit == nullptr) continue;
+    if (trainer.model == "forest") refused(dataset, {.model = "forest", .settings = {{"trees", "0"}}}, "--set trees=0");
+    if (trainer.model == "svr") refused(dataset, {.model = "svr", .settings = {{"c", "-1"}}}, "--set c=-1");
+    if (trainer.model != "boosted") continue;
+    refused(dataset, {.model = "boosted", .settings = {{"bags", "-1"}}}, "--set bags=-1: wanted 1 to 100");
+    refused(dataset, {.model = "boosted", .settings = {{"rounds", "0"}}}, "--set rounds=0");
+    refused(dataset, {.model = "boosted", .settings = {{"rate", "inf"}}}, "--set rate=inf");
+    refused(dataset, {.model = "boosted", .settings = {{"loss", "logistic"}}}, "--set loss=logistic: wanted one of");
+  }
   Dataset two = dataset;
   two.rows[0].platform = "another";
   refused(two, {.model = "mean"}, "choose with --platform: another, toy");

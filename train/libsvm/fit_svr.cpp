@@ -1,5 +1,6 @@
 // Support vector regression by libsvm: the papers' features as z-scores, times in units of their deviation.
 #include <cmath>
+#include <functional>
 
 #include <libsvm/svm.h>
 
@@ -34,6 +35,27 @@ struct FreeMachine {
   void operator()(svm_model* machine) const { svm_free_and_destroy_model(&machine); }
 };
 
+/// libsvm asks nobody whether to go on, but tells how far it is, and lets what is thrown then pass. Its memory
+/// is lost with that, at the end of a program that was interrupted.
+struct Stopped {};
+thread_local const std::function<bool()>* asks_stop = nullptr;
+void told(const char*) {
+  if (asks_stop != nullptr && (*asks_stop)()) throw Stopped{};
+}
+
+std::unique_ptr<svm_model, FreeMachine> train_until(const svm_problem& problem, const svm_parameter& parameter,
+                                                    const std::function<bool()>& stop) {
+  svm_set_print_string_function(told);
+  asks_stop = &stop;
+  svm_model* machine = nullptr;
+  try {
+    machine = svm_train(&problem, &parameter);
+  } catch (const Stopped&) {
+  }
+  asks_stop = nullptr;
+  return std::unique_ptr<svm_model, FreeMachine>(machine);
+}
+
 }  // namespace
 
 std::unique_ptr<Model> fit_svr(const FitRequest& request) {
@@ -43,7 +65,7 @@ std::unique_ptr<Model> fit_svr(const FitRequest& request) {
   model->z_score.apply(rows);
   model->unit_us = deviation_of(request.train.us);
   const size_t width = rows.front().size();
-  model->gamma = request.settings.number("gamma", 1 / static_cast<double>(width));
+  model->gamma = request.settings.number("gamma", 1 / static_cast<double>(width), 1e-9, 1e9);
 
   std::vector<std::vector<svm_node>> nodes;
   std::vector<svm_node*> pointers;
@@ -61,14 +83,14 @@ std::unique_ptr<Model> fit_svr(const FitRequest& request) {
   parameter.svm_type = EPSILON_SVR;
   parameter.kernel_type = RBF;
   parameter.gamma = model->gamma;
-  parameter.C = request.settings.number("c", 30);
-  parameter.p = request.settings.number("epsilon", 0.01);
+  parameter.C = request.settings.number("c", 30, 1e-9, 1e9);
+  parameter.p = request.settings.number("epsilon", 0.01, 0, 1e9);
   parameter.eps = 1e-3;
   parameter.cache_size = 500;
   parameter.shrinking = 1;
   if (const char* why = svm_check_parameter(&problem, &parameter)) throw Error(std::string("libsvm: ") + why);
-  svm_set_print_string_function([](const char*) {});
-  const std::unique_ptr<svm_model, FreeMachine> machine(svm_train(&problem, &parameter));
+  const auto machine = train_until(problem, parameter, request.stop);
+  if (!machine) return model;
   model->offset = -machine->rho[0];
   for (int vector = 0; vector < machine->l; ++vector) {
     model->coefficients.push_back(machine->sv_coef[0][vector]);

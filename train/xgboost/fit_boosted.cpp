@@ -22,15 +22,15 @@ std::unique_ptr<Model> fit_boosted(const FitRequest& request) {
   model->centre = std::accumulate(ratios.begin(), ratios.end(), 0.0) / static_cast<double>(ratios.size());
   for (double& ratio : ratios) ratio -= model->centre;
   GrowOptions options;
-  options.rounds = request.settings.whole("rounds", 900);
-  options.learning_rate = request.settings.number("rate", 0.04);
-  options.depth = request.settings.whole("depth", 7);
-  options.least_in_child = request.settings.number("least", 3);
-  options.rows = request.settings.number("rows", 0.8);
-  options.columns = request.settings.number("columns", 0.5);
+  options.rounds = request.settings.whole("rounds", 900, 1, most_rounds);
+  options.learning_rate = request.settings.number("rate", 0.04, least_rate, 1);
+  options.depth = request.settings.whole("depth", 7, 1, most_depth);
+  options.least_in_child = request.settings.number("least", 3, 0, 1e9);
+  options.rows = request.settings.number("rows", 0.8, least_share, 1);
+  options.columns = request.settings.number("columns", 0.5, least_share, 1);
   options.loss = request.settings.text("loss", "squarederror");
-  options.slope = request.settings.number("slope", 0.1);
-  const auto bags = static_cast<size_t>(request.settings.whole("bags", 2));
+  options.slope = request.settings.number("slope", 0.1, 1e-6, 1e6);
+  const auto bags = static_cast<size_t>(request.settings.whole("bags", 2, 1, 100));
   const auto rounds = static_cast<size_t>(options.rounds);
   for (size_t bag = 0; bag < bags && !request.stop(); ++bag) {
     options.seed = request.seed * 1000 + bag;

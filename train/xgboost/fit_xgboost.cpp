@@ -9,9 +9,9 @@ std::unique_ptr<Model> fit_xgboost(const FitRequest& request) {
   auto model = std::make_unique<TreeModel>(TreeModel::xgboost_kind, FeatureSet::raw);
   model->unit_us = 1000;
   GrowOptions options;
-  options.rounds = request.settings.whole("rounds", 500);
-  options.learning_rate = request.settings.number("rate", 0.1);
-  options.depth = request.settings.whole("depth", 6);
+  options.rounds = request.settings.whole("rounds", 500, 1, most_rounds);
+  options.learning_rate = request.settings.number("rate", 0.1, least_rate, 1);
+  options.depth = request.settings.whole("depth", 6, 1, most_depth);
   options.seed = request.seed;
   std::vector<double> targets;
   for (const double us : request.train.us)

@@ -1,10 +1,14 @@
 #include "train/xgboost/grow.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <xgboost/c_api.h>
 
@@ -15,6 +19,8 @@ namespace raceline::train {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::array<std::string_view, 3> losses{"squarederror", "absoluteerror", "pseudohubererror"};
 
 void check(int status) {
   if (status != 0) throw Error(fmt::format("libxgboost: {}", XGBGetLastError()));
@@ -91,6 +97,9 @@ Trees dumped(const Booster& booster) {
 
 Trees grow(const Features& rows, std::span<const double> targets, const GrowOptions& options,
            const std::function<bool(size_t)>& after_round) {
+  if (std::find(losses.begin(), losses.end(), options.loss) == losses.end()) {
+    throw Error(fmt::format("--set loss={}: wanted one of {}", options.loss.substr(0, 80), fmt::join(losses, ", ")));
+  }
   const Matrix matrix(rows, targets);
   Booster booster(matrix);
   booster.set("nthread", "1");
@@ -99,7 +108,7 @@ Trees grow(const Features& rows, std::span<const double> targets, const GrowOpti
   booster.set("tree_method", options.exact ? "exact" : "hist");
   booster.set("objective", "reg:" + options.loss);
   if (options.loss == "pseudohubererror") booster.set("huber_slope", number(options.slope));
-  booster.set("eta", number(options.forest > 1 ? 1.0 : options.learning_rate));
+  booster.set("eta", number(options.learning_rate));
   booster.set("max_depth", std::to_string(options.depth));
   booster.set("min_child_weight", number(options.least_in_child));
   booster.set("subsample", number(options.rows));

@@ -8,10 +8,14 @@
 
 namespace raceline::train {
 
+/// What --set may ask for.
+inline constexpr int64_t most_rounds = 100000, most_depth = 60;
+inline constexpr double least_rate = 1e-6, least_share = 0.01;
+
 struct GrowOptions {
   int64_t rounds = 100;
-  double learning_rate = 0.3;
-  int64_t depth = 6;                  ///< 0: no limit
+  double learning_rate = 0.3;         ///< 1 for a forest, whose trees are averaged
+  int64_t depth = 6;
   double least_in_child = 1;          ///< sum of the rows' weights in a leaf
   double rows = 1;                    ///< share of the rows that each tree sees
   double columns = 1;                 ///< share of the columns that each tree sees
