@@ -29,9 +29,8 @@ struct TrainOptions {
 /// Of one part: how far it is.
 using PartReport = std::function<void(const std::string& part, const FitProgress&)>;
 
-/// Of training_rows(), which are named in the notes where they are not all. When `stop` says so it ends soon, with
-/// parts as far as they are. Throws as that does, and for a
-/// setting that the model lacks.
+/// Of training_rows(), which are named in the notes where they are not all. When `stop` says so it ends soon,
+/// with parts as far as they are. Throws as that does, and for a setting that the model lacks.
 Predictor train(const Dataset& dataset, const TrainOptions& options, const PartReport& report,
                 const std::function<bool()>& stop);
 

@@ -131,13 +131,15 @@ TEST(Training, WhatCannotBeIsRefusedByName) {
   refused(dataset, {.model = "polynomial", .settings = {{"ridge", "nan"}}}, "--set ridge=nan: wanted 0 to");
   for (const Trainer& trainer : trainers()) {
     if (trainer.fit == nullptr) continue;
-    if (trainer.model == "forest") refused(dataset, {.model = "forest", .settings = {{"trees", "0"}}}, "--set trees=0");
+    if (trainer.model == "forest")
+      refused(dataset, {.model = "forest", .settings = {{"trees", "0"}}}, "--set trees=0");
     if (trainer.model == "svr") refused(dataset, {.model = "svr", .settings = {{"c", "-1"}}}, "--set c=-1");
     if (trainer.model != "boosted") continue;
     refused(dataset, {.model = "boosted", .settings = {{"bags", "-1"}}}, "--set bags=-1: wanted 1 to 100");
     refused(dataset, {.model = "boosted", .settings = {{"rounds", "0"}}}, "--set rounds=0");
     refused(dataset, {.model = "boosted", .settings = {{"rate", "inf"}}}, "--set rate=inf");
-    refused(dataset, {.model = "boosted", .settings = {{"loss", "logistic"}}}, "--set loss=logistic: wanted one of");
+    refused(dataset, {.model = "boosted", .settings = {{"loss", "logistic"}}},
+            "--set loss=logistic: wanted one of");
   }
   Dataset two = dataset;
   two.rows[0].platform = "another";

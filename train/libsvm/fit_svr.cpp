@@ -35,15 +35,16 @@ struct FreeMachine {
   void operator()(svm_model* machine) const { svm_free_and_destroy_model(&machine); }
 };
 
-/// libsvm asks nobody whether to go on, but tells how far it is, and lets what is thrown then pass. Its memory
-/// is lost with that, at the end of a program that was interrupted.
+/// libsvm asks nobody whether to go on, but tells how far it is, and lets what is thrown then pass. Its
+/// memory is lost with that, at the end of a program that was interrupted.
 struct Stopped {};
 thread_local const std::function<bool()>* asks_stop = nullptr;
 void told(const char*) {
   if (asks_stop != nullptr && (*asks_stop)()) throw Stopped{};
 }
 
-std::unique_ptr<svm_model, FreeMachine> train_until(const svm_problem& problem, const svm_parameter& parameter,
+std::unique_ptr<svm_model, FreeMachine> train_until(const svm_problem& problem,
+                                                    const svm_parameter& parameter,
                                                     const std::function<bool()>& stop) {
   svm_set_print_string_function(told);
   asks_stop = &stop;

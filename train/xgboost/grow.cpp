@@ -98,7 +98,8 @@ Trees dumped(const Booster& booster) {
 Trees grow(const Features& rows, std::span<const double> targets, const GrowOptions& options,
            const std::function<bool(size_t)>& after_round) {
   if (std::find(losses.begin(), losses.end(), options.loss) == losses.end()) {
-    throw Error(fmt::format("--set loss={}: wanted one of {}", options.loss.substr(0, 80), fmt::join(losses, ", ")));
+    throw Error(
+        fmt::format("--set loss={}: wanted one of {}", options.loss.substr(0, 80), fmt::join(losses, ", ")));
   }
   const Matrix matrix(rows, targets);
   Booster booster(matrix);

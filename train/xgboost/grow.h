@@ -14,7 +14,7 @@ inline constexpr double least_rate = 1e-6, least_share = 0.01;
 
 struct GrowOptions {
   int64_t rounds = 100;
-  double learning_rate = 0.3;         ///< 1 for a forest, whose trees are averaged
+  double learning_rate = 0.3;  ///< 1 for a forest, whose trees are averaged
   int64_t depth = 6;
   double least_in_child = 1;          ///< sum of the rows' weights in a leaf
   double rows = 1;                    ///< share of the rows that each tree sees
