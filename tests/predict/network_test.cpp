@@ -86,6 +86,8 @@ TEST(Networks, OfPlatformsWithSeveralPrimitivesTakeWhatTheFastestKnownOneDoes) {
   for (const auto& [primitive, us] : {std::pair{"slow", 100.0}, {"fast", 40.0}, {"unlike", 1.0}}) {
     add_mean(predictor, "conv", Phase::exe, us);
     predictor.parts.back().primitive = primitive;
+    for (const NetworkLayer& layer : network_layers(small_graph()))
+      predictor.parts.back().range.extend(layer.facts);
   }
   // The third was only ever measured on layers unlike these.
   predictor.parts.back().range = {};
