@@ -4,7 +4,8 @@
     tools/predict_public.py build/release/raceline ../shared/data -o public-accuracy [--quick] [--only PART,...]
 
 Each dataset, training and figure is kept below the output folder under the hash of its data, its settings and the
-programs, so that a second run only makes what is missing, and another build makes all of it anew. Writes results.json and table.md there, and prints the tables.
+programs, so that a second run only makes what is missing, and another build makes all of it anew. Writes results.json and
+table.md there, and prints the tables.
 """
 import argparse
 import csv
