@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/load_graph.h"
 #include "raceline/base/error.h"
 
 namespace raceline::cli {
@@ -51,7 +52,8 @@ std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Wo
         model.path = file;
         model.shapes = options.shapes;
         if (batch > 0) model.batch = {batch};
-        const LoadedModel loaded = load_graph(model, bench);
+        OpenedModel opened = open_model(model);
+        const LoadedModel loaded = load_graph(opened, model, bench);
         const int64_t actual = batch_of(loaded.graph);
         if (batch > 0 && batch != actual)
           throw Error(

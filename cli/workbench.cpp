@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/load_graph.h"
 #include "raceline/base/error.h"
 #include "raceline/base/random.h"
 #include "raceline/base/text.h"
@@ -162,41 +163,9 @@ std::vector<Tensor> OpenedModel::all_inputs(uint64_t seed) {
   return inputs(wanted, seed);
 }
 
-namespace {
-
-LoadedModel graph_of(OpenedModel& opened, const ModelOptions& options, const Workbench& bench,
-                     const PlanSet* plans) {
-  LoadedModel loaded{.name = options.path.stem().string(), .graph = {}, .inputs = {}, .plan = {}};
-  PassOptions passes{.fusion = !options.no_fusion, .without = options.without_passes};
-  if (plans != nullptr && !plans->empty()) {
-    loaded.plan = choose_plan(opened.model, *plans, opened.bindings);
-    passes = passes_of(loaded.plan);
-  }
-  Stage stage = opened.model.first_stage(opened.bindings, bench.evaluator);
-  if (stage.graph.outputs().empty()) {
-    throw UnsupportedError(fmt::format("'{}': all of it waits for values that only a run gives:\n  {}",
-                                       options.path.string(), join(stage.waiting, "\n  ")));
-  }
-  if (!stage.is_last()) {
-    fmt::print(
-        stderr,
-        "{}: this is about what comes before {} of its nodes, which wait for values of the run:\n  {}\n",
-        loaded.name, stage.deferred, join(stage.waiting, "\n  "));
-  }
-  loaded.graph = run_passes(std::move(stage.graph), bench.evaluator, passes);
-  return loaded;
-}
-
-}  // namespace
-
-LoadedModel load_graph(const ModelOptions& options, const Workbench& bench) {
-  OpenedModel opened = open_model(options);
-  return graph_of(opened, options, bench, nullptr);
-}
-
 LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const PlanSet* plans) {
   OpenedModel opened = open_model(options);
-  LoadedModel loaded = graph_of(opened, options, bench, plans);
+  LoadedModel loaded = load_graph(opened, options, bench, plans);
   std::vector<std::pair<std::string, TensorDesc>> wanted;
   for (const ValueId input : loaded.graph.inputs()) {
     wanted.emplace_back(loaded.graph.value(input).name, loaded.graph.desc(input));

@@ -90,8 +90,6 @@ struct LoadedModel {
 /// given in the options must be its own). Says on stderr when the model has later stages: they are no part of
 /// it.
 LoadedModel load_model(const ModelOptions& options, const Workbench& bench, const PlanSet* plans = nullptr);
-/// The same without tensors for its inputs: for those who only look at the graph, however large it is.
-LoadedModel load_graph(const ModelOptions& options, const Workbench& bench);
 
 /// Plans of the libraries' primitives, the reference where there is none: for stages that are not tuned.
 std::function<Plan(const Graph&)> library_planner(const Workbench& bench);
