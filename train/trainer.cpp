@@ -25,9 +25,9 @@ namespace {
     __VA_ARGS__           \
   }
 #else
-#define WITH_XGBOOST(model, ...)                                                  \
-  Trainer {                                                                       \
-    .model = model, .absent = "built without libxgboost (Debian: libxgboost-dev)" \
+#define WITH_XGBOOST(kind, ...)                                                  \
+  Trainer {                                                                      \
+    .model = kind, .absent = "built without libxgboost (Debian: libxgboost-dev)" \
   }
 #endif
 #ifdef RACELINE_HAS_LIBSVM
@@ -36,9 +36,9 @@ namespace {
     __VA_ARGS__          \
   }
 #else
-#define WITH_LIBSVM(model, ...)                                           \
-  Trainer {                                                               \
-    .model = model, .absent = "built without libsvm (Debian: libsvm-dev)" \
+#define WITH_LIBSVM(kind, ...)                                           \
+  Trainer {                                                              \
+    .model = kind, .absent = "built without libsvm (Debian: libsvm-dev)" \
   }
 #endif
 #ifdef RACELINE_HAS_TORCH
@@ -47,9 +47,9 @@ namespace {
     model, fit, settings, true           \
   }
 #else
-#define WITH_TORCH(model, ...)                                                \
-  Trainer {                                                                   \
-    .model = model, .absent = "built without libtorch (Debian: libtorch-dev)" \
+#define WITH_TORCH(kind, ...)                                                \
+  Trainer {                                                                  \
+    .model = kind, .absent = "built without libtorch (Debian: libtorch-dev)" \
   }
 #endif
 #define NET_SETTINGS "epochs batch rate halve cycle epsilon l2 decay clip loss"
