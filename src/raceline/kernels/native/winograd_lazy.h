@@ -1,6 +1,7 @@
 // Winograd's products with filters whose rows are transformed when they are used: for images of so few tiles
 // that reading the transformed filters takes longer than multiplying them.
 #pragma once
+#include <algorithm>
 #include <array>
 
 #include "raceline/kernels/native/winograd_transforms.h"
@@ -58,7 +59,7 @@ RACELINE_INLINE void multiply_lazy(const LazyRow& row, const float* h, const flo
 /// for.
 template <class Tile, int vectors, int tiles>
 void run_lazy_row(const LazyRow& row, const float* h, const float* v, float* m) {
-  constexpr int together = Tile::lanes == 16 ? vectors : 1, half = Tile::a_w / 2;
+  constexpr int together = std::min(vectors, Tile::lanes == 16 ? 2 : 1), half = Tile::a_w / 2;
   run_with_lanes<Tile::lanes>([&]() RACELINE_LAMBDA {
     for (int filter = 0; filter < vectors * Tile::lanes; filter += together * Tile::lanes) {
       multiply_lazy<Tile, tiles, 0, together>(row, h + filter, v, m + filter);
