@@ -164,6 +164,7 @@ std::unique_ptr<Model> fit_transfer(const FitRequest& request) {
          .model = copy_of(*part->model, request.type)});
   }
   if (model->sources.empty()) throw Error("--model transfer: wanted --from PREDICTOR, once or more");
+  model->prepare(request.engine);  // sources may be nets
   model->fit(request.train.layers, request.train.us, request.seed, request.stop);
   return model;
 }

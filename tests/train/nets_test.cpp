@@ -86,6 +86,18 @@ TEST_F(Nets, TheEpochThatIsBestOnValidationRowsIsKept) {
   EXPECT_LT(test_mape(predictor, dataset), 1.5 * best);
 }
 
+TEST_F(Nets, AreWhatAnotherPlatformIsLearntFrom) {
+  const Dataset dataset = toy_dataset(60);
+  const Predictor source = trained(dataset, quick("perfnet"));
+  TrainOptions options = quick("transfer");
+  options.settings = {};
+  options.from = std::span(&source, 1);
+  const Predictor predictor = trained(dataset, options);
+  ASSERT_FALSE(predictor.parts.empty());
+  for (const PredictorPart& part : predictor.parts) EXPECT_EQ(part.model->name(), "transfer");
+  EXPECT_TRUE(std::isfinite(test_mape(predictor, dataset)));
+}
+
 TEST_F(Nets, AnEngineThatComputesSomethingElseIsRefused) {
   class Wrong : public NetRunner {
    public:
