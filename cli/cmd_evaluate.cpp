@@ -42,10 +42,6 @@ struct Result {
   size_t noise_rows = 0;
 };
 
-bool is_test(const DatasetRow& row) {
-  return row.set == set_test || is_frozen(row);
-}
-
 /// The rows of what the predictor is of, repetitions included; no whole models.
 Dataset rows_of(const Dataset& dataset, const Predictor& predictor) {
   Dataset own;
@@ -67,7 +63,7 @@ Groups groups_of(const Dataset& own, const Predictor& predictor, const Options& 
   for (const PredictorPart& part : predictor.parts) phases.insert(part.phase);
   Groups groups;
   for (const DatasetRow& row : own.rows) {
-    const bool wanted = options.sets.empty() ? is_test(row)
+    const bool wanted = options.sets.empty() ? is_judged(row)
                                              : std::find(options.sets.begin(), options.sets.end(), row.set) !=
                                                    options.sets.end();
     if (!wanted || row.repeat != 0) continue;

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/progress.h"
@@ -23,7 +24,7 @@
 namespace raceline::train {
 namespace {
 
-constexpr int done = 0, wrong_use = 2, interrupted = 130;
+using cli::done, cli::interrupted, cli::wrong_use;
 
 int list_models(bool json) {
   std::vector<std::vector<std::string>> table{{"model", "what", ""}};
@@ -146,7 +147,7 @@ int run(const cli::TrainArguments& arguments) {
 
 int program(int argc, char** argv) {
   CLI::App app("raceline-train fits a predictor to a dataset of measured layers.", "raceline-train");
-  app.footer(std::string("Example:\n  ") + cli::train_example);
+  app.footer(cli::example_text(cli::train_example));
   cli::TrainArguments arguments;
   arguments.add_to(app);
   try {

@@ -22,18 +22,18 @@ constexpr size_t folds = 5;
 /// One part: fitted, and calibrated on rows that the calibrated fit did not see.
 class PartFit {
  public:
-  PartFit(const Trainer& trainer, const PartRows& rows, const FitRequest& request)
-      : trainer_(trainer), rows_(rows), request_(request) {}
+  PartFit(const Trainer& trainer, const PartRows& rows, const FitContext& context)
+      : trainer_(trainer), rows_(rows), context_(context) {}
 
   /// Leaves the part without model when it is stopped before the last fit begins.
   void run(PredictorPart& part) const {
-    if (request_.stop()) return;
+    if (context_.stop()) return;
     LayerRows all = rows_.train;
     all.append(rows_.validation);
     std::vector<double> guesses, times;
     const auto judge = [&](const Model& model, const Examples& examples) {
       std::vector<double> us(examples.size());
-      model.predict(examples.layers, request_.hardware, us);
+      model.predict(examples.layers, context_.hardware, us);
       for (const double each : us) guesses.push_back(plausible_us(each));
       times.insert(times.end(), examples.us.begin(), examples.us.end());
     };
@@ -45,12 +45,12 @@ class PartFit {
     } else {
       if (all.size() < few_rows || rows_.validation.size() < few_validation_rows) {
         const size_t parts = std::min(folds, all.layers());
-        for (size_t fold = 0; parts > 1 && fold < parts && !request_.stop(); ++fold)
+        for (size_t fold = 0; parts > 1 && fold < parts && !context_.stop(); ++fold)
           judge(*fit(all.part(fold, parts, false), {}), all.part(fold, parts, true));
       } else {
         judge(*fit(rows_.train.examples(), {}), rows_.validation.examples());
       }
-      if (request_.stop()) return;
+      if (context_.stop()) return;
       part.model = fit(all.examples(), {});
       part.rows = static_cast<int64_t>(all.size());
     }
@@ -60,23 +60,12 @@ class PartFit {
 
  private:
   std::unique_ptr<Model> fit(const Examples& train, const Examples& validation) const {
-    return trainer_.fit({.train = train,
-                         .validation = validation,
-                         .hardware = request_.hardware,
-                         .settings = request_.settings,
-                         .type = request_.type,
-                         .phase = request_.phase,
-                         .seed = request_.seed,
-                         .from = request_.from,
-                         .engine = request_.engine,
-                         .checkpoint = request_.checkpoint,
-                         .report = request_.report,
-                         .stop = request_.stop});
+    return trainer_.fit({context_, train, validation});
   }
 
   const Trainer& trainer_;
   const PartRows& rows_;
-  const FitRequest& request_;
+  const FitContext& context_;
 };
 
 /// Runs body(0), ..., body(count - 1) on so many threads; the first exception is thrown when all have ended.
@@ -131,10 +120,7 @@ Predictor train(const Dataset& dataset, const TrainOptions& options, const PartR
                  PredictorPart& part = predictor.parts[index];
                  const std::string name = fmt::format("{} {}{}{}", part.type, to_string(part.phase),
                                                       part.primitive.empty() ? "" : " ", part.primitive);
-                 const Examples none;
-                 const FitRequest request{.train = none,
-                                          .validation = none,
-                                          .hardware = predictor.hardware,
+                 const FitContext context{.hardware = predictor.hardware,
                                           .settings = settings,
                                           .type = part.type,
                                           .phase = part.phase,
@@ -151,7 +137,7 @@ Predictor train(const Dataset& dataset, const TrainOptions& options, const PartR
                                               },
                                           .stop = stop};
                  try {
-                   PartFit(trainer, *part_rows[index], request).run(part);
+                   PartFit(trainer, *part_rows[index], context).run(part);
                  } catch (const Error& error) {
                    throw Error(fmt::format("{}: {}", name, error.what()));
                  }

@@ -53,11 +53,10 @@ struct FitProgress {
   double validation_error = std::numeric_limits<double>::quiet_NaN();
 };
 
-struct FitRequest {
-  const Examples& train;
-  const Examples& validation;  ///< chooses among checkpoints, and is never fitted to; may be empty
+/// How to fit: what all fits of a part share.
+struct FitContext {
   const Hardware& hardware;
-  const Settings& settings;
+  Settings settings;
   std::string type;
   Phase phase = Phase::exe;
   uint64_t seed = 1;
@@ -68,6 +67,11 @@ struct FitRequest {
   std::function<bool()> stop = [] {
     return false;
   };  ///< asked now and then; true ends the fit with what it has
+};
+
+struct FitRequest : FitContext {
+  const Examples& train;
+  const Examples& validation;  ///< chooses among checkpoints, and is never fitted to; may be empty
 };
 
 /// A row of the table: how the model of that name is fitted.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -37,10 +38,6 @@ T choose(Rows& rows, const T& asked, std::string_view option, T DatasetRow::*col
     throw Error(fmt::format("{} {}: the dataset has {}", option, text_of(chosen), join(names, ", ")));
   std::erase_if(rows, [&](const DatasetRow* row) { return row->*column != chosen; });
   return chosen;
-}
-
-bool is_judged(const DatasetRow& row) {
-  return row.set == set_test || is_frozen(row);
 }
 
 /// Counts, by reason, of rows that are left out.
@@ -95,11 +92,14 @@ Dataset usable(const Dataset& dataset, const Rows& chosen, LeftOut& left_out) {
 
 /// The order in which rows of a part are taken when not all are: by a hash, so that more rows are a superset.
 void draw(Rows& rows, const TrainOptions& options) {
-  const auto place = [&](const DatasetRow* row) {
-    return std::make_pair(hash_text(row->layer + "\n" + row->taken_at, options.seed), row->layer);
-  };
-  std::sort(rows.begin(), rows.end(),
-            [&](const DatasetRow* a, const DatasetRow* b) { return place(a) < place(b); });
+  using Place = std::pair<uint64_t, const DatasetRow*>;
+  std::vector<Place> places;
+  for (const DatasetRow* row : rows)
+    places.emplace_back(hash_text(row->layer + "\n" + row->taken_at, options.seed), row);
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return std::tie(a.first, a.second->layer) < std::tie(b.first, b.second->layer);
+  });
+  std::transform(places.begin(), places.end(), rows.begin(), [](const Place& place) { return place.second; });
   if (options.rows > 0 && rows.size() > static_cast<size_t>(options.rows))
     rows.resize(static_cast<size_t>(options.rows));
 }

@@ -1,34 +1,17 @@
 // What the primitives of kernels/opencl promise beyond the conformance of each. Skipped where no driver is
 // installed.
-#include "raceline/device/opencl/opencl.h"
-
 #include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>
 
 #include "raceline/base/text.h"
-#include "raceline/device/cpu_device.h"
-#include "raceline/kernels/builtin.h"
 #include "raceline/profile/layer_run.h"
 #include "tests/kernels/conformance_check.h"
+#include "tests/on_opencl.h"
 
 namespace raceline {
 namespace {
-
-class OnOpenCl : public testing::Test {
- protected:
-  void SetUp() override {
-    const OpenClListing listing = list_opencl_devices();
-    if (listing.devices.empty()) GTEST_SKIP() << listing.why_none;
-    accelerator_ = open_opencl_device("0");
-  }
-  Devices devices() { return {cpu_, accelerator_.get()}; }
-
-  PrimitiveRegistry registry_ = builtin_primitives(DeviceKind::opencl);
-  CpuDevice cpu_{Machine::detect()};
-  std::unique_ptr<Device> accelerator_;
-};
 
 TEST_F(OnOpenCl, nan_and_infinity_go_through_as_through_the_reference) {
   constexpr float infinite = std::numeric_limits<float>::infinity();

@@ -6,9 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "raceline/base/error.h"
-#include "raceline/device/opencl/opencl.h"
-#include "raceline/kernels/builtin.h"
 #include "raceline/search/plan_memory.h"
+#include "tests/on_opencl.h"
 #include "tests/runtime/zoo_net.h"
 
 #ifdef RACELINE_HAS_OPENCL
@@ -37,14 +36,8 @@ size_t resident_bytes() {
   return resident * 4096;
 }
 
-class TwoDevices : public ::testing::Test {
+class TwoDevices : public OnOpenCl {
  protected:
-  void SetUp() override {
-    const OpenClListing listing = list_opencl_devices();
-    if (listing.devices.empty()) GTEST_SKIP() << listing.why_none;
-    accelerator_ = open_opencl_device("0");
-  }
-  Devices devices() { return {cpu_, accelerator_.get()}; }
   Plan plan(const Graph& graph, std::vector<std::string> only) {
     return forced_plan(graph, CandidateSet(graph, registry_, {}),
                        {.only = std::move(only), .without = {"clblast"}});
@@ -58,9 +51,6 @@ class TwoDevices : public ::testing::Test {
     return found;
   }
 
-  PrimitiveRegistry registry_ = builtin_primitives(DeviceKind::opencl);
-  CpuDevice cpu_{Machine::detect()};
-  std::unique_ptr<Device> accelerator_;
   Random random_{7};
 };
 

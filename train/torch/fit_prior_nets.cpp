@@ -97,17 +97,9 @@ std::unique_ptr<Model> fit_blend(const FitRequest& request) {
   const Settings of_nets(
       {{"epochs", request.settings.text("epochs", "80")}, {"seeds", request.settings.text("seeds", "3")}});
   const auto fit = [&](std::string_view name, const Settings& settings) {
-    return trainer_of(name).fit({.train = request.train,
-                                 .validation = request.validation,
-                                 .hardware = request.hardware,
-                                 .settings = settings,
-                                 .type = request.type,
-                                 .phase = request.phase,
-                                 .seed = request.seed,
-                                 .engine = request.engine,
-                                 .checkpoint = request.checkpoint,
-                                 .report = request.report,
-                                 .stop = request.stop});
+    FitRequest own = request;
+    own.settings = settings;
+    return trainer_of(name).fit(own);
   };
   model->trees = fit(BoostedModel::kind, of_trees);
   model->nets = fit(PriorNetModel::kind, of_nets);

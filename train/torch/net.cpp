@@ -114,12 +114,6 @@ torch::Tensor Net::forward(const torch::Tensor& rows, torch::Generator* generato
   return now.squeeze(1);
 }
 
-int64_t Net::layers() const {
-  return std::count_if(layers_.begin(), layers_.end(), [](const Layer& layer) {
-    return layer.kind != Kind::relu && layer.kind != Kind::begin_residual;
-  });
-}
-
 std::string Net::onnx(std::string_view name) const {
   OnnxWriter writer(name, opset);
   std::vector<std::string> dims{"batch", fmt::format("{}", width_)};

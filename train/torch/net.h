@@ -33,8 +33,6 @@ class Net {
   torch::Tensor& weights() { return weights_; }
   torch::Tensor& gradients() { return gradients_; }
   const torch::Tensor& decays() const { return decays_; }
-  /// Layers of the kinds that the papers count: convolutions, additions, dense layers, dropout.
-  int64_t layers() const;
 
   /// The bytes of an ONNX model: a batch of rows in, a number for each out; without dropout.
   std::string onnx(std::string_view name) const;

@@ -34,6 +34,10 @@ bool is_frozen(const DatasetRow& row) {
   return row.set == set_test_uniform || row.set == set_test_networks;
 }
 
+bool is_judged(const DatasetRow& row) {
+  return row.set == set_test || is_frozen(row);
+}
+
 void split(Dataset& dataset, const SplitOptions& options) {
   if (!(options.test >= 0 && options.validation >= 0 && options.test < 1 && options.validation < 1)) {
     throw Error(fmt::format("shares of a split are within 0 and 1; given test {} and validation {}",

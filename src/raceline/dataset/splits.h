@@ -18,6 +18,8 @@ inline constexpr const char* set_test_uniform = "test-uniform";    ///< uniform 
 inline constexpr const char* set_test_networks = "test-networks";  ///< all layers of real networks
 
 bool is_frozen(const DatasetRow& row);
+/// Rows that judge what was trained on others: of a split's test set and of the frozen ones.
+bool is_judged(const DatasetRow& row);
 
 /// The key of a layer without what does not change its shape (epilogue, residual, a constant's density):
 /// whoever was trained on the one knows the other. A model's name stays. Throws as LayerDesc::parse().

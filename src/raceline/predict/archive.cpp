@@ -1,6 +1,5 @@
 #include "raceline/predict/archive.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "raceline/base/error.h"
+#include "raceline/base/strict_json.h"
 #include "raceline/base/text.h"
 
 namespace raceline {
@@ -221,34 +221,6 @@ class Reader : public Archive {
   std::set<std::string, std::less<>> asked_;
 };
 
-/// A key given twice is refused, for only one of them could count; so is what is nested without end.
-json parse_document(std::string_view text, std::string_view what) {
-  std::vector<std::set<std::string>> open;
-  const auto fail = [&](const std::string& why) { throw ParseError(fmt::format("{}: {}", what, why)); };
-  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > 4 * most_depth) fail("nested too deep");
-    if (event == json::parse_event_t::object_start) open.emplace_back();
-    if (event == json::parse_event_t::object_end) open.pop_back();
-    if (event == json::parse_event_t::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      if (!open.back().insert(key).second) {
-        fail(fmt::format("the key '{}' is given twice in one object", key.substr(0, 120)));
-      }
-    }
-    return true;
-  };
-  try {
-    return json::parse(text.begin(), text.end(), watch);
-  } catch (const json::parse_error& error) {
-    const size_t end = std::min(error.byte, text.size());
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(end), '\n');
-    fail(fmt::format("line {}: not JSON: {}", line, std::string(error.what()).substr(0, 300)));
-  } catch (const json::exception& error) {
-    fail(fmt::format("not JSON: {}", std::string(error.what()).substr(0, 300)));
-  }
-  return {};
-}
-
 }  // namespace
 
 std::string write_archive(const Archive::Body& body) {
@@ -259,7 +231,10 @@ std::string write_archive(const Archive::Body& body) {
 }
 
 void read_archive(std::string_view text, std::string_view what, const Archive::Body& body) {
-  const json document = parse_document(text, what);
+  const auto fail = [&](std::string_view place, std::string_view why) {
+    throw ParseError(fmt::format("{}: {}{}{}", what, place, place.empty() ? "" : ": ", why));
+  };
+  const json document = parse_strict_json<json>(text, fail, 4 * most_depth);
   Reader reader(document, what, "", 0);
   body(reader);
   reader.close();

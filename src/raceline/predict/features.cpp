@@ -109,10 +109,6 @@ double winograd_tiles(const LayerFacts& f) {
   return is_3x3(f) ? f.batch * std::ceil(f.out_h / 4) * std::ceil(f.out_w / 4) : 0;
 }
 
-double roofline_us(const LayerFacts& f, const Hardware& h) {
-  return std::max(h.compute_us(f.flops), h.memory_us(f.bytes()));
-}
-
 std::vector<Column> engineered_columns() {
   return {
       COLUMN("log flops", log1(f.flops)),
@@ -174,7 +170,7 @@ std::vector<Column> engineered_columns() {
       COLUMN("log image / cache", log1(f.in_bytes) - std::log(h.cache_bytes)),
       COLUMN("log compute us", std::log(h.compute_us(f.flops) + 1e-3)),
       COLUMN("log memory us", std::log(h.memory_us(f.bytes()) + 1e-3)),
-      COLUMN("log roofline us", std::log(roofline_us(f, h) + 1e-3)),
+      COLUMN("log roofline us", std::log(h.roofline_us(f.flops, f.bytes()) + 1e-3)),
       COLUMN("compute / memory", log1(f.flops) - log1(f.bytes()) - std::log(h.gflops / h.gb_per_s)),
   };
 }
@@ -218,11 +214,6 @@ constexpr std::array<std::string_view, 13> ranges{
     "n",     "k",     "flops",  "bytes in", "bytes out",   "bytes of weights"};
 
 }  // namespace
-
-std::string_view to_string(FeatureSet set) {
-  constexpr std::array<std::string_view, 3> names{"raw", "counted", "engineered"};
-  return names[static_cast<size_t>(set)];
-}
 
 std::vector<std::string> feature_names(FeatureSet set, std::string_view type) {
   std::vector<std::string> names;

@@ -25,8 +25,6 @@ enum class FeatureSet : uint8_t {
   engineered,
 };
 
-std::string_view to_string(FeatureSet set);
-
 /// Names of the columns for layers of the type.
 std::vector<std::string> feature_names(FeatureSet set, std::string_view type);
 /// The columns of one layer, in that order.

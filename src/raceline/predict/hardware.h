@@ -1,5 +1,6 @@
 // What is known of a processor: the roof over its layers' times, and the sizes that tiles and caches come in.
 #pragma once
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,10 @@ struct Hardware {
   /// Microseconds that the arithmetic takes at least, and the traffic.
   double compute_us(double flops) const { return flops / gflops * 1e-3; }
   double memory_us(double bytes) const { return bytes / gb_per_s * 1e-3; }
+  /// The longer of both.
+  double roofline_us(double flops, double bytes) const {
+    return std::max(compute_us(flops), memory_us(bytes));
+  }
   void visit(Archive& archive);
   friend bool operator==(const Hardware&, const Hardware&) = default;
 };

@@ -23,4 +23,9 @@ std::string_view processor_of(std::string_view name) {
   return at == std::string_view::npos ? std::string_view{} : name.substr(at + 1);
 }
 
+std::string_view device_of(std::string_view name) {
+  const std::string_view processor = processor_of(name);
+  return processor.substr(0, processor.find(':'));
+}
+
 }  // namespace raceline

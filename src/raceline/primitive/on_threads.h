@@ -13,5 +13,7 @@ std::string on_threads(std::string_view name, int threads);
 std::pair<std::string_view, int> without_threads(std::string_view name);
 /// Where it runs, the last coordinate of a name: "cpu", "cpu:1"; empty where there is none.
 std::string_view processor_of(std::string_view name);
+/// The device of that, without threads or index: "cpu".
+std::string_view device_of(std::string_view name);
 
 }  // namespace raceline

@@ -1,6 +1,8 @@
 #include "raceline/profile/determinism.h"
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -13,7 +15,7 @@ std::string result_varies(const Primitive& primitive, const LayerDesc& layer, De
                           uint64_t seed) {
   constexpr int runs = 3;
   LayerBuffers buffers(devices, layer, random_operands(layer, seed));
-  std::vector<std::vector<std::byte>> first;
+  std::vector<Tensor> first;
   for (const int count : std::set<int>{1, 2, threads}) {
     const auto queue = devices.at(primitive.info().processor).make_queue(count);
     queue->bind();
@@ -24,11 +26,10 @@ std::string result_varies(const Primitive& primitive, const LayerDesc& layer, De
       if (status.is_ok()) status = queue->wait();
       if (!status.is_ok()) return fmt::format("fails with {} threads: {}", count, status.message());
       for (size_t slot = 0; slot < layer.outputs.size(); ++slot) {
-        const Tensor output = run.output(slot, *queue);
-        std::vector<std::byte> now(output.bytes().begin(), output.bytes().end());
+        Tensor output = run.output(slot, *queue);
         if (first.size() <= slot) {
-          first.push_back(std::move(now));
-        } else if (first[slot] != now) {
+          first.push_back(std::move(output));
+        } else if (!std::ranges::equal(std::as_const(first[slot]).bytes(), std::as_const(output).bytes())) {
           return repeat > 0 ? fmt::format("another result when run again with {} threads", count)
                             : fmt::format("another result with {} threads", count);
         }

@@ -26,7 +26,7 @@ struct Shares {
 
  private:
   void add(const std::string& primitive, double us, bool is_layer) {
-    const bool on_host = processor_of(primitive).starts_with("cpu");
+    const bool on_host = device_of(primitive) == "cpu";
     (on_host ? host_us : accelerator_us) += us;
     if (is_layer) ++(on_host ? host_layers : accelerator_layers);
   }

@@ -23,9 +23,7 @@ std::string PlanConversion::layouts() const {
 }
 
 bool Plan::needs_accelerator() const {
-  const auto is_elsewhere = [](const auto& each) {
-    return processor_of(each.primitive).starts_with("opencl");
-  };
+  const auto is_elsewhere = [](const auto& each) { return device_of(each.primitive) == "opencl"; };
   return std::any_of(steps.begin(), steps.end(), is_elsewhere) ||
          std::any_of(conversions.begin(), conversions.end(), is_elsewhere);
 }

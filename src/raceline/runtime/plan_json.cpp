@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "raceline/base/error.h"
+#include "raceline/base/strict_json.h"
 #include "raceline/base/text.h"
 #include "raceline/runtime/plan_set.h"
 
@@ -155,38 +156,6 @@ class ObjectReader {
   std::string place_;
 };
 
-/// The document; a key given twice is refused, for only one of them could count.
-json parse_document(std::string_view text) {
-  std::vector<std::set<std::string>> open;  // keys of the objects around
-  const auto watch = [&](int, json::parse_event_t event, json& parsed) {
-    switch (event) {
-      case json::parse_event_t::object_start:
-        open.emplace_back();
-        break;
-      case json::parse_event_t::object_end:
-        open.pop_back();
-        break;
-      case json::parse_event_t::key:
-        if (const auto& key = parsed.get_ref<const std::string&>(); !open.back().insert(key).second) {
-          fail("", fmt::format("the key '{}' is given twice in one object", key.substr(0, 120)));
-        }
-        break;
-      default:
-        break;
-    }
-    return true;
-  };
-  try {
-    return json::parse(text.begin(), text.end(), watch);
-  } catch (const json::parse_error& error) {
-    const size_t end = std::min(error.byte, text.size());
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(end), '\n');
-    fail(fmt::format("line {}", line), fmt::format("not JSON: {}", error.what()));
-  } catch (const json::exception& error) {
-    fail("", fmt::format("not JSON: {}", error.what()));
-  }
-}
-
 PlanStep read_step(const json& value, const std::string& place) {
   const ObjectReader reader(value, place, {"covers", "expected_us", "primitive", "threads"});
   PlanStep step;
@@ -293,7 +262,7 @@ std::string Plan::to_json() const {
 }
 
 Plan Plan::from_json(std::string_view text) {
-  return read_plan(parse_document(text), "");
+  return read_plan(parse_strict_json<json>(text, fail), "");
 }
 
 std::string PlanSet::to_json() const {
@@ -313,7 +282,7 @@ std::string PlanSet::to_json() const {
 }
 
 PlanSet PlanSet::from_json(std::string_view text) {
-  const json document = parse_document(text);
+  const json document = parse_strict_json<json>(text, fail);
   if (!document.is_object() || !document.contains("format") || document["format"] != set_format_name) {
     return {{read_plan(document, "")}};
   }

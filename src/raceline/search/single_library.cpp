@@ -144,11 +144,7 @@ SearchAnswer search_library(const SelectionProblem& problem, std::string_view li
 SearchAnswer search_processor(const SelectionProblem& problem, std::string_view device,
                               const SearchOptions& options) {
   return search_within(
-      problem,
-      [&](std::string_view primitive) {
-        const std::string_view processor = processor_of(primitive);
-        return processor.substr(0, processor.find(':')) == device;
-      },
+      problem, [&](std::string_view primitive) { return device_of(primitive) == device; },
       [](std::string_view) { return true; }, options);
 }
 

@@ -46,26 +46,15 @@ class DirectKernel final : public Kernel {
       Status status =
           padded_.launch(queue, shape_, at_element(args.inputs[0].memory, image * in), args.workspace);
       if (!status.is_ok()) return status;
-      status = gemm_.launch(queue,
-                            {.a = filters_.memory(),
-                             .b = args.workspace,
-                             .offsets = offsets_.memory(),
-                             .bias = bias_.memory(),
-                             .residual = at_element(residual, image * out),
-                             .c = at_element(args.outputs[0].memory, image * out),
-                             .m = shape_.filters,
-                             .n = (shape_.out_h - 1) * padded_.width + shape_.out_w,
-                             .k = shape_.depth(),
-                             .c_row = shape_.pixels(),
-                             .wide = padded_.width,
-                             .used = shape_.out_w,
-                             .batch = shape_.groups,
-                             .a_step = packed_tile_elements(gemm_.tile, shape_.filters, shape_.depth()),
-                             .b_step = shape_.channels * padded_.height * padded_.width,
-                             .bias_step = shape_.filters,
-                             .c_step = shape_.filters * shape_.pixels(),
-                             .bias_of = bias_.memory() ? TileGemm::Bias::of_rows : TileGemm::Bias::none},
-                            epilogue_);
+      TileGemm::Operands operands =
+          conv_operands(gemm_, shape_, filters_, bias_, residual, args.outputs[0].memory, image * out);
+      operands.b = args.workspace;
+      operands.offsets = offsets_.memory();
+      operands.n = (shape_.out_h - 1) * padded_.width + shape_.out_w;
+      operands.wide = padded_.width;
+      operands.used = shape_.out_w;
+      operands.b_step = shape_.channels * padded_.height * padded_.width;
+      status = gemm_.launch(queue, operands, epilogue_);
       if (!status.is_ok()) return status;
     }
     return Status::ok();

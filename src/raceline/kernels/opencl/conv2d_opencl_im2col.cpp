@@ -103,23 +103,12 @@ class Im2colKernel final : public Kernel {
         x, args.workspace, s.channels, s.height, s.width, s.kernel_h, s.kernel_w, s.out_w, s.pixels(), first,
         panels, s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left);
     if (!lowered.is_ok()) return lowered;
-    return gemm_.launch(queue,
-                        {.a = filters_.memory(),
-                         .b = args.workspace,
-                         .bias = bias_.memory(),
-                         .residual = at_element(residual_of(layer_, args), out),
-                         .c = at_element(args.outputs[0].memory, out),
-                         .m = s.filters,
-                         .n = count,
-                         .k = s.depth(),
-                         .c_row = s.pixels(),
-                         .batch = s.groups,
-                         .a_step = packed_tile_elements(gemm_.tile, s.filters, s.depth()),
-                         .b_step = panels * gemm_.tile.columns() * s.depth(),
-                         .bias_step = s.filters,
-                         .c_step = s.filters * s.pixels(),
-                         .bias_of = bias_.memory() ? TileGemm::Bias::of_rows : TileGemm::Bias::none},
-                        epilogue_);
+    TileGemm::Operands operands =
+        conv_operands(gemm_, s, filters_, bias_, residual_of(layer_, args), args.outputs[0].memory, out);
+    operands.b = args.workspace;
+    operands.n = count;
+    operands.b_step = panels * gemm_.tile.columns() * s.depth();
+    return gemm_.launch(queue, operands, epilogue_);
   }
 
   LayerDesc layer_;

@@ -30,25 +30,12 @@ class PointwiseKernel final : public Kernel {
     const int64_t in = shape_.groups * shape_.channels * shape_.pixels();
     const int64_t out = shape_.groups * shape_.filters * shape_.pixels();
     for (int64_t image = 0; image < shape_.images; ++image) {
-      const Status status =
-          gemm_.launch(opencl_queue(args),
-                       {.a = filters_.memory(),
-                        .b = at_element(args.inputs[0].memory, image * in),
-                        .offsets = offsets_.memory(),
-                        .bias = bias_.memory(),
-                        .residual = at_element(residual, image * out),
-                        .c = at_element(args.outputs[0].memory, image * out),
-                        .m = shape_.filters,
-                        .n = shape_.pixels(),
-                        .k = shape_.depth(),
-                        .c_row = shape_.pixels(),
-                        .batch = shape_.groups,
-                        .a_step = packed_tile_elements(gemm_.tile, shape_.filters, shape_.depth()),
-                        .b_step = shape_.channels * shape_.pixels(),
-                        .bias_step = shape_.filters,
-                        .c_step = shape_.filters * shape_.pixels(),
-                        .bias_of = bias_.memory() ? TileGemm::Bias::of_rows : TileGemm::Bias::none},
-                       epilogue_);
+      TileGemm::Operands operands =
+          conv_operands(gemm_, shape_, filters_, bias_, residual, args.outputs[0].memory, image * out);
+      operands.b = at_element(args.inputs[0].memory, image * in);
+      operands.offsets = offsets_.memory();
+      operands.b_step = shape_.channels * shape_.pixels();
+      const Status status = gemm_.launch(opencl_queue(args), operands, epilogue_);
       if (!status.is_ok()) return status;
     }
     return Status::ok();

@@ -105,7 +105,7 @@ TileGemm TileGemm::make(OpenClDevice& device, RegisterTile tile, LeftMatrix left
   const std::string options =
       fmt::format("-DTM={} -DTV={} -DA_ROWS={} -DB_OFFSETS={}", tile.rows, tile.vectors,
                   left == LeftMatrix::rows ? 1 : 0, right == RightMatrix::offsets ? 1 : 0);
-  return {tile, left, right, device.kernel(with_prelude(source), "tile_gemm", options)};
+  return {tile, device.kernel(with_prelude(source), "tile_gemm", options)};
 }
 
 Status TileGemm::launch(OpenClQueue& queue, const Operands& o, const DeviceEpilogue& epilogue) const {

@@ -1,13 +1,12 @@
 // The matrix product that convolutions and dense layers on the accelerator share: a register tile a
 // work-item. Private to kernels/opencl.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
 
 #include "raceline/kernels/common/im2col.h"
-#include "raceline/kernels/opencl/opencl_common.h"
+#include "raceline/kernels/opencl/conv_common.h"
 
 namespace raceline {
 
@@ -32,8 +31,6 @@ enum class RightMatrix : uint8_t {
 /// C[i][j] = sum over k of A[i][k] * B[k][j], and bias and epilogue. All offsets and steps in elements.
 struct TileGemm {
   RegisterTile tile;
-  LeftMatrix left = LeftMatrix::packed;
-  RightMatrix right = RightMatrix::packed;
   OpenClKernel kernel;
 
   /// Throws as OpenClDevice::kernel.
@@ -41,7 +38,7 @@ struct TileGemm {
 
   enum class Bias : cl_int { none, of_rows, of_columns };
   struct Operands {
-    Memory a, b, offsets, bias, residual, c;  ///< the residual lies as C does
+    Memory a = {}, b = {}, offsets = {}, bias = {}, residual = {}, c = {};  ///< the residual lies as C does
     int64_t m = 0, n = 0, k = 0;
     int64_t a_row = 0;  ///< from one row of A to the next, where A is LeftMatrix::rows
     int64_t c_row = 0;
@@ -87,6 +84,25 @@ inline Buffer upload_filters(OpenClDevice& device, RegisterTile tile, const Conv
 /// Elements of A packed, of one batch.
 inline int64_t packed_tile_elements(RegisterTile tile, int64_t m, int64_t k) {
   return (m + tile.rows - 1) / tile.rows * tile.rows * k;
+}
+
+/// What the products of an image have in common, however its pixels become the right matrix: filters times
+/// pixels, a batch for each group, bias by rows. `out`: elements before the image's in what is written.
+inline TileGemm::Operands conv_operands(const TileGemm& gemm, const Conv2dShape& shape, const Buffer& filters,
+                                        const Buffer& bias, Memory residual, Memory output, int64_t out) {
+  return {.a = filters.memory(),
+          .bias = bias.memory(),
+          .residual = at_element(residual, out),
+          .c = at_element(output, out),
+          .m = shape.filters,
+          .n = shape.pixels(),
+          .k = shape.depth(),
+          .c_row = shape.pixels(),
+          .batch = shape.groups,
+          .a_step = packed_tile_elements(gemm.tile, shape.filters, shape.depth()),
+          .bias_step = shape.filters,
+          .c_step = shape.filters * shape.pixels(),
+          .bias_of = bias.memory() ? TileGemm::Bias::of_rows : TileGemm::Bias::none};
 }
 
 }  // namespace raceline

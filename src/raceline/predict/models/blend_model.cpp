@@ -14,13 +14,12 @@ std::vector<std::string> BlendModel::columns(std::string_view type) const {
 
 void BlendModel::predict(std::span<const LayerFacts> layers, const Hardware& hardware,
                          std::span<double> us) const {
-  constexpr double least = 1e-3;  // microseconds whose logarithm is taken
   std::vector<double> by_nets(us.size());
   trees->predict(layers, hardware, us);
   nets->predict(layers, hardware, by_nets);
   for (size_t row = 0; row < us.size(); ++row) {
-    us[row] = std::exp((1 - share) * std::log(std::max(least, us[row])) +
-                       share * std::log(std::max(least, by_nets[row])));
+    us[row] = std::exp((1 - share) * std::log(std::max(least_us, us[row])) +
+                       share * std::log(std::max(least_us, by_nets[row])));
   }
 }
 

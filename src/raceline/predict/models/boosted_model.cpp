@@ -17,7 +17,7 @@ double BoostedModel::prior_us(const LayerFacts& layer, const Hardware& hardware)
 
 std::vector<double> BoostedModel::row_of(const LayerFacts& layer, const Hardware& hardware, double prior_us) {
   std::vector<double> row = features_of(FeatureSet::engineered, layer, hardware);
-  const double roofline_us = std::max(hardware.compute_us(layer.flops), hardware.memory_us(layer.bytes()));
+  const double roofline_us = hardware.roofline_us(layer.flops, layer.bytes());
   row.push_back(std::log(prior_us));
   row.push_back(std::log(prior_us / std::max(least_us, roofline_us)));
   return row;

@@ -26,7 +26,7 @@ std::vector<double> PriorNetModel::prior_us(std::span<const LayerFacts> layers,
                                             const Hardware& hardware) const {
   std::vector<double> us(layers.size());
   prior.predict(layers, hardware, us);
-  for (double& each : us) each = std::max(1e-3, each);
+  for (double& each : us) each = std::max(least_us, each);
   return us;
 }
 

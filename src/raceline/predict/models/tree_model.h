@@ -21,7 +21,6 @@ class TreeModel : public Model {
                std::span<double> us) const override;
   void visit(Archive& archive, std::string_view type) override;
 
-  FeatureSet features() const { return features_; }
   Trees trees;
   double base = 0;         ///< added to the sum
   double unit_us = 1;      ///< microseconds of 1

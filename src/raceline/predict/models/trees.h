@@ -26,8 +26,6 @@ class Trees {
   /// Sets where the right child of a node of the last tree stands; indices count in that tree.
   void set_right(int32_t node, int32_t right);
 
-  size_t count() const { return root_.size(); }
-  size_t nodes() const { return feature_.size(); }
   /// The sum of the leaves that the row falls into. It has all features that nodes ask for.
   double sum(std::span<const float> row) const;
   /// Adds the sums of many rows, `width` numbers each, tree by tree: a tree is read from memory once.
