@@ -115,7 +115,7 @@ void Settings::check(std::string_view known) const {
 
 std::string Settings::to_string() const {
   std::vector<std::string> parts;
-  for (const auto& [name, value] : values_) parts.push_back(name + "=" + value);
+  for (const auto& [name, value] : values_) parts.push_back(fmt::format("{}={}", name, value));
   return join(parts, " ");
 }
 

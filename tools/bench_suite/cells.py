@@ -98,6 +98,7 @@ class Workshop:
         alone = self.alone(cell, self.plan(cell))
         against = self.against(cell, self.plan(cell), self.peers) if self.peers else {"sides": []}
         return {**about(cell), "seconds": round(time.monotonic() - begin, 1),
+                "timing": dataclasses.asdict(self.timing),
                 "tune": {"winner": tuned["winner"], "optimal": tuned["optimal"],
                          "expected_us": tuned["plan"]["expected_us"], "steps": len(tuned["plan"]["steps"]),
                          "measured": tuned["profile"]["measured"], "from_store": tuned["profile"]["from_store"],
