@@ -3,7 +3,7 @@
 
     tools/write_primitives_page.py [--threads 1] [--store DB] [--nets lenet5 resnet50 ...] [--output FILE]
 
-Takes about half an hour on a machine that does nothing else. With --store, what the store holds is not
+Takes about 20 minutes on a machine that does nothing else. With --store, what the store holds is not
 measured again; without, all is measured anew, and dropped at the end.
 """
 import argparse
