@@ -165,7 +165,7 @@ class Predict(CliTest):
         mixed = self.folder / "mixed.csv"
         mixed.write_text("\n".join(lines + more) + "\n")
         self.assertEqual(self.json_of("evaluate", conv, mixed)["results"], document["results"])
-        self.refused("train", mixed, "-o", self.folder / "x", words=["choose with --threads: 0, 4"])
+        self.refused("train", mixed, "--model", "linear", "-o", self.folder / "x", words=["choose with --threads: 0, 4"])
         four = self.json_of("evaluate", self.predictor(mixed, "--threads", 4), mixed)
         self.assertEqual(four["threads"], 4)
 
@@ -198,7 +198,7 @@ class Predict(CliTest):
         header = next(index for index, line in enumerate(lines) if line.startswith("layer,"))
         nothing = self.folder / "nothing.csv"
         nothing.write_text("\n".join(lines[:header + 1]) + "\n")
-        self.refused("train", nothing, "-o", self.folder / "x", words=["no rows"])
+        self.refused("train", nothing, "--model", "linear", "-o", self.folder / "x", words=["no rows"])
         self.refused("evaluate", linear, nothing, words=["no rows to judge by"])
         cells = lines[header + 1].split(",")
         for value in ("-1", "nan", "0"):
@@ -206,7 +206,8 @@ class Predict(CliTest):
             place = lines[header].split(",").index("resperfnet_exe_us")
             cells[place] = value
             bad.write_text("\n".join([*lines[:header + 1], ",".join(cells)]) + "\n")
-            self.refused("train", bad, "-o", self.folder / "x", words=["bad.csv", f"line {header + 2}", "resperfnet_exe_us"])
+            self.refused("train", bad, "--model", "linear", "-o", self.folder / "x",
+                         words=["bad.csv", f"line {header + 2}", "resperfnet_exe_us"])
 
     @unittest.skipUnless((SHARED / "data" / "tensorflow-1.10").is_dir(), "the public data are not there")
     def test_public_data(self):
