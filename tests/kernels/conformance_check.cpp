@@ -8,6 +8,7 @@
 #include "raceline/base/error.h"
 #include "raceline/primitive/placement.h"
 #include "raceline/profile/accuracy.h"
+#include "raceline/profile/error_bound.h"
 #include "raceline/profile/operands.h"
 
 namespace raceline {

@@ -4,6 +4,7 @@
 #include "raceline/kernels/native/depthwise.h"
 #include "raceline/kernels/native/direct.h"
 #include "raceline/kernels/native/lanes.h"
+#include "raceline/profile/error_bound.h"
 #include "tests/kernels/primitive_check.h"
 
 namespace raceline {

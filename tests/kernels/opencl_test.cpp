@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "raceline/base/text.h"
+#include "raceline/profile/error_bound.h"
 #include "raceline/profile/layer_run.h"
 #include "tests/kernels/conformance_check.h"
 #include "tests/on_opencl.h"

@@ -5,6 +5,7 @@
 #include "raceline/device/cpu_device.h"
 #include "raceline/kernels/builtin.h"
 #include "raceline/profile/accuracy.h"
+#include "raceline/profile/error_bound.h"
 
 namespace raceline {
 

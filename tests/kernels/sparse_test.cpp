@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "raceline/kernels/native/conv2d_sparse.h"
+#include "raceline/profile/error_bound.h"
 #include "raceline/profile/operands.h"
 #include "tests/kernels/primitive_check.h"
 

@@ -9,6 +9,7 @@
 #include "raceline/base/random.h"
 #include "raceline/kernels/native/lanes.h"
 #include "raceline/kernels/native/strassen_plan.h"
+#include "raceline/profile/error_bound.h"
 #include "tests/kernels/primitive_check.h"
 
 namespace raceline {

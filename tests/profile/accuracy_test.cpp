@@ -9,6 +9,7 @@
 
 #include "raceline/device/cpu_device.h"
 #include "raceline/kernels/builtin.h"
+#include "raceline/profile/error_bound.h"
 #include "raceline/profile/sampled_outputs.h"
 #include "tests/profile/stand_ins.h"
 

@@ -6,6 +6,7 @@
 #include "raceline/device/cpu_device.h"
 #include "raceline/kernels/builtin.h"
 #include "raceline/profile/accuracy.h"
+#include "raceline/profile/error_bound.h"
 #include "tests/profile/stand_ins.h"
 
 namespace raceline {

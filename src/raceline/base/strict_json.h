@@ -1,6 +1,7 @@
 // JSON documents as files of ours have them.
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <set>
 #include <string>
 #include <string_view>

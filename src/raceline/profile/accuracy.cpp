@@ -1,6 +1,7 @@
 #include "raceline/profile/accuracy.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/profile/error_bound.h"
 #include "raceline/profile/layer_run.h"
 #include "raceline/profile/sampled_outputs.h"
 #include "raceline/tensor/half.h"
@@ -15,172 +17,44 @@
 namespace raceline {
 namespace {
 
-/// Roundings that an evaluation of exp, log or pow may take: 16 allow an error of 4 * 4 * 2^-24, about 1e-6.
-constexpr double function_roundings = 16;
-
-double additions_of(const UnaryParams& unary) {
-  switch (unary.kind) {
-    case UnaryKind::relu:
-    case UnaryKind::clip:
-    case UnaryKind::abs:
-    case UnaryKind::neg:
-    case UnaryKind::floor:
-    case UnaryKind::ceil:
-    case UnaryKind::sign:
-    case UnaryKind::round:
-    case UnaryKind::thresholded_relu:
-    case UnaryKind::logical_not:
-      return 0;
-    case UnaryKind::leaky_relu:
-    case UnaryKind::sqrt:
-    case UnaryKind::reciprocal:
-    case UnaryKind::shrink:
-      return 1;
-    case UnaryKind::hard_sigmoid:
-    case UnaryKind::hard_swish:
-    case UnaryKind::softsign:
-      return 3;
-    default:
-      return function_roundings;
+template <typename T>
+void widen(const T* from, int64_t stride, std::span<double> to) {
+  for (double& value : to) {
+    value = static_cast<double>(*from);
+    from += stride;
   }
 }
 
-double additions_of(const BinaryParams& binary) {
-  switch (binary.kind) {
-    case BinaryKind::add:
-    case BinaryKind::sub:
-    case BinaryKind::mul:
-    case BinaryKind::div:
-    case BinaryKind::prelu:
-    case BinaryKind::modulo:
-      return 1;
-    case BinaryKind::pow:
-      return function_roundings;
-    default:
-      return 0;
-  }
-}
-
-double additions_of(ReduceKind kind, double terms) {
-  switch (kind) {
-    case ReduceKind::max:
-    case ReduceKind::min:
-      return 0;
-    case ReduceKind::log_sum:
-    case ReduceKind::log_sum_exp:
-      return terms + function_roundings;
-    default:
-      return terms + 1;
-  }
-}
-
-/// Each axis of a filter is a sum of as many terms as it has taps, whose weights are rounded too.
-double additions_of_resize(const LayerDesc& layer) {
-  const auto& resize = layer.as<ResizeParams>();
-  if (resize.mode == Interpolation::nearest) return 0;
-  double count = 0;
-  for (int axis = 0; axis < layer.outputs[0].shape.rank(); ++axis) {
-    const auto in = static_cast<double>(layer.inputs[0].desc.shape[axis]);
-    const auto out = static_cast<double>(std::max<int64_t>(1, layer.outputs[0].shape[axis]));
-    const double stretch = resize.antialias ? std::max(1.0, in / out) : 1;
-    count += stretch * (resize.mode == Interpolation::linear ? 4 : 8);
-  }
-  return count;
-}
-
-/// Terms of the longest sum behind one output, before the epilogue.
-double own_additions(const LayerDesc& layer) {
-  const auto shape = [&](size_t operand) -> const Shape& { return layer.inputs[operand].desc.shape; };
-  const auto extent = [](const Shape& of, int first, int last) {
-    return static_cast<double>(of.elements(std::clamp(first, 0, of.rank()), std::clamp(last, 0, of.rank())));
-  };
-  switch (layer.op) {
-    case OpKind::conv2d:
-    case OpKind::conv3d:
-      return extent(shape(1), 1, Shape::max_rank) + 1;
-    case OpKind::conv_transpose:
-      return extent(shape(1), 0, 1) * extent(shape(1), 2, Shape::max_rank) + 1;
-    case OpKind::gemm:
-      return static_cast<double>(shape(0)[layer.as<GemmParams>().trans_a ? 0 : 1]) + 3;
-    case OpKind::matmul:
-      return extent(shape(0), shape(0).rank() - 1, shape(0).rank());
-    case OpKind::average_pool: {
-      double window = 1;
-      for (const int64_t edge : layer.as<PoolParams>().kernel) window *= static_cast<double>(edge);
-      return window;
-    }
-    case OpKind::batch_norm:
-      return 6;
-    case OpKind::lrn:
-      return static_cast<double>(layer.as<LrnParams>().size) + function_roundings;
-    case OpKind::softmax: {
-      const auto& softmax = layer.as<SoftmaxParams>();
-      return extent(shape(0), static_cast<int>(softmax.first_axis), static_cast<int>(softmax.end_axis)) +
-             function_roundings;
-    }
-    case OpKind::reduce: {
-      const double terms = static_cast<double>(shape(0).elements()) /
-                           std::max(1.0, static_cast<double>(layer.outputs[0].shape.elements()));
-      return additions_of(layer.as<ReduceParams>().kind, terms);
-    }
-    case OpKind::cum_sum: {
-      const auto axis = static_cast<int>(layer.as<CumSumParams>().axis);
-      return extent(shape(0), axis, axis + 1);
-    }
-    case OpKind::scatter_elements:
-    case OpKind::scatter_nd: {
-      const ScatterReduction reduction = layer.as<ScatterParams>().reduction;
-      const bool rounds = reduction == ScatterReduction::add || reduction == ScatterReduction::mul;
-      return rounds ? static_cast<double>(shape(2).elements()) : 0;
-    }
-    case OpKind::resize:
-      return additions_of_resize(layer);
-    case OpKind::grid_sample: {
-      const auto mode = layer.as<GridSampleParams>().mode;
-      if (mode == Interpolation::nearest) return 0;
-      return 2 * std::pow(mode == Interpolation::linear ? 2 : 4, shape(0).rank() - 2);
-    }
-    case OpKind::roi_align:
-      return 16;
-    case OpKind::unary:
-      return additions_of(layer.as<UnaryParams>());
-    case OpKind::binary:
-      return additions_of(layer.as<BinaryParams>());
-    default:
-      return 0;
-  }
-}
-
-/// Reads elements as doubles; 64-bit integers above 2^53 lose their last digits.
-double element(const TensorView& view, int64_t offset) {
+/// Reads elements as doubles, from an offset on, so far apart; 64-bit integers above 2^53 lose their last
+/// digits.
+void read_elements(const TensorView& view, int64_t offset, int64_t stride, std::span<double> to) {
   switch (view.desc.type) {
     case DataType::f32:
-      return static_cast<double>(view.data<float>()[offset]);
+      return widen(view.data<float>() + offset, stride, to);
     case DataType::f64:
-      return view.data<double>()[offset];
+      return widen(view.data<double>() + offset, stride, to);
     case DataType::f16:
-      return static_cast<double>(view.data<Half>()[offset]);
+      return widen(view.data<Half>() + offset, stride, to);
     case DataType::bf16:
-      return static_cast<double>(view.data<BFloat16>()[offset]);
+      return widen(view.data<BFloat16>() + offset, stride, to);
     case DataType::i8:
-      return view.data<int8_t>()[offset];
+      return widen(view.data<int8_t>() + offset, stride, to);
     case DataType::boolean:  // rubbish in a bool is no bool: read the byte
     case DataType::u8:
-      return view.data<uint8_t>()[offset];
+      return widen(view.data<uint8_t>() + offset, stride, to);
     case DataType::i16:
-      return view.data<int16_t>()[offset];
+      return widen(view.data<int16_t>() + offset, stride, to);
     case DataType::u16:
-      return view.data<uint16_t>()[offset];
+      return widen(view.data<uint16_t>() + offset, stride, to);
     case DataType::i32:
-      return view.data<int32_t>()[offset];
+      return widen(view.data<int32_t>() + offset, stride, to);
     case DataType::u32:
-      return view.data<uint32_t>()[offset];
+      return widen(view.data<uint32_t>() + offset, stride, to);
     case DataType::i64:
-      return static_cast<double>(view.data<int64_t>()[offset]);
+      return widen(view.data<int64_t>() + offset, stride, to);
     case DataType::u64:
-      return static_cast<double>(view.data<uint64_t>()[offset]);
+      return widen(view.data<uint64_t>() + offset, stride, to);
   }
-  return 0;
 }
 
 /// Where the element of a row-major index lies.
@@ -191,6 +65,38 @@ int64_t offset_of(const TensorDesc& desc, int64_t index) {
   const int64_t h = index / shape[3] % shape[2];
   const int64_t c = index / (shape[3] * shape[2]) % shape[1];
   return element_offset(desc, index / (shape[3] * shape[2] * shape[1]), c, h, w);
+}
+
+double element(const TensorView& view, int64_t index) {
+  double value = 0;
+  read_elements(view, offset_of(view.desc, index), 1, {&value, 1});
+  return value;
+}
+
+/// In every layout the elements of an image's channel are equally far apart.
+int64_t stride_of(const TensorDesc& desc) {
+  return desc.layout == Layout::nchw ? 1 : element_offset(desc, 0, 0, 0, 1);
+}
+
+constexpr int64_t longest_run = 1024;
+
+/// Cuts the row-major indices into runs that cross no image's channel: visit(first, size) until it returns
+/// false.
+template <typename Visit>
+void for_each_run(const Shape& shape, Visit visit) {
+  const int64_t count = shape.elements();
+  const int64_t plane = shape.rank() == 4 ? shape[2] * shape[3] : count;
+  for (int64_t first = 0; first < count;) {
+    const int64_t size = std::min(longest_run, plane - first % plane);
+    if (!visit(first, size)) return;
+    first += size;
+  }
+}
+
+/// The elements of a run, as doubles, in room for them.
+std::span<const double> read_run(const TensorView& view, int64_t first, std::span<double> room) {
+  read_elements(view, offset_of(view.desc, first), stride_of(view.desc), room);
+  return room;
 }
 
 /// The largest difference, and the largest wanted value, seen so far.
@@ -205,19 +111,30 @@ struct Worst {
   double error() const { return difference == 0 || wanted == 0 ? difference : difference / wanted; }
 };
 
+/// Row-major index of the first NaN.
+std::optional<int64_t> first_nan(const TensorView& view) {
+  std::optional<int64_t> found;
+  std::array<double, longest_run> room;
+  for_each_run(view.desc.shape, [&](int64_t first, int64_t size) {
+    const auto run = read_run(view, first, std::span(room).first(static_cast<size_t>(size)));
+    const auto nan = std::find_if(run.begin(), run.end(), [](double value) { return std::isnan(value); });
+    if (nan != run.end()) found = first + (nan - run.begin());
+    return !found;
+  });
+  return found;
+}
+
 /// Whether a padded channel of a blocked tensor holds anything but zero.
 bool has_dirty_padding(const TensorView& view) {
   const int block = block_of(view.desc.layout);
   if (block == 1) return false;
   const Shape& shape = view.desc.shape;
   const int64_t padded = (shape[1] + block - 1) / block * block;
+  std::vector<double> plane(static_cast<size_t>(padded > shape[1] ? shape[2] * shape[3] : 0));
   for (int64_t n = 0; n < shape[0]; ++n) {
     for (int64_t c = shape[1]; c < padded; ++c) {
-      for (int64_t h = 0; h < shape[2]; ++h) {
-        for (int64_t w = 0; w < shape[3]; ++w) {
-          if (element(view, element_offset(view.desc, n, c, h, w)) != 0) return true;
-        }
-      }
+      read_elements(view, element_offset(view.desc, n, c, 0, 0), stride_of(view.desc), plane);
+      if (std::any_of(plane.begin(), plane.end(), [](double value) { return value != 0; })) return true;
     }
   }
   return false;
@@ -225,39 +142,12 @@ bool has_dirty_padding(const TensorView& view) {
 
 Tensor to_f64(const Tensor& tensor) {
   Tensor wide({DataType::f64, tensor.desc().shape, Layout::nchw});
-  const int64_t count = tensor.desc().stored_elements();
-  for (int64_t i = 0; i < count; ++i) wide.data<double>()[i] = element(tensor.view(), i);
+  const auto count = static_cast<size_t>(tensor.desc().stored_elements());
+  read_elements(tensor.view(), 0, 1, {wide.data<double>(), count});
   return wide;
 }
 
-/// Whether a result may be a limit of clip, which the layer's type need not hold exactly.
-bool clips(const LayerDesc& layer) {
-  const auto is_clip = [](const UnaryParams& unary) { return unary.kind == UnaryKind::clip; };
-  return (layer.op == OpKind::unary && is_clip(layer.as<UnaryParams>())) ||
-         std::any_of(layer.epilogue.begin(), layer.epilogue.end(),
-                     [&](const EpilogueStep& step) { return is_clip(step.unary); });
-}
-
 }  // namespace
-
-double additions(const LayerDesc& layer) {
-  double count = layer.outputs.empty() || is_float(layer.outputs[0].type) ? own_additions(layer) : 0;
-  for (const EpilogueStep& step : layer.epilogue) {
-    count += step.kind == EpilogueStep::Kind::add ? 1 : additions_of(step.unary);
-  }
-  return count;
-}
-
-double storing_error(DataType type) {
-  return type == DataType::f16 ? 0x1p-11 : type == DataType::bf16 ? 0x1p-8 : 0;
-}
-
-double error_bound(const Primitive& primitive, const LayerDesc& layer) {
-  if (const std::optional<double> own = primitive.error_bound(layer)) return *own;
-  const double roundings = additions(layer);
-  if (roundings == 0 && !clips(layer)) return 0;
-  return rounding_constant * std::sqrt(roundings) * 0x1p-24 + storing_error(layer.outputs[0].type);
-}
 
 std::vector<Tensor> reference_outputs_f64(const PrimitiveRegistry& registry, Device& device,
                                           const LayerDesc& layer, std::span<const Tensor> operands) {
@@ -291,10 +181,14 @@ double relative_error(const TensorView& got, const TensorView& want, double usua
         fmt::format("cannot compare a tensor {} with one {}", got.desc.to_string(), want.desc.to_string()));
   }
   Worst worst{.wanted = usual};
-  const int64_t count = got.desc.shape.elements();
-  for (int64_t i = 0; i < count; ++i) {
-    worst.add(element(got, offset_of(got.desc, i)), element(want, offset_of(want.desc, i)));
-  }
+  std::array<double, longest_run> got_room, want_room;
+  for_each_run(got.desc.shape, [&](int64_t first, int64_t length) {
+    const auto size = static_cast<size_t>(length);
+    const auto got_run = read_run(got, first, std::span(got_room).first(size));
+    const auto want_run = read_run(want, first, std::span(want_room).first(size));
+    for (size_t i = 0; i < size; ++i) worst.add(got_run[i], want_run[i]);
+    return true;
+  });
   return worst.error();
 }
 
@@ -352,14 +246,12 @@ CheckResult compare_outputs(const Expected& expected, std::span<const TensorView
     } else {
       Worst worst;
       for (size_t i = 0; i < output.positions.size(); ++i) {
-        worst.add(element(view, offset_of(view.desc, output.positions[i])), output.values[i]);
+        worst.add(element(view, output.positions[i]), output.values[i]);
       }
       error = worst.error();
-      const int64_t count = view.desc.shape.elements();
-      for (int64_t i = 0; i < count && result.why.empty(); ++i) {
-        if (!std::isnan(element(view, offset_of(view.desc, i)))) continue;
+      if (const auto nan = first_nan(view); nan && result.why.empty()) {
         error = std::numeric_limits<double>::infinity();
-        result.why = fmt::format("element {} of output {} is NaN or was not written", i, slot);
+        result.why = fmt::format("element {} of output {} is NaN or was not written", *nan, slot);
       }
     }
     if (result.why.empty() && has_dirty_padding(view)) {

@@ -1,4 +1,4 @@
-// Is a primitive's result right? Errors against an fp64 reference, and how large they may be.
+// Is a primitive's result right? Errors against an fp64 reference; how large they may be says error_bound.h.
 #pragma once
 #include <cstdint>
 #include <limits>
@@ -11,23 +11,6 @@
 #include "raceline/profile/operands.h"
 
 namespace raceline {
-
-/// c of the common bound c * sqrt(additions) * 2^-24. Rounding errors of a sum of n terms of random signs
-/// grow like sqrt(n) (Higham and Mary 2019); direct and GEMM kernels were measured at c = 1 and below on the
-/// layers of MobileNet, SqueezeNet and VGG, and a kernel that misses a term or rounds its operands to 16 bits
-/// lies far above 4.
-inline constexpr double rounding_constant = 4;
-
-/// How many roundings stand behind one output: terms of its longest sum, and those of function evaluations.
-double additions(const LayerDesc& layer);
-
-/// What rounding a result of the largest size to its type may change, as a share of it: half a unit in the
-/// last place of f16 and bf16; 0 for other types, whose roundings error_bound() counts.
-double storing_error(DataType type);
-
-/// Largest error allowed: the primitive's own bound where it has one, otherwise the common one, to which
-/// 16-bit floats add the rounding of the stored result; 0 for layers that only move data.
-double error_bound(const Primitive& primitive, const LayerDesc& layer);
 
 /// The layer's outputs, nchw, by the registry's reference primitive: operands of floats are turned to f64 and
 /// so are the outputs; other types are computed as they are. Throws UnsupportedError when there is no

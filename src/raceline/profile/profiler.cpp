@@ -11,6 +11,7 @@
 #include "raceline/primitive/placement.h"
 #include "raceline/profile/accuracy.h"
 #include "raceline/profile/conversion_costs.h"
+#include "raceline/profile/error_bound.h"
 #include "raceline/profile/evict.h"
 #include "raceline/profile/layer_entry.h"
 #include "raceline/profile/store_file.h"
@@ -80,15 +81,6 @@ class Profiling {
                        [](const OperandDesc& operand) { return operand.present && operand.constant; });
   }
 
-  double largest_error(const Primitive& primitive, const LayerDesc& layer) const {
-    return std::min(error_bound(primitive, layer), wanted_error(layer));
-  }
-
-  /// No result of 16 bits is nearer than its type allows.
-  double wanted_error(const LayerDesc& layer) const {
-    return options_.max_error + storing_error(layer.outputs[0].type);
-  }
-
   void fail(const LayerDesc& layer, Entry& entry, const std::string& why) {
     entry.failed = true;
     entry.known = false;
@@ -149,7 +141,7 @@ class Profiling {
   Queue& queue_of(const Entry& entry) { return queues_->on(entry.primitive->info().processor); }
 
   void use_row(const LayerDesc& layer, Entry& entry, CostRow row) {
-    const double largest = largest_error(*entry.primitive, layer);
+    const double largest = allowed_error(*entry.primitive, layer, options_.max_error);
     switch (row.state) {
       case CostState::started:
         return fail(
@@ -162,7 +154,7 @@ class Profiling {
       case CostState::measured:
         if (row.samples_us.empty()) return;
         entry.row = std::move(row);
-        if (entry.row.error > wanted_error(layer))
+        if (entry.row.error > wanted_error(layer, options_.max_error))
           return fail(layer, entry, too_inexact(entry.row.error, layer, entry));
         entry.take(std::move(entry.row.samples_us));
         table_.set(entry.row.key.layer, entry.name(), cost_of(entry.row));
@@ -173,7 +165,8 @@ class Profiling {
     const double bound = error_bound(*entry.primitive, layer);
     if (error > bound)
       return fmt::format("wrong result: its error is {:.2g}, its bound {:.2g}", error, bound);
-    return fmt::format("its error is {:.2g}; at most {:.2g} is wanted", error, wanted_error(layer));
+    return fmt::format("its error is {:.2g}; at most {:.2g} is wanted", error,
+                       wanted_error(layer, options_.max_error));
   }
 
   /// The time above which a candidate cannot be in the best plan.
@@ -298,7 +291,7 @@ class Profiling {
       check = {.why = error.what(), .broke_off = dynamic_cast<const IoError*>(&error) != nullptr};
     }
     entry.row.error = check.error;
-    const bool is_right = check.error <= largest_error(*entry.primitive, layer);
+    const bool is_right = check.error <= allowed_error(*entry.primitive, layer, options_.max_error);
     if (!check.why.empty() || !is_right) {
       entry.run.reset();
       save_failure(layer, entry, check.why.empty() ? too_inexact(check.error, layer, entry) : check.why,

@@ -97,6 +97,27 @@ Tensor first_part(const TensorView& source, const Shape& shape) {
   return part;
 }
 
+namespace {
+
+/// Copies an image's channel at a time, whose elements are equally far apart in every layout.
+template <size_t bytes>
+void copy_channels(const TensorView& source, const Tensor& result) {
+  const TensorDesc &from = source.desc, &to = result.desc();
+  const auto from_stride = static_cast<size_t>(element_offset(from, 0, 0, 0, 1)) * bytes;
+  const auto to_stride = static_cast<size_t>(element_offset(to, 0, 0, 0, 1)) * bytes;
+  const auto size = static_cast<size_t>(from.shape[2] * from.shape[3]);
+  for (int64_t n = 0; n < from.shape[0]; ++n) {
+    for (int64_t c = 0; c < from.shape[1]; ++c) {
+      const auto* read =
+          source.data<std::byte>() + static_cast<size_t>(element_offset(from, n, c, 0, 0)) * bytes;
+      auto* write = result.data<std::byte>() + static_cast<size_t>(element_offset(to, n, c, 0, 0)) * bytes;
+      for (size_t i = 0; i < size; ++i) std::memcpy(write + i * to_stride, read + i * from_stride, bytes);
+    }
+  }
+}
+
+}  // namespace
+
 Tensor with_layout(const TensorView& source, Layout layout) {
   Tensor result(source.desc.with(layout));
   if (source.desc.layout == layout) {
@@ -104,17 +125,18 @@ Tensor with_layout(const TensorView& source, Layout layout) {
     return result;
   }
   std::memset(result.data<std::byte>(), 0, result.desc().bytes());
-  const size_t size = size_of(source.desc.type);
-  const Shape& shape = source.desc.shape;
-  for (int64_t n = 0; n < shape[0]; ++n) {
-    for (int64_t c = 0; c < shape[1]; ++c) {
-      for (int64_t h = 0; h < shape[2]; ++h) {
-        for (int64_t w = 0; w < shape[3]; ++w) {
-          std::memcpy(result.data<std::byte>() + element_offset(result.desc(), n, c, h, w) * size,
-                      source.data<std::byte>() + element_offset(source.desc, n, c, h, w) * size, size);
-        }
-      }
-    }
+  switch (size_of(source.desc.type)) {
+    case 1:
+      copy_channels<1>(source, result);
+      break;
+    case 2:
+      copy_channels<2>(source, result);
+      break;
+    case 4:
+      copy_channels<4>(source, result);
+      break;
+    default:
+      copy_channels<8>(source, result);
   }
   return result;
 }

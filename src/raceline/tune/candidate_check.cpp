@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/profile/error_bound.h"
 
 namespace raceline {
 
@@ -35,8 +36,7 @@ std::unique_ptr<LayerRun> CandidateCheck::check(const LayerDesc& layer, const Pr
     Queue& queue = queue_of(primitive);
     auto run = std::make_unique<LayerRun>(primitive, known.layer, known.buffers, queue.threads());
     const CheckResult result = run->check(known.expected, queue);
-    const double largest =
-        std::min(error_bound(primitive, layer), max_error_ + storing_error(layer.outputs[0].type));
+    const double largest = allowed_error(primitive, layer, max_error_);
     why = result.why;
     if (why.empty() && !(result.error <= largest))
       why = fmt::format("its error is {:.2g}; at most {:.2g} is wanted", result.error, largest);
