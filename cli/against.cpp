@@ -22,6 +22,7 @@
 #include "raceline/model/npy.h"
 #include "raceline/model/onnx_writer.h"
 #include "raceline/profile/measure.h"
+#include "raceline/profile/paired_ratio.h"
 #include "raceline/profile/timing_lock.h"
 
 namespace raceline::cli {

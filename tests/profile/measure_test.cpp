@@ -9,6 +9,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/random.h"
 #include "raceline/device/cpu_device.h"
+#include "raceline/profile/paired_ratio.h"
 #include "raceline/profile/store.h"
 #include "raceline/profile/timing_lock.h"
 
@@ -273,10 +274,35 @@ TEST(PairedRatio, IntervalHoldsTheTruthAboutAsOftenAsItSays) {
   EXPECT_GE(held, 176);  // 190 expected; 176 is four standard deviations below
 }
 
+TEST(PairedRatio, WhatDiffersFromTakeToTakeWidensTheInterval) {
+  Random random(5);
+  int held = 0, held_by_rounds = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    std::vector<std::vector<double>> samples;
+    std::vector<double> all;
+    for (int take = 0; take < 5; ++take) {
+      const double setup = 0.03 * random.normal();
+      std::vector<double>& own = samples.emplace_back();
+      for (int round = 0; round < 6; ++round) own.push_back(std::exp(setup + 0.003 * random.normal()));
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    const std::vector<double> ones(all.size(), 1);
+    std::vector<PairedSamples> takes;
+    for (const std::vector<double>& own : samples) takes.push_back({own, std::span(ones).first(own.size())});
+    const auto holds = [](const PairedRatio& ratio) { return ratio.low <= 1 && 1 <= ratio.high; };
+    held += holds(paired_ratio(takes, static_cast<uint64_t>(trial), 300));
+    held_by_rounds += holds(paired_ratio(all, ones, static_cast<uint64_t>(trial), 300));
+  }
+  EXPECT_GE(held, 170) << "of 200";
+  EXPECT_LT(held_by_rounds, held - 20);
+}
+
 TEST(PairedRatio, RefusesSamplesThatDoNotPair) {
   const std::vector<double> two{1, 2}, one{1};
   EXPECT_THROW(paired_ratio(two, one, 1), Error);
-  EXPECT_THROW(paired_ratio({}, {}, 1), Error);
+  EXPECT_THROW(paired_ratio(one, std::span<const double>(), 1), Error);
+  EXPECT_THROW(paired_ratio(std::span<const double>(), std::span<const double>(), 1), Error);
+  EXPECT_THROW(paired_ratio(std::span<const PairedSamples>(), 1), Error);
 }
 
 TEST(TimingLock, IsHeldByOneAtATime) {

@@ -127,6 +127,37 @@ TEST_F(Correcting, SlowRunsOfTheStoreFillAnEntryAndNothingElseDoes) {
   EXPECT_DOUBLE_EQ(entry.ratio_high, 3);
 }
 
+TEST_F(Correcting, TakesOfARaceAreFoundAgainAndRowsThatDoNotPairAreNot) {
+  std::vector<RaceEntry> entries{{.name = "first", .plan = plan_of("first")},
+                                 {.name = "second", .plan = plan_of("second")}};
+  const auto from_store = [&] {
+    const auto never = [] { return false; };
+    return race(entries, {graph, registry, device, store, conditions, {}}, {.stop = never, .may_run = never});
+  };
+  EXPECT_EQ(from_store(), RaceState::stopped);
+  const RunKey key = conditions.key(plan_signature(entries[1].plan, registry),
+                                    protocol::race_against(plan_signature(entries[0].plan, registry)));
+  // 20 % slower in the first take, 10 % faster in the second.
+  std::vector<RunRow> rows{{"", "", "", "", {60, 60}, ""},
+                           {"rival", "", "", "", {50, 50}, ""},
+                           {"", "", "", "", {45, 45, 45}, ""},
+                           {"rival", "", "", "", {50, 50, 50}, ""}};
+  store.save_runs(key, rows);
+  EXPECT_EQ(from_store(), RaceState::from_store);
+  EXPECT_DOUBLE_EQ(entries[0].median_us, 50);
+  EXPECT_DOUBLE_EQ(entries[1].median_us, 45);
+  EXPECT_DOUBLE_EQ(entries[1].ratio, 0.9);
+  EXPECT_DOUBLE_EQ(entries[1].ratio_low, 0.9);
+  EXPECT_DOUBLE_EQ(entries[1].ratio_high, 1.2) << "the takes disagree";
+  for (const size_t keep : {3u, 1u}) {
+    store.save_runs(key, std::span(rows).first(keep));
+    EXPECT_EQ(from_store(), RaceState::stopped) << keep << " rows";
+  }
+  rows[3].samples_us.pop_back();
+  store.save_runs(key, rows);
+  EXPECT_EQ(from_store(), RaceState::stopped) << "samples of different numbers";
+}
+
 TEST_F(Correcting, WhatWasNotRunIsScaledLikeWhatWas) {
   ran("first", 55);
   ran("second", 51);

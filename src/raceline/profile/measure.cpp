@@ -143,25 +143,4 @@ MeasureResult measure(std::span<const Contender> contenders, Queue& queue, Senti
   return result;
 }
 
-PairedRatio paired_ratio(std::span<const double> a, std::span<const double> b, uint64_t seed, int resamples) {
-  if (a.empty() || a.size() != b.size()) {
-    throw Error(fmt::format("ratios need as many samples on both sides, and one at least; given {} and {}",
-                            a.size(), b.size()));
-  }
-  std::vector<double> ratios(a.size());
-  std::transform(a.begin(), a.end(), b.begin(), ratios.begin(), std::divides<>());
-  PairedRatio answer;
-  answer.median = percentile(ratios, 0.5);
-  Random random(seed);
-  std::vector<double> medians, drawn(ratios.size());
-  for (int i = 0; i < resamples; ++i) {
-    for (double& one : drawn)
-      one = ratios[static_cast<size_t>(random.below(static_cast<int64_t>(ratios.size())))];
-    medians.push_back(percentile(drawn, 0.5));
-  }
-  answer.low = std::min(answer.median, percentile(medians, 0.025));
-  answer.high = std::max(answer.median, percentile(medians, 0.975));
-  return answer;
-}
-
 }  // namespace raceline

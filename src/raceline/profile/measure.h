@@ -82,14 +82,4 @@ struct MeasureResult {
 MeasureResult measure(std::span<const Contender> contenders, Queue& queue, Sentinel& sentinel,
                       const MeasureOptions& options);
 
-/// The ratio a / b of samples taken in the same rounds.
-struct PairedRatio {
-  double median = 1;
-  double low = 1, high = 1;  ///< 95 % confidence interval of the median, by bootstrap over rounds
-};
-
-/// Throws Error when the numbers of samples differ or are 0.
-PairedRatio paired_ratio(std::span<const double> a, std::span<const double> b, uint64_t seed,
-                         int resamples = 2000);
-
 }  // namespace raceline

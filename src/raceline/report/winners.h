@@ -6,7 +6,7 @@
 
 #include "raceline/device/peaks.h"
 #include "raceline/primitive/registry.h"
-#include "raceline/profile/measure.h"
+#include "raceline/profile/paired_ratio.h"
 #include "raceline/profile/store.h"
 
 namespace raceline {

@@ -155,7 +155,9 @@ class Running {
     for (const MethodRun& other : result_.runs) {
       const std::string rival = own == first ? plan_signature(other.run.plan, scene_.registry) : own;
       const auto rows = scene_.store.find_runs(scene_.conditions.key(rival, protocol::race_against(first)));
-      if (!rows.empty()) return static_cast<int>(rows[0].samples_us.size());
+      size_t samples = 0;
+      for (size_t row = 0; row < rows.size(); row += 2) samples += rows[row].samples_us.size();
+      if (samples > 0) return static_cast<int>(samples);
     }
     return 0;
   }

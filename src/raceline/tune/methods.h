@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "raceline/profile/paired_ratio.h"
 #include "raceline/tune/tuner.h"
 
 namespace raceline {

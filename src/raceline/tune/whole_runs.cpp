@@ -46,7 +46,7 @@ std::string layer_key(const Graph& graph, const Plan& plan, const StepInfo& step
 }  // namespace
 
 std::string protocol::race_against(const std::string& signature) {
-  return "race " + signature;
+  return "race in takes " + signature;
 }
 
 std::string plan_signature(const Plan& plan, const PrimitiveRegistry& registry) {

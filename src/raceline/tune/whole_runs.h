@@ -29,7 +29,7 @@ inline constexpr const char* correct =
 inline constexpr const char* check = "check";  ///< to compare with: part of no cost
 inline constexpr const char* alone = "alone";  ///< a baseline by itself
 inline constexpr const char* paper = "paper";  ///< phase 1 of QS-DNN: see paper_protocol.h
-/// In turn with another plan; its samples stand beside.
+/// In turn with another plan: for each take two rows, its own samples and the other's.
 std::string race_against(const std::string& signature);
 }  // namespace protocol
 
