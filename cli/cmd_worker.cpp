@@ -55,10 +55,8 @@ enum class Move : uint8_t { none, reshapes, to_accelerator, to_host };
 
 Move move_of(const StepInfo& step) {
   if (!step.conversion && !step.covers.empty()) return Move::none;
-  const size_t arrow = step.layouts.find(" -> ");
-  if (step.layouts.find(':') == std::string_view::npos || arrow == std::string_view::npos)
-    return Move::reshapes;
-  return step.layouts.substr(arrow + 4).starts_with("cpu:") ? Move::to_host : Move::to_accelerator;
+  if (step.from == step.to) return Move::reshapes;
+  return step.to.kind == DeviceKind::cpu ? Move::to_host : Move::to_accelerator;
 }
 
 class Worker {

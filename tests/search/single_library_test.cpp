@@ -79,6 +79,31 @@ TEST(SingleLibrary, ALayerThatTheLibraryCanDoIsNotHandedOnToAnother) {
   EXPECT_EQ(search_library(problem, "b", {}).cost_us, 0.5 + 3);
 }
 
+TEST(EachProcessor, DoesWhatItCanWhereTwoTakePartAndIsSaidToHaveNoneWhereItsCopiesLack) {
+  EXPECT_TRUE(search_each_processor(small_net(), {}).empty()) << "one processor has no rival";
+  SelectionProblem problem = small_net();
+  const int host = problem.intern("cpu:nchw"), there = problem.intern("opencl:nchw");
+  problem.layers[1].choices.push_back(
+      {.primitive = "conv2d.d.direct.nchw@opencl", .cost_us = 1, .inputs = {there}, .outputs = {there}});
+  std::vector<ProcessorAnswer> answers = search_each_processor(problem, {});
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(answers[0].processor, "cpu");
+  EXPECT_EQ(answers[0].why, "");
+  EXPECT_EQ(answers[0].answer.cost_us, 6 + 1 + 3);
+  EXPECT_EQ(answers[1].processor, "opencl");
+  EXPECT_NE(answers[1].why, "");
+  EXPECT_TRUE(answers[1].answer.choice.empty());
+  for (ProblemTensor& tensor : problem.tensors) {
+    tensor.conversions.push_back({host, there, 50});
+    tensor.conversions.push_back({there, host, 50});
+  }
+  problem.validate();
+  answers = search_each_processor(problem, {});
+  EXPECT_EQ(answers[0].answer.cost_us, 6 + 1 + 3);
+  EXPECT_EQ(answers[1].why, "");
+  EXPECT_EQ(answers[1].answer.cost_us, 50 + 1 + 50 + 1 + 3) << "the CPU would be faster, but is not asked";
+}
+
 TEST(PrimitiveTypes, FormsThatALibraryChoosesByShapeAreOne) {
   const PrimitiveType jit{"onednn", "jit.avx512_core.nhwc"};
   EXPECT_EQ(primitive_type("conv2d.onednn.jit.avx512_core.nhwc@cpu"), jit);

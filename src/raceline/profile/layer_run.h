@@ -42,6 +42,7 @@ class LayerBuffers {
   struct Rooms {
     std::vector<Buffer> operands, outputs;
     Buffer workspace;
+    std::unique_ptr<Queue> queue;  ///< that touches them
   };
   Rooms& rooms(DeviceId device);
 
@@ -65,7 +66,8 @@ class LayerRun {
   /// Runs once on spoilt outputs and workspace and compares; a primitive that may write over its operand is
   /// checked that way too.
   CheckResult check(const Expected& expected, Queue& queue, const Clock& clock = steady_clock());
-  /// How long the run of check() took.
+  /// How long the run of check() took; on an accelerator, whose driver compiles in the first run, a run
+  /// behind it.
   double first_us() const { return first_us_; }
   /// From here on writes over operand 0 where the primitive may, as a Session lets it.
   void use_in_place();
@@ -76,6 +78,8 @@ class LayerRun {
 
  private:
   CheckResult check_once(const Expected& expected, Queue& queue, const Clock& clock);
+  /// Runs on what lies there and waits, for first_us().
+  Status run_timed(Queue& queue, const Clock& clock);
 
   const LayerDesc& layer_;
   LayerBuffers& buffers_;

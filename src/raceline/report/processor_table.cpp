@@ -53,7 +53,7 @@ std::string ms(double us) {
 ReportTable processor_table(const QsDnnReport& report) {
   ReportTable table{.title = "Two processors: layers and time on each, and copies between them"};
   table.rows.push_back({"network", "graph", "plan", "cpu layers", "cpu ms", "opencl layers", "opencl ms",
-                        "copies", "copies ms", "sum ms", "whole ms"});
+                        "copies", "copies ms", "sum ms", "whole ms", "ratio", "95 %"});
   for (const QsDnnNet& net : report.nets) {
     for (const bool paper_layers : {true, false}) {
       const MethodRuns& methods = (paper_layers ? net.paper : net.passes).methods;
@@ -61,19 +61,22 @@ ReportTable processor_table(const QsDnnReport& report) {
       for (const MethodRun& run : methods.runs) {
         if (!is_shown(run)) continue;
         const Shares shares(run.run.plan);
-        table.rows.push_back(
-            {net.name, paper_layers ? "paper" : "default", run.run.name, std::to_string(shares.host_layers),
-             ms(shares.host_us), std::to_string(shares.accelerator_layers), ms(shares.accelerator_us),
-             std::to_string(shares.copies), ms(shares.copies_us),
-             ms(shares.host_us + shares.accelerator_us + shares.copies_us), ms(run.run.measured_us)});
+        table.rows.push_back({net.name, paper_layers ? "paper" : "default", run.run.name,
+                              std::to_string(shares.host_layers), ms(shares.host_us),
+                              std::to_string(shares.accelerator_layers), ms(shares.accelerator_us),
+                              std::to_string(shares.copies), ms(shares.copies_us),
+                              ms(shares.host_us + shares.accelerator_us + shares.copies_us),
+                              ms(run.run.measured_us), fmt::format("{:.3f}", run.run.ratio),
+                              fmt::format("{:.3f} to {:.3f}", run.run.ratio_low, run.run.ratio_high)});
       }
     }
   }
   table.notes = {
       "Alone: every layer that the device can do is done there, the others on any. Costs of layers by "
       "themselves; those of the tuned plan as corrected inside whole runs. The CPU has one thread where an "
-      "OpenCL "
-      "driver for CPUs may use all cores."};
+      "OpenCL driver for CPUs may use all cores.",
+      "ratio: time over that of the tuned plan, on the paper's layers of QS-DNN's: median of paired whole "
+      "runs."};
   return table;
 }
 

@@ -121,7 +121,9 @@ class Builder {
                   .primitive = on_threads(conversion.primitive->name(), planned.threads),
                   .conversion = true,
                   .expected_us = planned.expected_us,
-                  .layouts = planned.layouts()});
+                  .layouts = planned.layouts(),
+                  .from = planned.from.device,
+                  .to = planned.to.device});
           break;
         }
         case Op::Kind::output: {

@@ -20,6 +20,7 @@ struct StepInfo {
   double expected_us = 0;
   std::string_view layouts;  ///< "nchw,nchw -> nhwc": of what it reads and gives, constants aside
   std::span<const std::string> covers = {};  ///< names of the nodes; none of a conversion or copy
+  DeviceId from = {}, to = {};               ///< of a conversion: where the tensor lies, and its copy
 };
 
 struct SessionOptions {

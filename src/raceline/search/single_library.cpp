@@ -148,6 +148,24 @@ SearchAnswer search_processor(const SelectionProblem& problem, std::string_view 
       [](std::string_view) { return true; }, options);
 }
 
+std::vector<ProcessorAnswer> search_each_processor(const SelectionProblem& problem,
+                                                   const SearchOptions& options) {
+  std::set<std::string> processors;
+  for (const std::string_view name : primitives_of(problem)) processors.emplace(device_of(name));
+  processors.erase("");
+  std::vector<ProcessorAnswer> answers;
+  if (processors.size() < 2) return answers;
+  for (const std::string& processor : processors) {
+    ProcessorAnswer& alone = answers.emplace_back(ProcessorAnswer{.processor = processor});
+    try {
+      alone.answer = search_processor(problem, processor, options);
+    } catch (const UnsupportedError& error) {
+      alone.why = error.what();
+    }
+  }
+  return answers;
+}
+
 SearchAnswer search_single_type(const SelectionProblem& problem, std::string_view library,
                                 const SearchOptions& options) {
   std::set<PrimitiveType> types;

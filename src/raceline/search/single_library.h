@@ -45,6 +45,18 @@ SearchAnswer search_library(const SelectionProblem& problem, std::string_view li
 SearchAnswer search_processor(const SelectionProblem& problem, std::string_view device,
                               const SearchOptions& options);
 
+/// What one processor would do alone.
+struct ProcessorAnswer {
+  std::string processor;  ///< "cpu"
+  SearchAnswer answer;    ///< without a choice when there is none
+  std::string why;        ///< there is none; empty otherwise
+};
+
+/// search_processor() for each kind of device that primitives of this problem run on, sorted by name; nothing
+/// where that is one alone.
+std::vector<ProcessorAnswer> search_each_processor(const SelectionProblem& problem,
+                                                   const SearchOptions& options);
+
 /// QS-DNN's reading: convolutions by one primitive type, other layers by the library's own primitives, and
 /// all that the library cannot do so by the reference. The best of its types, named in `note`. Throws
 /// UnsupportedError when the library has no convolution in this problem.

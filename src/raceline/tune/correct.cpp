@@ -9,6 +9,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/primitive/on_threads.h"
+#include "raceline/search/single_library.h"
 
 namespace raceline {
 namespace {
@@ -131,6 +132,10 @@ class Correcting {
       if (result_.solves == 1) {
         for (const char* rival : {"best-single-library", "greedy"})
           want(built, make_strategy(rival)->search(built.problem, options_.search), wanted);
+      }
+      // What a processor does alone is learned as well as the mixed plan, or the comparison would be unfair.
+      for (const ProcessorAnswer& alone : search_each_processor(built.problem, options_.search)) {
+        if (alone.why.empty()) want(built, alone.answer, wanted);
       }
       // A search that needs its time limit would need it again for each rival.
       if (answer.optimal) want_rivals(built, answer.cost_us, wanted);

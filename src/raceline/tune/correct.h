@@ -39,11 +39,12 @@ struct Correction {
   double dispatch_us = 0;  ///< of a step, typically
 };
 
-/// Runs the optimum, near-tie rivals, the best single library and greedy whole, puts what their steps took
-/// inside into the table (CostTable::set_inside, and set_scale for what was not run), solves again, and so on
-/// until the optimum is a plan that was run. What the store knows of a plan under these conditions is not run
-/// again: the same costs and runs give the same answer. The caller holds the TimingLock, or `may_run` gives
-/// false, and then it ends where it would have to run something.
+/// Runs the optimum, near-tie rivals, each processor alone where there are two, the best single library and
+/// greedy whole, puts what their steps took inside into the table (CostTable::set_inside, and set_scale for
+/// what was not run), solves again, and so on until the optimum is a plan that was run. What the store knows
+/// of a plan under these conditions is not run again: the same costs and runs give the same answer. The
+/// caller holds the TimingLock, or `may_run` gives false, and then it ends where it would have to run
+/// something.
 Correction correct(const CandidateSet& candidates, CostTable& costs, const RunScene& scene,
                    const CorrectOptions& options, const std::function<bool()>& may_run);
 

@@ -84,7 +84,7 @@ class Running {
     const SearchAnswer optimum = search("exact");
     result_.optimum_us = optimum.lower_bound_us;
     enter(Method::optimum, "optimum", optimum);
-    if (scene_.devices.accelerator() != nullptr) enter_processors();
+    enter_processors();
     for (const std::string& library : libraries_of(problem)) {
       if (library == "reference") continue;
       try {
@@ -102,13 +102,12 @@ class Running {
   }
 
   void enter_processors() {
-    for (const DeviceId device : {scene_.devices.host().id(), scene_.devices.accelerator()->id()}) {
-      const std::string name = device.to_string();
-      try {
-        enter(Method::processor, name + " alone",
-              search_processor(result_.built.problem, name, options_.search), name);
-      } catch (const UnsupportedError& error) {
-        say(fmt::format("{} alone: {}", name, error.what()));
+    for (const ProcessorAnswer& alone : search_each_processor(result_.built.problem, options_.search)) {
+      const std::string name = alone.processor + " alone";
+      if (alone.why.empty()) {
+        enter(Method::processor, name, alone.answer, alone.processor);
+      } else {
+        say(fmt::format("{}: {}", name, alone.why));
       }
     }
   }

@@ -8,6 +8,7 @@
 #include "raceline/profile/measure.h"
 #include "raceline/profile/timing_lock.h"
 #include "raceline/runtime/session.h"
+#include "raceline/search/single_library.h"
 #include "raceline/tune/correct.h"
 #include "raceline/tune/limited_tune.h"
 #include "raceline/tune/race.h"
@@ -131,6 +132,14 @@ class Tuning {
     }
     search("best single library", "best-single-library");
     search("greedy", "greedy");
+    for (const ProcessorAnswer& alone : search_each_processor(built.problem, options_.search)) {
+      const std::string name = alone.processor + " alone";
+      if (alone.why.empty()) {
+        add_entry(name, built, alone.answer, "exact");
+      } else {
+        say(fmt::format("{}: {}", name, alone.why));
+      }
+    }
     say(fmt::format("search: {} layers, optimum {:.3f} ms after {:.3f} s, {}", built.problem.layers.size(),
                     result_.answer.cost_us * 1e-3, result_.answer.seconds,
                     result_.answer.optimal ? "proven" : "not proven"));

@@ -31,7 +31,8 @@ struct TuneOptions {
 /// A plan that took part in the race.
 struct RaceEntry {
   std::string name;  ///< "optimum" (or the strategy's name), "optimum before correction", "runner-up 1",
-                     ///< "best single library (onednn)", "greedy", "reference"
+                     ///< "best single library (onednn)", "greedy", "reference"; of two devices "cpu alone",
+                     ///< "opencl alone"
   Plan plan;
   double predicted_us = 0;  ///< 0 for the reference
   double measured_us = 0;   ///< 10th percentile of whole runs; 0 when there was no race
