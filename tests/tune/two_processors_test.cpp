@@ -21,7 +21,10 @@ constexpr double copy_us = 5;
 class TwoProcessors : public testing::Test {
  protected:
   TwoProcessors() {
-    const ValueId x = graph.add_input("x", {DataType::f32, {1, 8, 6, 5}, Layout::nchw});
+    const TensorDesc desc{DataType::f32, {1, 8, 6, 5}, Layout::nchw};
+    inputs.emplace_back(desc);
+    std::ranges::fill(inputs[0].bytes(), std::byte{0});
+    const ValueId x = graph.add_input("x", desc);
     const NodeId relu = graph.add_node("relu", OpKind::unary, UnaryParams{}, {x});
     graph.mark_output(graph.node(relu).outputs[0], "y");
     add(OpKind::unary, "reference", {}, 100);
@@ -49,7 +52,7 @@ class TwoProcessors : public testing::Test {
   CostStore store = CostStore::temporary();
   Graph graph;
   TuneOptions options;
-  std::vector<Tensor> inputs{Tensor({DataType::f32, {1, 8, 6, 5}, Layout::nchw})};
+  std::vector<Tensor> inputs;
 };
 
 std::vector<std::string> names(const TuneResult& result) {
