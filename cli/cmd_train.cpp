@@ -7,13 +7,16 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/predictors.h"
 #include "cli/train_arguments.h"
 #include "raceline/base/error.h"
+#include "raceline/predict/shipped.h"
 
 namespace raceline::cli {
 namespace {
 
-[[noreturn]] void hand_over(const TrainArguments& arguments) {
+[[noreturn]] void hand_over(TrainArguments arguments) {
+  for (auto& source : arguments.from) source = find_predictor(source.string(), predictors_folder());
   const std::filesystem::path program =
       std::filesystem::read_symlink("/proc/self/exe").parent_path() / "raceline-train";
   std::vector<std::string> words = arguments.words();

@@ -41,25 +41,28 @@ void NetworkOptions::add_to(CLI::App& app) {
       ->type_name("NAME=1x3x224x224");
 }
 
+AskedNetwork asked_network(const std::filesystem::path& file, const std::vector<std::string>& shapes,
+                           int64_t batch, const Workbench& bench) {
+  ModelOptions model;
+  model.path = file;
+  model.shapes = shapes;
+  if (batch > 0) model.batch = {batch};
+  OpenedModel opened = open_model(model);
+  const LoadedModel loaded = load_graph(opened, model, bench);
+  const int64_t actual = batch_of(loaded.graph);
+  if (batch > 0 && batch != actual)
+    throw Error(fmt::format("--batch {}: the batch of '{}' is fixed at {}", batch, file.string(), actual));
+  return {.name = loaded.name, .batch = actual, .layers = network_layers(loaded.graph)};
+}
+
 std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Workbench& bench) {
   std::vector<int64_t> batches = options.batch;
   if (batches.empty()) batches.push_back(0);
   std::vector<AskedNetwork> networks;
   for (const std::filesystem::path& path : options.paths) {
     for (const std::filesystem::path& file : files_of(path)) {
-      for (const int64_t batch : batches) {
-        ModelOptions model;
-        model.path = file;
-        model.shapes = options.shapes;
-        if (batch > 0) model.batch = {batch};
-        OpenedModel opened = open_model(model);
-        const LoadedModel loaded = load_graph(opened, model, bench);
-        const int64_t actual = batch_of(loaded.graph);
-        if (batch > 0 && batch != actual)
-          throw Error(
-              fmt::format("--batch {}: the batch of '{}' is fixed at {}", batch, file.string(), actual));
-        networks.push_back({.name = loaded.name, .batch = actual, .layers = network_layers(loaded.graph)});
-      }
+      for (const int64_t batch : batches)
+        networks.push_back(asked_network(file, options.shapes, batch, bench));
     }
   }
   return networks;

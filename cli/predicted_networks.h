@@ -26,9 +26,14 @@ struct AskedNetwork {
   std::vector<NetworkLayer> layers;
 };
 
-/// Every network at every batch, in order; of a folder all .onnx files below it, sorted. The layers are those
-/// of the model with batch-norm folded into the layer before it, and not fused otherwise. Throws Error for a
-/// folder without networks, and for a batch that a network cannot have.
+/// The network of a file at a batch (0: not given), with shapes as --shape has them. The layers are those of
+/// the model with batch-norm folded into the layer before it, and not fused otherwise. Throws Error for a
+/// batch that the network cannot have.
+AskedNetwork asked_network(const std::filesystem::path& file, const std::vector<std::string>& shapes,
+                           int64_t batch, const Workbench& bench);
+
+/// Every network at every batch, in order; of a folder all .onnx files below it, sorted. Throws Error for a
+/// folder without networks.
 std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Workbench& bench);
 
 }  // namespace raceline::cli

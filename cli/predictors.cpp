@@ -1,44 +1,23 @@
 #include "cli/predictors.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "cli/platform_command.h"
-#include "raceline/base/error.h"
 #include "raceline/base/gzip.h"
-#include "raceline/base/text.h"
 #include "raceline/predict/net_engine.h"
+#include "raceline/predict/shipped.h"
 
 namespace raceline::cli {
-namespace {
 
-constexpr std::string_view ending = ".predictor.gz";
-
-std::vector<std::string> shipped() {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(platforms_folder() / "predictors", error)) {
-    const std::string file = entry.path().filename().string();
-    if (file.ends_with(ending)) names.push_back(file.substr(0, file.size() - ending.size()));
-  }
-  std::sort(names.begin(), names.end());
-  return names;
+std::filesystem::path predictors_folder() {
+  return platforms_folder() / "predictors";
 }
 
-}  // namespace
-
-Predictor open_predictor(const std::string& name, Workbench& bench) {
-  const Engine engine =
+Predictor open_predictor(const std::string& name, Workbench& bench, const std::filesystem::path& folder) {
+  return read_predictor(
+      find_predictor(name, folder),
       net_engine(bench.registry, bench.cpu,
-                 {.planner = library_planner(bench), .threads = bench.cpu.machine().physical_cores});
-  if (std::filesystem::exists(name)) return read_predictor(name, engine);
-  const std::vector<std::string> names = shipped();
-  if (std::find(names.begin(), names.end(), name) == names.end()) {
-    throw IoError(fmt::format("'{}' is no file and no predictor that is shipped; these are: {}", name,
-                              names.empty() ? "none" : join(names, ", ")));
-  }
-  return read_predictor(platforms_folder() / "predictors" / (name + std::string(ending)), engine);
+                 {.planner = library_planner(bench), .threads = bench.cpu.machine().physical_cores}));
 }
 
 Dataset read_dataset(const std::filesystem::path& path) {

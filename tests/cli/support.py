@@ -21,10 +21,10 @@ class CliTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.store = self.folder / "costs.db"
 
-    def run_program(self, *arguments, status=0, **options):
-        """Runs the program and checks its exit status; gives the finished process."""
+    def run_program(self, *arguments, status=0, program=PROGRAM, **options):
+        """Runs the program (of the build, or another copy) and checks its exit status; gives the finished process."""
         environment = dict(os.environ, XDG_CACHE_HOME=str(self.folder / "cache"))
-        done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=280,
+        done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=280,
                               env=environment, **options)
         self.assertEqual(done.returncode, status, f"{arguments}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
         return done
@@ -33,9 +33,9 @@ class CliTest(unittest.TestCase):
         """The one JSON document that a command prints with --json."""
         return json.loads(self.run_program(*arguments, "--json", **options).stdout)
 
-    def refused(self, *arguments, words=()):
+    def refused(self, *arguments, words=(), **options):
         """The command must end with status 2 and a message that names each word; gives the message."""
-        done = self.run_program(*arguments, status=2)
+        done = self.run_program(*arguments, status=2, **options)
         for word in words:
             self.assertIn(str(word), done.stderr)
         return done.stderr

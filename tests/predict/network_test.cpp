@@ -113,5 +113,29 @@ TEST(Networks, CountLayersBeyondTrainingOnce) {
   EXPECT_EQ(prediction.beyond_layers, 4u);
 }
 
+TEST(Networks, ManyAtOnceTakeWhatEachTakesAlone) {
+  Predictor predictor = some_predictor();
+  add_mean(predictor, "add", Phase::exe, 10);
+  add_mean(predictor, "conv", Phase::pre, 7);
+  add_mean(predictor, "add", Phase::post, 3);
+  const std::vector<NetworkLayer> whole = network_layers(small_graph());
+  const std::vector<NetworkLayer> part(whole.begin() + 1, whole.end() - 1);  // ends in what has no phase post
+  const std::vector<std::vector<NetworkLayer>> networks{whole, {}, part, whole};
+  const std::vector<NetworkPrediction> together = predict_networks(networks, predictor, 0.8);
+  ASSERT_EQ(together.size(), networks.size());
+  for (size_t index = 0; index < networks.size(); ++index) {
+    const NetworkPrediction alone = predict_network(networks[index], predictor, 0.8);
+    EXPECT_EQ(together[index].layers.size(), networks[index].size());
+    EXPECT_DOUBLE_EQ(together[index].total_us, alone.total_us) << index;
+    EXPECT_DOUBLE_EQ(together[index].low_us, alone.low_us) << index;
+    EXPECT_DOUBLE_EQ(together[index].high_us, alone.high_us) << index;
+    EXPECT_EQ(together[index].post.has_value(), alone.post.has_value()) << index;
+    EXPECT_EQ(together[index].unknown_layers, alone.unknown_layers) << index;
+  }
+  EXPECT_EQ(together[1].total_us, 0);
+  EXPECT_FALSE(together[2].post);
+  EXPECT_TRUE(predict_networks({}, predictor).empty());
+}
+
 }  // namespace
 }  // namespace raceline

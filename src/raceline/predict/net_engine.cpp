@@ -2,16 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cmath>
-#include <cstring>
 
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "raceline/base/error.h"
-#include "raceline/base/text.h"
+#include "raceline/base/memory_file.h"
 #include "raceline/runtime/network.h"
 
 namespace raceline {
@@ -19,34 +14,6 @@ namespace {
 
 /// A row in a batch costs a fifth of a row alone, and a batch takes the memory of its rows.
 constexpr std::array<size_t, 4> batches{1, 4, 16, 64};
-
-/// Bytes with a path, for as long as it lives.
-class MemoryFile {
- public:
-  explicit MemoryFile(const std::string& bytes) : fd_(::memfd_create("net", MFD_CLOEXEC)) {
-    for (size_t at = 0; fd_ >= 0 && at < bytes.size();) {
-      const ssize_t put = ::write(fd_, bytes.data() + at, bytes.size() - at);
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) fail();
-      at += static_cast<size_t>(put);
-    }
-    if (fd_ < 0) fail();
-  }
-  ~MemoryFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  std::filesystem::path path() const { return fmt::format("/proc/self/fd/{}", fd_); }
-
- private:
-  [[noreturn]] void fail() {
-    const int error = errno;
-    if (fd_ >= 0) ::close(fd_);
-    throw IoError(fmt::format("no memory for a net: {}", std::strerror(error)));
-  }
-  int fd_;
-};
 
 /// The shape of a batch of rows of this width; throws where the model wants something else.
 Shape batch_shape(const OnnxModel& model, size_t batch, size_t width) {

@@ -1,6 +1,7 @@
 #include "raceline/predict/network.h"
 
 #include <set>
+#include <utility>
 
 namespace raceline {
 namespace {
@@ -54,6 +55,42 @@ std::vector<Fastest> fastest(const Predictor& predictor, std::span<const LayerFa
   return best;
 }
 
+/// The layers and the sum of their exe phases.
+NetworkPrediction sum_of(const std::vector<NetworkLayer>& layers, std::span<const Fastest> predictions) {
+  NetworkPrediction result;
+  for (size_t index = 0; index < layers.size(); ++index) {
+    const NetworkLayer& layer = layers[index];
+    const std::optional<Prediction>& exe = predictions[index].prediction;
+    result.layers.push_back({layer.name, layer.facts, exe, predictions[index].primitive});
+    result.flops += layer.facts.flops;
+    if (!exe) {
+      ++result.unknown_layers;
+      result.unknown_flops += layer.facts.flops;
+      continue;
+    }
+    result.exe_us += exe->us;
+    result.exe_low_us += exe->low_us;
+    result.exe_high_us += exe->high_us;
+    result.beyond_layers += exe->beyond.empty() ? 0 : 1;
+  }
+  result.total_us = result.exe_us;
+  result.low_us = result.exe_low_us;
+  result.high_us = result.exe_high_us;
+  return result;
+}
+
+/// The total with these phases of the ends.
+void add_ends(NetworkPrediction& result, std::optional<Prediction> pre, std::optional<Prediction> post) {
+  for (const std::optional<Prediction>& each : {pre, post}) {
+    if (!each) continue;
+    result.total_us += each->us;
+    result.low_us += each->low_us;
+    result.high_us += each->high_us;
+  }
+  result.pre = std::move(pre);
+  result.post = std::move(post);
+}
+
 }  // namespace
 
 std::vector<NetworkLayer> network_layers(const Graph& graph) {
@@ -77,37 +114,32 @@ std::vector<NetworkLayer> network_layers(const Graph& graph) {
 
 NetworkPrediction predict_network(const std::vector<NetworkLayer>& layers, const Predictor& predictor,
                                   double level) {
-  NetworkPrediction result;
-  std::vector<LayerFacts> facts;
-  for (const NetworkLayer& layer : layers) facts.push_back(layer.facts);
-  const std::vector<Fastest> predictions = fastest(predictor, facts, Phase::exe, level);
-  for (size_t index = 0; index < layers.size(); ++index) {
-    const std::optional<Prediction>& exe = predictions[index].prediction;
-    result.layers.push_back({layers[index].name, facts[index], exe, predictions[index].primitive});
-    result.flops += facts[index].flops;
-    if (!exe) {
-      ++result.unknown_layers;
-      result.unknown_flops += facts[index].flops;
-      continue;
-    }
-    result.exe_us += exe->us;
-    result.exe_low_us += exe->low_us;
-    result.exe_high_us += exe->high_us;
-    result.beyond_layers += exe->beyond.empty() ? 0 : 1;
+  return std::move(predict_networks({&layers, 1}, predictor, level).front());
+}
+
+std::vector<NetworkPrediction> predict_networks(std::span<const std::vector<NetworkLayer>> networks,
+                                                const Predictor& predictor, double level) {
+  std::vector<LayerFacts> all, first, last;
+  for (const std::vector<NetworkLayer>& layers : networks) {
+    for (const NetworkLayer& layer : layers) all.push_back(layer.facts);
+    if (layers.empty()) continue;
+    first.push_back(layers.front().facts);
+    last.push_back(layers.back().facts);
   }
-  result.total_us = result.exe_us;
-  result.low_us = result.exe_low_us;
-  result.high_us = result.exe_high_us;
-  if (layers.empty()) return result;
-  result.pre = fastest(predictor, std::span(facts).first(1), Phase::pre, level)[0].prediction;
-  result.post = fastest(predictor, std::span(facts).last(1), Phase::post, level)[0].prediction;
-  for (const std::optional<Prediction>& each : {result.pre, result.post}) {
-    if (!each) continue;
-    result.total_us += each->us;
-    result.low_us += each->low_us;
-    result.high_us += each->high_us;
+  const std::vector<Fastest> exe = fastest(predictor, all, Phase::exe, level);
+  const std::vector<Fastest> pre = fastest(predictor, first, Phase::pre, level);
+  const std::vector<Fastest> post = fastest(predictor, last, Phase::post, level);
+  std::vector<NetworkPrediction> results;
+  size_t layer = 0, end = 0;  // of the network that comes next
+  for (const std::vector<NetworkLayer>& layers : networks) {
+    NetworkPrediction& result =
+        results.emplace_back(sum_of(layers, std::span(exe).subspan(layer, layers.size())));
+    layer += layers.size();
+    if (layers.empty()) continue;
+    add_ends(result, pre[end].prediction, post[end].prediction);
+    ++end;
   }
-  return result;
+  return results;
 }
 
 double epoch_us(double batch_us, int64_t samples, int64_t batch) {

@@ -42,6 +42,9 @@ struct NetworkPrediction {
 /// takes what the fastest does, of those that know layers like it if there are any.
 NetworkPrediction predict_network(const std::vector<NetworkLayer>& layers, const Predictor& predictor,
                                   double level = 0.9);
+/// That of each network. The layers of all are predicted together: rows in batches cost least.
+std::vector<NetworkPrediction> predict_networks(std::span<const std::vector<NetworkLayer>> networks,
+                                                const Predictor& predictor, double level = 0.9);
 
 /// How many batches hold so many samples, both positive: the last one need not be full.
 constexpr int64_t batches_of(int64_t samples, int64_t batch) {
