@@ -32,7 +32,10 @@ def source_of(model: AnyModel) -> bytes | str:
     if isinstance(model, (bytes, bytearray, memoryview)):
         return bytes(model)
     if hasattr(model, "SerializeToString"):
-        return model.SerializeToString()
+        try:
+            return model.SerializeToString()
+        except Exception as error:  # another package's: whatever it is
+            raise Error(f"model: {error}") from None
     return path_of(model, "model")
 
 

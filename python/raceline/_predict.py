@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterable
+from collections.abc import Iterable
 
 from . import _native
 from ._arguments import PACKAGE, AnyModel, Shapes, call, path_of, shape_list, source_of
@@ -44,6 +44,8 @@ def predict_many(models: Iterable[AnyModel], predictor: Predictor | str | os.Pat
     """
     if not isinstance(predictor, _native.Predictor):
         predictor = Predictor(predictor)
+    if not isinstance(models, Iterable) or isinstance(models, (str, bytes)):
+        raise _native.Error(f"models: wanted a sequence of them, given {type(models).__name__}")
     sources = [source_of(model) for model in models]
     asked = [(f"model{place}" if isinstance(source, bytes) else "", source) for place, source in enumerate(sources)]
     results = call(_native.predict, asked, predictor, batch, shape_list(shapes), level, keep_errors)

@@ -14,7 +14,8 @@ Arrays = Union[numpy.ndarray, Mapping[str, numpy.ndarray], Sequence[numpy.ndarra
 
 
 class Model:
-    """A model ready to run, by a plan of tune(), or by the reference primitives (correct and slow) without one.
+    """A model to be run, by a plan of tune(), or by the reference primitives (correct and slow) without one. The first
+    run makes it ready: weights are packed, and a plan that does not fit is refused.
 
     threads: 0, the plan's. cache: a folder in which packed weights are kept for the next start.
     """
@@ -55,7 +56,7 @@ class Model:
 
 def run(model: Model | Plan | AnyModel, inputs: Arrays) -> dict[str, numpy.ndarray]:
     """One inference. A Plan runs the model that it was made for; a path or bytes run by the reference primitives.
-    What runs more than once is faster as a Model, which is made ready only once."""
+    What runs more than once is faster as a Model."""
     if isinstance(model, Plan):
         model = Model(model.model, model)
     elif not isinstance(model, Model):

@@ -26,7 +26,10 @@ class Plan:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the plan's file, for `raceline run --plan` and Model(model, path)."""
-        pathlib.Path(path).write_text(self.text, encoding="utf-8")
+        try:
+            pathlib.Path(path_of(path, "plan")).write_text(self.text, encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise Error(f"plan: {error}") from None
 
 
 def tune(model: AnyModel, *, threads: int | None = None, batch: int | None = None, shapes: Shapes | None = None,
@@ -37,24 +40,26 @@ def tune(model: AnyModel, *, threads: int | None = None, batch: int | None = Non
     race_rounds=5 is --race-rounds 5, race=True is --race, without=["reference"] is --without reference.
     """
     source = source_of(model)
-    with tempfile.TemporaryDirectory(prefix="raceline-") as folder:
-        path, output = source, os.path.join(folder, "plan")
-        if isinstance(source, bytes):
-            path = os.path.join(folder, "model.onnx")
-            pathlib.Path(path).write_bytes(source)
-        words = [PROGRAM, "tune", "--json", "-o", output]
-        for name, value in {"threads": threads, "batch": batch, **options}.items():
-            words += _option("--" + name.replace("_", "-"), value)
-        for shape in shape_list(shapes):
-            words += ["--shape", shape]
-        try:
-            done = subprocess.run([*words, "--", path], stdout=subprocess.PIPE, text=True,
+    try:
+        with tempfile.TemporaryDirectory(prefix="raceline-") as folder:
+            output = pathlib.Path(folder, "plan")
+            if isinstance(source, bytes):
+                path = os.path.join(folder, "model.onnx")
+                pathlib.Path(path).write_bytes(source)
+            else:
+                path = os.path.abspath(source)  # no option, whatever it begins with
+            words = [PROGRAM, "tune", path, "--json", "-o", str(output)]
+            for name, value in {"threads": threads, "batch": batch, **options}.items():
+                words += _option("--" + name.replace("_", "-"), value)
+            for shape in shape_list(shapes):
+                words += ["--shape", shape]
+            done = subprocess.run(words, stdout=subprocess.PIPE, encoding="utf-8", errors="replace",
                                   stderr=None if progress else subprocess.PIPE)
-        except OSError as error:
-            raise Error(f"'{PROGRAM}' cannot be started: {error.strerror}") from None
-        if done.returncode != 0:
-            raise Error((done.stderr or "tune failed: see above").strip().removeprefix("raceline: "))
-        return Plan(model, pathlib.Path(output).read_text(encoding="utf-8"), json.loads(done.stdout))
+            if done.returncode != 0:
+                raise Error((done.stderr or "tune failed: see above").strip().removeprefix("raceline: "))
+            return Plan(model, output.read_text(encoding="utf-8"), json.loads(done.stdout))
+    except (OSError, ValueError) as error:
+        raise Error(f"tune: {error}") from None
 
 
 def _option(name: str, value: Any) -> list[str]:

@@ -9,6 +9,7 @@
 
 #include "module.h"
 #include "raceline/base/error.h"
+#include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 
 namespace raceline::python {
@@ -37,6 +38,12 @@ std::string numpy_name(DataType type) {
   return std::find_if(numpy_types.begin(), numpy_types.end(),
                       [&](const NumpyType& each) { return each.type == type; })
       ->name;
+}
+
+/// Names in a model may hold anything; Python's text may not.
+std::vector<std::string> printable_names(std::vector<std::string> names) {
+  std::transform(names.begin(), names.end(), names.begin(), printable);
+  return names;
 }
 
 /// The array as models read them: itself where its elements are one row-major piece, else a copy.
@@ -95,7 +102,7 @@ class RunnableModel {
     const auto inputs = network_->model().inputs();
     return {inputs.begin(), inputs.end()};
   }
-  std::vector<std::string> outputs() const { return network_->model().outputs(); }
+  std::vector<std::string> outputs() const { return printable_names(network_->model().outputs()); }
 
   std::vector<py::array> run(const std::vector<py::object>& given) {
     const auto infos = network_->model().inputs();
@@ -130,12 +137,15 @@ class RunnableModel {
 
 void add_model(py::module_& module) {
   py::class_<OnnxInput>(module, "Input", "An input of a model.")
-      .def_readonly("name", &OnnxInput::name)
+      .def_property_readonly("name", [](const OnnxInput& input) { return printable(input.name); })
       .def_property_readonly("dtype",
                              [](const OnnxInput& input) { return py::dtype(numpy_name(input.type)); })
-      .def_readonly("dims", &OnnxInput::dims, "Each a number, a symbol, or '?'.")
+      .def_property_readonly(
+          "dims", [](const OnnxInput& input) { return printable_names(input.dims); },
+          "Each a number, a symbol, or '?'.")
       .def("__repr__", [](const OnnxInput& input) {
-        return fmt::format("<Input {} {} [{}]>", input.name, numpy_name(input.type), join(input.dims, ", "));
+        return printable(
+            fmt::format("<Input {} {} [{}]>", input.name, numpy_name(input.type), join(input.dims, ", ")));
       });
   py::class_<RunnableModel>(module, "Model")
       .def(py::init<const ModelSource&, const std::string&, int, const std::string&>())

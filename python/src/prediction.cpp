@@ -112,7 +112,7 @@ void add_prediction(py::module_& module) {
       });
   using Row = NetworkPrediction::Row;
   py::class_<Row>(module, "LayerPrediction", "A layer of a network, and what it takes.")
-      .def_readonly("name", &Row::name)
+      .def_property_readonly("name", [](const Row& row) { return printable(row.name); })
       .def_property_readonly("type", [](const Row& row) { return row.facts.type; })
       .def_readonly("primitive", &Row::primitive)
       .def_property_readonly("flops", [](const Row& row) { return row.facts.flops; })

@@ -170,8 +170,10 @@ class Package(ToyPlatforms):
         numpy.testing.assert_array_equal(raceline.Model(lenet, path).run(image)[name], fast)
         self.run_program("verify", lenet, "--plan", path, "--of-largest", "1e-3")
         self.error_of(raceline.tune, lenet, store=self.store, speed="high", words=["--speed"])
+        self.error_of(raceline.tune, lenet, store=self.store, threads="two", words=["--threads"])
         self.error_of(raceline.tune, self.folder / "none.onnx", store=self.store, words=["none.onnx"])
-        self.error_of(raceline.Model, self.zoo("squeezenet"), plan)
+        other = raceline.Model(self.zoo("squeezenet"), plan)
+        self.error_of(other.run, numpy.zeros([*map(int, other.inputs[0].dims)], numpy.float32), words=["plan"])
         self.error_of(raceline.Model, lenet, self.folder / "none.plan", words=["none.plan"])
 
     def test_shapes_are_those_of_the_arrays(self):
@@ -234,6 +236,11 @@ class Package(ToyPlatforms):
             self.error_of(raceline.predict, wrong, toy)
             self.error_of(raceline.predict, add_model(2), wrong)
             self.error_of(raceline.tune, wrong)
+        for wrong in (None, 3, object(), "net.onnx", b""):
+            self.error_of(raceline.predict_many, wrong, toy, words=["models", type(wrong).__name__])
+        self.error_of(raceline.predict, "a\0b", toy)
+        self.error_of(raceline.tune, "a\0b")
+        self.error_of(raceline.Plan(b"", "", {}).save, self.folder)
         self.error_of(raceline.Model, "none.onnx", words=["none.onnx"])
         self.error_of(raceline.Model, b"")
         self.error_of(raceline.Model, add_model(), threads="two")
@@ -245,6 +252,13 @@ class Package(ToyPlatforms):
         self.error_of(raceline.predict, add_model(), toy, shapes=5, words=["shapes"])
         self.error_of(raceline.predict, add_model(), toy, shapes={"c": [1, 3]}, words=["c"])
         self.error_of(raceline.predict(conv_model(3), toy).epoch_us, 0, words=["0 samples"])
+
+    def test_names_that_are_no_text_do_no_harm(self):
+        model = add_model(2).SerializeToString().replace(b"sum", b"s\xffm")
+        self.assertEqual(raceline.Model(model).outputs, ["s\\xffm"])
+        layer = model_of([helper.make_node("Relu", ["x"], ["y"], name="bad")], [("x", TensorProto.FLOAT, [3])],
+                         [("y", TensorProto.FLOAT, None)]).SerializeToString().replace(b"bad", b"b\xffd")
+        self.assertIn("b\\xffd", raceline.predict(layer, self.toy_predictor()).layers[0].name)
 
     def test_other_threads_of_python_go_on(self):
         # Reading a pipe waits until this thread has written: with the GIL held, it never would.

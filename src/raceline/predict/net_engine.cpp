@@ -15,6 +15,15 @@ namespace {
 /// A row in a batch costs a fifth of a row alone, and a batch takes the memory of its rows.
 constexpr std::array<size_t, 4> batches{1, 4, 16, 64};
 
+/// The largest batch that so many rows fill, or the next one if they fill three quarters of it.
+size_t batch_for(size_t rows) {
+  size_t best = 1;
+  for (const size_t batch : batches) {
+    if (4 * rows >= 3 * batch) best = batch;
+  }
+  return best;
+}
+
 /// The shape of a batch of rows of this width; throws where the model wants something else.
 Shape batch_shape(const OnnxModel& model, size_t batch, size_t width) {
   if (model.inputs().size() != 1 || model.outputs().size() != 1) {
@@ -46,15 +55,15 @@ class Runner : public NetRunner {
 
   void run(const Features& rows, std::span<double> results) override {
     for (size_t at = 0; at < rows.size();) {
-      const size_t count = std::min(rows.size() - at, batches.back());
-      run_batch(std::span(rows).subspan(at, count), results.subspan(at, count));
+      const size_t batch = batch_for(rows.size() - at), count = std::min(rows.size() - at, batch);
+      run_batch(batch, std::span(rows).subspan(at, count), results.subspan(at, count));
       at += count;
     }
   }
 
  private:
-  void run_batch(std::span<const std::vector<double>> rows, std::span<double> results) {
-    const size_t batch = *std::lower_bound(batches.begin(), batches.end(), rows.size());
+  /// Up to so many rows; those that are missing are zeros.
+  void run_batch(size_t batch, std::span<const std::vector<double>> rows, std::span<double> results) {
     Tensor input({DataType::f32, batch_shape(network_.model(), batch, width_)});
     std::fill_n(input.data<float>(), batch * width_, 0.0F);
     for (size_t row = 0; row < rows.size(); ++row) {

@@ -13,7 +13,7 @@ struct NetEngineOptions {
 };
 
 /// An engine on these primitives, which with the device must outlive it and its runners. Rows are run in
-/// batches of 64, the rest in a smaller one that is made when it is first wanted.
+/// batches of 64, the rest in smaller ones, each made when it is first wanted.
 Engine net_engine(const PrimitiveRegistry& registry, Device& device, NetEngineOptions options = {});
 
 }  // namespace raceline
