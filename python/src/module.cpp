@@ -2,6 +2,8 @@
 // raceline.Error.
 #include "module.h"
 
+#include <utility>
+
 #include "raceline/base/error.h"
 #include "raceline/base/printable.h"
 #include "raceline/version.h"
@@ -22,7 +24,7 @@ PYBIND11_MODULE(_native, module) {
   error.doc() = "What was wrong: the text names the thing, what was given and what was wanted.";
   py::register_local_exception_translator([](std::exception_ptr thrown) {
     try {
-      std::rethrow_exception(thrown);
+      std::rethrow_exception(std::move(thrown));
     } catch (const py::error_already_set&) {
       throw;
     } catch (const py::builtin_exception&) {
