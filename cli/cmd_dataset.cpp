@@ -14,11 +14,12 @@
 #include "raceline/base/gzip.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
-#include "raceline/dataset/dataset.h"
+#include "raceline/dataset/cost_rows.h"
 #include "raceline/dataset/layer_model.h"
 #include "raceline/dataset/layer_type.h"
 #include "raceline/dataset/spaces.h"
 #include "raceline/dataset/splits.h"
+#include "raceline/profile/candidates.h"
 #include "raceline/profile/store.h"
 
 namespace raceline::cli {
@@ -30,7 +31,7 @@ struct Options {
   std::string format;
   DatasetQuery query;
   SplitOptions split;
-  bool json = false;
+  bool costs = false, json = false;
 };
 
 void write(const Options& options, const std::string& text) {
@@ -58,6 +59,19 @@ std::vector<PriorLayer> layers_of(const std::filesystem::path& path, const Workb
   return layers;
 }
 
+/// The keys of all layers that a model may be made of: as its author wrote it, and as `tune` sees it, folded,
+/// fused, with every conversion that may be wanted.
+std::vector<std::string> keys_of(const std::filesystem::path& path, const Workbench& bench) {
+  std::vector<std::string> keys;
+  for (const PriorLayer& each : layers_of(path, bench)) keys.push_back(each.layer.key());
+  ModelOptions options;
+  options.path = path;
+  const LoadedModel model = load_model(options, bench);
+  const CandidateSet candidates(model.graph, bench.registry, {});
+  for (const auto& [key, layer] : candidates.layers()) keys.push_back(key);
+  return keys;
+}
+
 /// "GTX1080Ti" of "conv_GTX1080Ti.csv.gz".
 std::string name_of(const std::filesystem::path& path) {
   std::string stem = path.filename().string();
@@ -81,7 +95,8 @@ int import_data(const Options& options) {
 
 int export_data(const Options& options) {
   const Dataset dataset =
-      dataset_of(SampleStore::open(options.store, SampleStore::Mode::read), options.query);
+      options.costs ? dataset_of(CostStore::open(options.store, CostStore::Mode::read))
+                    : dataset_of(SampleStore::open(options.store, SampleStore::Mode::read), options.query);
   fmt::print(stderr, "{} rows\n", dataset.rows.size());
   write(options, to_csv(dataset));
   return done;
@@ -94,8 +109,11 @@ int split_data(const Options& options) {
     const Workbench bench;
     std::vector<std::string> keys;
     for (const std::filesystem::path& path : options.without) {
-      const auto layers = path.extension() == ".tsv" ? parse_prior(read_file(path)) : layers_of(path, bench);
-      for (const PriorLayer& each : layers) keys.push_back(each.layer.key());
+      if (path.extension() == ".tsv") {
+        for (const PriorLayer& each : parse_prior(read_file(path))) keys.push_back(each.layer.key());
+      } else {
+        for (std::string& key : keys_of(path, bench)) keys.push_back(std::move(key));
+      }
     }
     const size_t removed = remove_layers(dataset, keys);
     fmt::print(stderr, "{} rows whose layers occur in these networks are left out of training\n", removed);
@@ -226,6 +244,9 @@ std::function<int()> setup_dataset(CLI::App& app) {
   exported->add_option("--store", options->store, "Store of the samples")
       ->type_name("DB")
       ->capture_default_str();
+  exported->add_flag(
+      "--costs", options->costs,
+      "The costs of layers by each primitive, of profile and tune, in place of collect's samples");
   exported->add_option("--platform", options->query.platform, "Of this platform only");
   exported->add_option("--mode", options->query.mode, "Of this mode only");
   exported->add_option("--least-rounds", options->query.least_rounds, "Rows of fewer rounds are left out")
