@@ -62,8 +62,7 @@ class Profiling {
       for (const auto& [key, layer] : candidates_.layers()) {
         if ((layer.layer.op == OpKind::reorder) != reorders) continue;
         finish(layer, entries[key]);
-        ++done;
-        if (options_.progress) options_.progress(done, entries.size(), key);
+        if (options_.progress) options_.progress(++done, entries.size(), key);
       }
     }
     report_.seconds = (clock_() - begin_us_) * 1e-6;
@@ -74,6 +73,10 @@ class Profiling {
   bool stop() const {
     return (options_.stop && options_.stop()) ||
            (options_.seconds > 0 && clock_() - begin_us_ > options_.seconds * 1e6);
+  }
+
+  bool is_wanted(const LayerCandidates& layer, const Entry& entry) const {
+    return !options_.wanted || options_.wanted(layer.layer.key(), entry.primitive->name());
   }
 
   bool has_weights(const LayerDesc& layer) const {
@@ -173,9 +176,8 @@ class Profiling {
   static double limit_us(const std::vector<Entry>& entries, const ReplacementCosts& replace, size_t index) {
     double limit = infinite;
     for (size_t by = 0; by < entries.size(); ++by) {
-      if (by != index)
-        limit =
-            std::min(limit, entries[by].best_us + replace(entries[index].candidate, entries[by].candidate));
+      if (by == index) continue;
+      limit = std::min(limit, entries[by].best_us + replace(entries[index].candidate, entries[by].candidate));
     }
     return limit;
   }
@@ -218,7 +220,7 @@ class Profiling {
     std::vector<size_t> pending;
     for (size_t i = first; i < entries.size(); ++i) {
       if (!is_settled(entries[i], limit_us(entries, replace, i))) {
-        pending.push_back(i);
+        if (is_wanted(layer, entries[i])) pending.push_back(i);
       } else if (!entries[i].failed && !entries[i].row.samples_us.empty()) {
         ++report_.from_store;
       }
@@ -257,7 +259,6 @@ class Profiling {
         fail(layer, entries[i], fmt::format("could not be checked: {}", error.what()));
       return;
     }
-    LayerBuffers& buffers = *room;
     std::vector<size_t> group;
     size_t held = 0;
     for (const size_t i : pending) {
@@ -265,16 +266,16 @@ class Profiling {
         report_.complete = false;
         break;
       }
-      if (!run_first(layer, entries[i], buffers, expected)) continue;
+      if (!run_first(layer, entries[i], *room, expected)) continue;
       group.push_back(i);
       held += entries[i].run->weights_bytes();
       if (held > weights_held_bytes_) {
-        time_group(layer, entries, group, replace, buffers);
+        time_group(layer, entries, group, replace, *room);
         group.clear();
         held = 0;
       }
     }
-    time_group(layer, entries, group, replace, buffers);
+    time_group(layer, entries, group, replace, *room);
   }
 
   /// Prepares and checks a candidate; false when it failed. The check's run is the first sample.
@@ -313,7 +314,6 @@ class Profiling {
       return true;
     });
     if (group.empty()) return;
-
     std::vector<Contender> contenders;
     for (const size_t i : group) {
       LayerRun* run = entries[i].run.get();
