@@ -67,7 +67,7 @@ QsDnnGraph measure_graph(const std::filesystem::path& file, bool paper_layers, c
   const std::string title =
       fmt::format("{}, {}", model.name, paper_layers ? "the paper's layers" : "default passes");
   methods.say = [&](const std::string& line) { say(progress, fmt::format("{}: {}", title, line)); };
-  methods.measure = options.protocol.measure(methods.profile, methods.say);
+  methods.measure = options.protocol.measure(methods.say);
   QsDnnGraph graph;
   graph.methods =
       run_methods(model.graph, bench.registry, bench.devices(device), store, views_of(model.inputs), methods);

@@ -7,6 +7,7 @@
 #include "cli/devices.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/predict_option.h"
 #include "cli/progress.h"
 #include "raceline/base/text.h"
 #include "raceline/tune/paper_protocol.h"
@@ -25,10 +26,10 @@ void ProtocolOptions::add_to(CLI::App& app) {
       ->capture_default_str();
 }
 
-MeasureCosts ProtocolOptions::measure(const ProfileOptions& profile,
-                                      const std::function<void(const std::string&)>& say) const {
+MeasureCosts ProtocolOptions::measure(const std::function<void(const std::string&)>& say) const {
   if (!is_paper()) return {};
-  return [=, this, &profile](const CandidateSet& candidates, const RunScene& scene, CostTable& table) {
+  return [=, this](const CandidateSet& candidates, const RunScene& scene, const ProfileOptions& profile,
+                   CostTable& table) {
     const auto make_inputs = [&](int index) {
       std::vector<Tensor> tensors;
       uint64_t seed = profile.seed + static_cast<uint64_t>(index) * scene.graph.inputs().size();
@@ -89,13 +90,15 @@ struct Options {
   TimingOptions timing;
   ProfileOptions profile;
   ProtocolOptions protocol;
+  PredictOption predict;
   PrimitiveFilter filter;
   bool json = false;
 };
 
 int profile_model(Options& options) {
-  const Workbench bench(options.devices.open_or_go_on());
+  Workbench bench(options.devices.open_or_go_on());
   options.filter.check(bench.registry);
+  if (options.predict.is_given()) options.predict.open(bench);
   LoadedModel model = load_model(options.model, bench);
   options.profile.threads = options.timing.prepare(bench);
   options.profile.pinned = !options.timing.no_pin;
@@ -106,14 +109,16 @@ int profile_model(Options& options) {
   CpuDevice device(bench.cpu.machine());
   const Devices devices = bench.devices(device);
   CostTable table;
+  const auto say_line = [&](const std::string& line) { say(progress, line); };
   const MeasureCosts measure =
-      options.protocol.measure(options.profile, [&](const std::string& line) { say(progress, line); });
+      options.predict.is_given() ? options.predict.measure(say_line) : options.protocol.measure(say_line);
   const RunScene scene{
       model.graph, bench.registry, devices, store, RunConditions::of(model.graph, devices, options.profile),
       {}};
   const ProfileReport report = measure_costs(measure, candidates, scene, options.profile, table);
   progress.finish();
   report_profile(report);
+  if (options.predict.is_given()) fmt::print(stderr, "{}", options.predict.text());
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows{{"us", "spread", "error", "primitive", "layer"}};
   for (const auto& [key, cost] : table.costs()) {
@@ -128,10 +133,10 @@ int profile_model(Options& options) {
                     {"error", cost.error}});
   }
   if (options.json) {
-    print_json({{"model", model.name},
-                {"costs", list},
-                {"failures", report.failures},
-                {"complete", report.complete}});
+    Json document{
+        {"model", model.name}, {"costs", list}, {"failures", report.failures}, {"complete", report.complete}};
+    if (options.predict.is_given()) document["prediction"] = options.predict.json();
+    print_json(document);
   } else {
     fmt::print("{}", align_table(rows));
   }
@@ -147,6 +152,7 @@ std::function<int()> setup_profile(CLI::App& app) {
   options->devices.add_to(app);
   add_profile_options(app, options->profile);
   options->protocol.add_to(app);
+  options->predict.add_to(app, true);
   add_filter(app, options->filter);
   app.add_flag("--json", options->json, "One JSON document");
   return [options] { return profile_model(*options); };

@@ -17,8 +17,7 @@ struct ProtocolOptions {
   void add_to(CLI::App& app);
   bool is_paper() const { return name == "paper"; }
   /// What measures by it; empty for profile()'s own protocol. The options must outlive it.
-  MeasureCosts measure(const ProfileOptions& profile,
-                       const std::function<void(const std::string&)>& say) const;
+  MeasureCosts measure(const std::function<void(const std::string&)>& say) const;
 };
 
 void add_max_error(CLI::App& app, ProfileOptions& options);

@@ -9,6 +9,7 @@
 #include "cli/devices.h"
 #include "cli/json.h"
 #include "cli/limits.h"
+#include "cli/predict_option.h"
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
 #include "raceline/base/text.h"
@@ -24,6 +25,7 @@ struct Options {
   PrimitiveFilter filter;
   ProfileOptions profile;
   ProtocolOptions protocol;
+  PredictOption predict;
   SearchOptions search;
   std::filesystem::path problem, output, dump, curve;
   std::string strategy = "exact", replay = "episodes";
@@ -121,11 +123,13 @@ void tell(const SelectionProblem& problem, const SearchAnswer& answer, const Ref
   if (options.json) {
     Json document = answer_json(answer, referee);
     if (found != nullptr) document.update(limited_json(*found, options.limits));
+    if (options.predict.is_given()) document["prediction"] = options.predict.json();
     print_json(document);
     return;
   }
   print_answer(problem, answer, referee, options.limits.max_memory_bytes > 0 ? "exact" : options.strategy);
   if (found != nullptr) print_limited(*found, options.limits);
+  if (options.predict.is_given()) fmt::print("{}", options.predict.text());
 }
 
 int print_points(const std::vector<LimitedAnswer>& points, const Options& options) {
@@ -185,8 +189,9 @@ void write_problem(const SearchScene& scene, const std::filesystem::path& file) 
 }
 
 int search_model(Options& options) {
-  const Workbench bench(options.devices.open());
+  Workbench bench(options.devices.open());
   options.filter.check(bench.registry);
+  if (options.predict.is_given()) options.predict.open(bench);
   LoadedModel model = load_model(options.model, bench);
   const CandidateSet candidates(model.graph, bench.registry, options.filter);
   CpuDevice device(bench.cpu.machine());
@@ -197,7 +202,8 @@ int search_model(Options& options) {
   options.profile.stop = [] { return true; };
   CostStore store = options.timing.open_store(CostStore::Mode::read);
   CostTable table;
-  const MeasureCosts measure = options.protocol.measure(options.profile, {});
+  const MeasureCosts measure =
+      options.predict.is_given() ? options.predict.rehearse() : options.protocol.measure({});
   const RunScene runs{
       model.graph, bench.registry, devices, store, RunConditions::of(model.graph, devices, options.profile),
       {}};
@@ -235,6 +241,7 @@ std::function<int()> setup_search(CLI::App& app) {
   add_filter(app, options->filter);
   add_max_error(app, options->profile);
   options->protocol.add_to(app);
+  options->predict.add_to(app, false);
   add_limits(app, options->limits);
   std::string names;
   for (const StrategyInfo& strategy : all_strategies()) {
@@ -284,6 +291,8 @@ std::function<int()> setup_search(CLI::App& app) {
     options->search.seed = options->model.seed;
     options->search.q.replay = options->replay == "episodes" ? QLearningOptions::Replay::episodes
                                                              : QLearningOptions::Replay::transitions;
+    if (options->predict.is_given() && options->model.path.empty())
+      throw Error("search: --predict needs a model, not a problem file");
     if (options->problem.empty() == options->model.path.empty()) {
       throw Error("search: give a MODEL or --problem FILE, and not both");
     }

@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/limits.h"
+#include "cli/predict_option.h"
 #include "raceline/base/file.h"
 #include "raceline/base/text.h"
 #include "raceline/primitive/on_threads.h"
@@ -25,6 +26,7 @@ struct Options {
   TimingOptions timing;
   TuneOptions tune;
   ProtocolOptions protocol;
+  PredictOption predict;
   std::filesystem::path output;
   bool json = false;
 };
@@ -98,7 +100,7 @@ void print_race(const TuneResult& result) {
     if (&entry != &result.entries[result.winner])
       claims.push_back(fmt::format("{:.2f}x {}", times, entry.name));
   }
-  fmt::print("the plan is this many times as fast as: {}\n", join(claims, ", "));
+  if (!claims.empty()) fmt::print("the plan is this many times as fast as: {}\n", join(claims, ", "));
 }
 
 Json split_json(const TimeSplit& split) {
@@ -153,7 +155,8 @@ std::optional<TuneResult> tune_binding(const ModelOptions& binding, Options& opt
   Progress progress("profile");
   watch(options.tune.profile, progress);
   options.tune.say = [&](const std::string& line) { say(progress, line); };
-  options.tune.measure = options.protocol.measure(options.tune.profile, options.tune.say);
+  options.tune.measure = options.predict.is_given() ? options.predict.measure(options.tune.say)
+                                                    : options.protocol.measure(options.tune.say);
   // The paper knows costs as they are inside the network, and corrects nothing.
   if (options.protocol.is_paper()) options.tune.correct = false;
   fmt::print(stderr, "{}: {} layers, {} fused alternatives; {} threads; {}\n", model.name,
@@ -163,6 +166,7 @@ std::optional<TuneResult> tune_binding(const ModelOptions& binding, Options& opt
       tune(model.graph, bench.registry, bench.devices(device), store, views_of(model.inputs), options.tune);
   progress.finish();
   report_profile(result.profile);
+  if (options.predict.is_given()) fmt::print(stderr, "{}", options.predict.text());
   if (!result.complete) {
     fmt::print(stderr, "interrupted; what was measured is kept in {}, and the next tune goes on from there\n",
                options.timing.store.string());
@@ -183,8 +187,10 @@ void print_result(const TuneResult& result, const PlanLimits& limits) {
 }
 
 int tune_model(Options& options) {
-  const Workbench bench(options.devices.open_or_go_on());
+  Workbench bench(options.devices.open_or_go_on());
   options.tune.filter.check(bench.registry);
+  if (options.predict.is_given()) options.predict.open(bench);
+  options.tune.baselines = !options.predict.is_given();
   options.tune.profile.threads = options.timing.prepare(bench);
   options.tune.profile.pinned = !options.timing.no_pin;
   options.tune.search.seed = options.tune.profile.seed = options.model.seed;
@@ -202,6 +208,7 @@ int tune_model(Options& options) {
     if (options.json) {
       documents.push_back(result_json(*result));
       documents.back()["limits"] = limited_json(result->limited, options.tune.limits);
+      if (options.predict.is_given()) documents.back()["prediction"] = options.predict.json();
     } else {
       if (bindings.size() > 1) fmt::print("{}\n", shapes_text(result->plan.shapes));
       print_result(*result, options.tune.limits);
@@ -229,6 +236,7 @@ std::function<int()> setup_tune(CLI::App& app) {
   options->devices.add_to(app);
   add_profile_options(app, options->tune.profile);
   options->protocol.add_to(app);
+  options->predict.add_to(app, true);
   add_filter(app, options->tune.filter);
   add_limits(app, options->tune.limits);
   app.add_option("--strategy", options->tune.strategy, "How to search; see `raceline search --help`")

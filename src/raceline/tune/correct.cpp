@@ -129,13 +129,15 @@ class Correcting {
       std::vector<CorrectedPlan> wanted;
       result_.settled = !want(built, answer, wanted);
       if (result_.settled) break;
-      if (result_.solves == 1) {
+      if (result_.solves == 1 && options_.baselines) {
         for (const char* rival : {"best-single-library", "greedy"})
           want(built, make_strategy(rival)->search(built.problem, options_.search), wanted);
       }
       // What a processor does alone is learned as well as the mixed plan, or the comparison would be unfair.
-      for (const ProcessorAnswer& alone : search_each_processor(built.problem, options_.search)) {
-        if (alone.why.empty()) want(built, alone.answer, wanted);
+      if (options_.baselines) {
+        for (const ProcessorAnswer& alone : search_each_processor(built.problem, options_.search)) {
+          if (alone.why.empty()) want(built, alone.answer, wanted);
+        }
       }
       // A search that needs its time limit would need it again for each rival.
       if (answer.optimal) want_rivals(built, answer.cost_us, wanted);

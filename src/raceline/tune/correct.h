@@ -17,6 +17,7 @@ struct CorrectOptions {
   /// Costs within this share of each other are a tie, when their spread does not say more.
   double near_tie = 0.02;
   double most_noise = 0.1;  ///< however wide the spread
+  bool baselines = true;    ///< run the best single library and greedy too: they are chosen among all costs
   std::string strategy = "exact";
   SearchOptions search;
   WholeRunOptions runs;

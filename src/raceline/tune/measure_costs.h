@@ -7,9 +7,9 @@
 
 namespace raceline {
 
-/// Fills a table by another protocol than profile()'s, such as profile_as_paper().
-using MeasureCosts =
-    std::function<ProfileReport(const CandidateSet& candidates, const RunScene& scene, CostTable& table)>;
+/// Fills a table by another protocol than profile()'s, such as profile_as_paper(), or less of it.
+using MeasureCosts = std::function<ProfileReport(const CandidateSet& candidates, const RunScene& scene,
+                                                 const ProfileOptions& options, CostTable& table)>;
 
 /// Fills the table by `measure`, or by profile() with the options where `measure` is empty.
 ProfileReport measure_costs(const MeasureCosts& measure, const CandidateSet& candidates,

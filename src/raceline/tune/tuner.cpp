@@ -82,6 +82,7 @@ class Tuning {
   Correction correct_costs() {
     static_cast<void>(problem());
     CorrectOptions options;
+    options.baselines = options_.baselines;
     options.strategy = options_.strategy;
     options.search = options_.search;
     options.runs.seed = options_.search.seed;
@@ -130,14 +131,16 @@ class Tuning {
           index == 0 ? std::string("optimum before correction") : fmt::format("runner-up {}", ++runner_ups),
           built, answer, options_.strategy);
     }
-    search("best single library", "best-single-library");
-    search("greedy", "greedy");
-    for (const ProcessorAnswer& alone : search_each_processor(built.problem, options_.search)) {
-      const std::string name = alone.processor + " alone";
-      if (alone.why.empty()) {
-        add_entry(name, built, alone.answer, "exact");
-      } else {
-        say(fmt::format("{}: {}", name, alone.why));
+    if (options_.baselines) {
+      search("best single library", "best-single-library");
+      search("greedy", "greedy");
+      for (const ProcessorAnswer& alone : search_each_processor(built.problem, options_.search)) {
+        const std::string name = alone.processor + " alone";
+        if (alone.why.empty()) {
+          add_entry(name, built, alone.answer, "exact");
+        } else {
+          say(fmt::format("{}: {}", name, alone.why));
+        }
       }
     }
     say(fmt::format("search: {} layers, optimum {:.3f} ms after {:.3f} s, {}", built.problem.layers.size(),
@@ -211,7 +214,7 @@ class Tuning {
       entry.measured_us = result_.whole_us;
       entry.median_us = percentile(whole, 0.5);
     }
-    run_reference();
+    if (options_.baselines) run_reference();
   }
 
   /// For the speed-up, beside the race. Where one run would take long, the sum of the layers, each of which

@@ -21,7 +21,9 @@ struct TuneOptions {
   std::string strategy = "exact";
   PlanLimits
       limits;  ///< with any, the plan is the search's answer on the layers' costs, and nothing is raced
-  bool correct = true;       ///< learn from whole runs what layers take inside the network
+  bool correct = true;  ///< learn from whole runs what layers take inside the network
+  /// Enter the best single library, greedy and the reference: not where most costs were left out (--predict).
+  bool baselines = true;
   bool race_again = false;   ///< race also what the store has a result of
   int race_rounds = 30;      ///< paired whole runs: enough for a confidence interval of a few percent
   double race_seconds = 15;  ///< no new round begins after this long; at least 5 are run
@@ -44,8 +46,9 @@ struct RaceEntry {
 struct TuneResult {
   Plan plan;          ///< of the winner
   size_t winner = 0;  ///< index into entries
-  std::vector<RaceEntry>
-      entries;  ///< the search's answer first, the reference last: not measured where its layers' sum is long
+  /// The search's answer first, the reference (of baselines) last: not measured where its layers' sum is
+  /// long.
+  std::vector<RaceEntry> entries;
   ProfileReport profile;
   LimitedSearch limited;                          ///< under limits: the search, with the memory and the price
   SearchAnswer answer;                            ///< on the corrected costs

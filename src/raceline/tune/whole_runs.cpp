@@ -79,26 +79,29 @@ std::vector<RunRow> rows_of(const Session& session, const Plan& plan, const Grap
   return rows;
 }
 
+std::vector<CostTable::Key> pairs_of(const Plan& plan, const Graph& graph) {
+  std::vector<CostTable::Key> pairs;
+  for (const PlanStep& step : plan.steps)
+    pairs.emplace_back(layer_of(graph, step.covers).key(), on_threads(step.primitive, step.threads));
+  for (const PlanConversion& conversion : plan.conversions)
+    pairs.emplace_back(key_of(graph, conversion), on_threads(conversion.primitive, conversion.threads));
+  return pairs;
+}
+
 TimeSplit alone_split(const Plan& plan, const Graph& graph, const CostTable& costs) {
   TimeSplit split;
-  const auto alone_us = [&](const std::string& layer, const std::string& primitive) {
-    const auto cost = costs.find(layer, primitive);
-    return cost ? cost->us : 0;
-  };
-  for (const PlanStep& step : plan.steps)
-    split.kernels_us +=
-        alone_us(layer_of(graph, step.covers).key(), on_threads(step.primitive, step.threads));
-  for (const PlanConversion& conversion : plan.conversions)
-    split.conversions_us +=
-        alone_us(key_of(graph, conversion), on_threads(conversion.primitive, conversion.threads));
+  const std::vector<CostTable::Key> pairs = pairs_of(plan, graph);
+  for (size_t index = 0; index < pairs.size(); ++index) {
+    const auto cost = costs.find(pairs[index].first, pairs[index].second);
+    (index < plan.steps.size() ? split.kernels_us : split.conversions_us) += cost ? cost->us : 0;
+  }
   return split;
 }
 
 bool has_costs_of(const Plan& plan, const Graph& graph, const CostTable& costs) {
-  return std::all_of(plan.steps.begin(), plan.steps.end(), [&](const PlanStep& step) {
-    return costs.find(layer_of(graph, step.covers).key(), on_threads(step.primitive, step.threads))
-        .has_value();
-  });
+  const std::vector<CostTable::Key> pairs = pairs_of(plan, graph);
+  return std::all_of(pairs.begin(), pairs.begin() + static_cast<ptrdiff_t>(plan.steps.size()),
+                     [&](const auto& pair) { return costs.find(pair.first, pair.second).has_value(); });
 }
 
 RunSplit split_of(std::span<const RunRow> rows) {

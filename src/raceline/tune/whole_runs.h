@@ -76,6 +76,9 @@ struct TimeSplit {
   double whole_us() const { return kernels_us + conversions_us + dispatch_us; }
 };
 
+/// The layers of a plan and the primitives that compute them, conversions last, as a CostTable knows them.
+std::vector<CostTable::Key> pairs_of(const Plan& plan, const Graph& graph);
+
 /// What the layers of a plan cost by themselves; dispatch, of which they know nothing, is 0. Where the table
 /// has no cost it counts as 0.
 TimeSplit alone_split(const Plan& plan, const Graph& graph, const CostTable& costs);

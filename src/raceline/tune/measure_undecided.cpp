@@ -1,0 +1,127 @@
+#include "raceline/tune/measure_undecided.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+#include "raceline/profile/layer_entry.h"
+#include "raceline/search/build_problem.h"
+#include "raceline/tune/whole_runs.h"
+
+namespace raceline {
+namespace {
+
+bool is_known(const CostTable& table, const CostTable::Key& pair) {
+  return table.find(pair.first, pair.second) || !table.failure(pair.first, pair.second).empty();
+}
+
+/// One decision: what is known, and what is hoped of the rest.
+class Deciding {
+ public:
+  Deciding(const Graph& graph, const CandidateSet& candidates, const CostIntervals& predicted,
+           const UndecidedOptions& options, CostTable& table)
+      : graph_(graph),
+        candidates_(candidates),
+        predicted_(predicted),
+        options_(options),
+        known_(table),
+        hopeful_(table) {
+    for (const auto& [key, layer] : candidates.layers()) {
+      for (const Candidate& candidate : layer.candidates) {
+        if (!is_free(*candidate.primitive, layer.layer)) hope({key, candidate.primitive->name()});
+      }
+    }
+  }
+
+  UndecidedReport run(const MeasurePairs& measure) {
+    while (true) {
+      const GraphProblem built = build_problem(graph_, candidates_, hopeful_);
+      const SearchAnswer answer = make_strategy("exact")->search(built.problem, options_.search);
+      report_.bound_us = answer.lower_bound_us;
+      const Pairs open = open_pairs(built, answer);
+      report_.cost_us = open.empty() ? answer.cost_us : known_optimum_us().value_or(0);
+      report_.decided = open.empty() || (report_.cost_us > 0 &&
+                                         report_.cost_us <= (1 + options_.tolerance) * report_.bound_us);
+      say(open.size());
+      if (report_.decided) return report_;
+      measure(open, known_);
+      if (!std::all_of(open.begin(), open.end(), [&](const auto& pair) { return is_known(known_, pair); }))
+        return report_;
+      learn();
+      report_.asked += open.size();
+      ++report_.rounds;
+    }
+  }
+
+ private:
+  /// Puts the least that a pair may cost into the hopeful costs, where it is not known.
+  void hope(const CostTable::Key& pair) {
+    ++report_.pairs;
+    if (is_known(known_, pair)) {
+      ++report_.known;
+      return;
+    }
+    const auto interval = predicted_.find(pair);
+    report_.unpredicted += interval == predicted_.end() ? 1 : 0;
+    hopeful_.set(
+        pair.first, pair.second,
+        {.us = interval == predicted_.end() ? 0 : interval->second.low_us, .source = CostSource::predicted});
+  }
+
+  /// What the optimum uses and nobody measured.
+  Pairs open_pairs(const GraphProblem& built, const SearchAnswer& answer) const {
+    Pairs open;
+    for (const CostTable::Key& pair :
+         pairs_of(make_plan(graph_, built, answer, candidates_, hopeful_), graph_)) {
+      if (!is_known(known_, pair)) open.insert(pair);
+    }
+    return open;
+  }
+
+  /// The best plan of what was measured; nothing while there is a layer without a cost.
+  std::optional<double> known_optimum_us() const {
+    if (report_.rounds == 0) return std::nullopt;
+    try {
+      return make_strategy("exact")
+          ->search(build_problem(graph_, candidates_, known_).problem, options_.search)
+          .cost_us;
+    } catch (const UnsupportedError&) {
+      return std::nullopt;
+    }
+  }
+
+  /// A measurement stands in the place of a hope, and a failure too.
+  void learn() {
+    for (const auto& [pair, cost] : known_.costs()) hopeful_.set(pair.first, pair.second, cost);
+    for (const auto& [pair, why] : known_.failures()) hopeful_.set_failure(pair.first, pair.second, why);
+  }
+
+  void say(size_t open) const {
+    if (!options_.say) return;
+    options_.say(fmt::format("round {}: at least {:.3f} ms; {}; {} pairs undecided", report_.rounds + 1,
+                             report_.bound_us * 1e-3,
+                             report_.cost_us > 0 ? fmt::format("{:.3f} ms measured", report_.cost_us * 1e-3)
+                                                 : "no plan measured yet",
+                             report_.decided ? 0 : open));
+  }
+
+  const Graph& graph_;
+  const CandidateSet& candidates_;
+  const CostIntervals& predicted_;
+  const UndecidedOptions& options_;
+  CostTable& known_;
+  CostTable hopeful_;
+  UndecidedReport report_;
+};
+
+}  // namespace
+
+UndecidedReport measure_undecided(const Graph& graph, const CandidateSet& candidates,
+                                  const CostIntervals& predicted, const MeasurePairs& measure,
+                                  const UndecidedOptions& options, CostTable& table) {
+  return Deciding(graph, candidates, predicted, options, table).run(measure);
+}
+
+}  // namespace raceline
