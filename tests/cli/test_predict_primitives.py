@@ -56,7 +56,7 @@ class PredictPrimitives(CliTest):
         document = self.json_of("search", model, "--store", self.store, "--threads", 1, "--predict", predictor,
                                 "--predict-within", 0, "-o", self.folder / "rehearsed.plan")
         prediction = document["prediction"]
-        self.assertEqual(document["cost_us"], prediction["cost_us"])
+        self.assertAlmostEqual(document["cost_us"], prediction["cost_us"])
         full = self.json_of("search", model, "--store", self.store, "--threads", 1)
         self.assertAlmostEqual(full["cost_us"], prediction["full_us"])
         self.assertEqual(before, self.run_program("store", "export", "--store", self.store).stdout)
