@@ -36,6 +36,9 @@ void TrainArguments::add_to(CLI::App& app) {
   app.add_flag("--json", json, "One JSON document: what was made, of how many rows, and what was left out");
   app.add_option("--checkpoint", checkpoint, "Folder where long fits keep their best so far")
       ->type_name("DIR");
+  app.add_flag(
+      "--watch", watch,
+      "With --checkpoint: keep the errors of every epoch on test rows too, by which nothing is chosen");
 }
 
 std::vector<std::string> TrainArguments::words() const {
@@ -48,6 +51,7 @@ std::vector<std::string> TrainArguments::words() const {
   };
   if (models) words.emplace_back("--models");
   if (json) words.emplace_back("--json");
+  if (watch) words.emplace_back("--watch");
   add("--output", output.string());
   add("--model", model);
   add_all("--types", types);

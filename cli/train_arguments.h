@@ -18,7 +18,7 @@ struct TrainArguments {
   int threads = 0;
   int64_t rows = 0, jobs = 2;
   uint64_t seed = 1;
-  bool models = false, json = false;
+  bool models = false, json = false, watch = false;
 
   void add_to(CLI::App& app);
   /// As add_to() reads them.

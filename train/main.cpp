@@ -79,6 +79,7 @@ TrainOptions options_of(const cli::TrainArguments& arguments) {
                        .from = {},
                        .engine = {},
                        .checkpoint = arguments.checkpoint,
+                       .watch = arguments.watch,
                        .data_name = {}};
   for (const std::string& phase : arguments.phases) options.phases.push_back(parse_phase(phase));
   for (const std::string& text : arguments.settings) {

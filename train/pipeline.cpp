@@ -60,7 +60,7 @@ class PartFit {
 
  private:
   std::unique_ptr<Model> fit(const Examples& train, const Examples& validation) const {
-    return trainer_.fit({context_, train, validation});
+    return trainer_.fit({context_, train, validation, rows_.test.examples()});
   }
 
   const Trainer& trainer_;

@@ -23,6 +23,7 @@ struct TrainOptions {
   std::span<const Predictor> from;
   Engine engine;  ///< for models that are nets
   std::filesystem::path checkpoint;
+  bool watch = false;     ///< errors on test rows are kept with the checkpoint, beside all others
   std::string data_name;  ///< for the notes
 };
 

@@ -72,6 +72,7 @@ struct FitContext {
 struct FitRequest : FitContext {
   const Examples& train;
   const Examples& validation;  ///< chooses among checkpoints, and is never fitted to; may be empty
+  const Examples& watched;     ///< the errors on it are kept with a checkpoint; nothing depends on them
 };
 
 /// A row of the table: how the model of that name is fitted.

@@ -134,6 +134,18 @@ std::map<PartKey, Rows> rows_by_part(const Dataset& used, const TrainOptions& op
   return parts;
 }
 
+/// Rows of the set test, for the parts that there are.
+void add_test_rows(TrainingRows& training, const Rows& chosen, const TrainOptions& options) {
+  for (const DatasetRow* row : chosen) {
+    if (row->set != set_test || row->repeat != 0) continue;
+    for (const Phase phase : options.phases) {
+      const auto part = training.parts.find({row->type, row->primitive, phase});
+      const double us = time_of(row->p10[static_cast<size_t>(options.definition)], phase);
+      if (part != training.parts.end() && us > 0) part->second.test.add(*row, us);
+    }
+  }
+}
+
 }  // namespace
 
 void LayerRows::add(const DatasetRow& row, double time_us) {
@@ -193,6 +205,7 @@ TrainingRows training_rows(const Dataset& dataset, const TrainOptions& options) 
                                          primitive.empty() ? "" : " by ", primitive, to_string(phase),
                                          part.train.size(), least_rows));
   }
+  if (options.watch) add_test_rows(training, chosen, options);
   if (training.parts.empty()) {
     throw Error(
         fmt::format("no layer type has {} rows in the set '{}' with a time in the phases asked for{}{}",

@@ -34,6 +34,7 @@ class LayerRows {
 
 struct PartRows {
   LayerRows train, validation;
+  LayerRows test;  ///< only to be watched; empty unless TrainOptions::watch
 };
 using PartKey = std::tuple<std::string, std::string, Phase>;  ///< type, primitive, phase
 

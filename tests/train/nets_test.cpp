@@ -86,6 +86,24 @@ TEST_F(Nets, TheEpochThatIsBestOnValidationRowsIsKept) {
   EXPECT_LT(test_mape(predictor, dataset), 1.5 * best);
 }
 
+TEST_F(Nets, WatchingTestRowsChangesNothingAndKeepsTheirErrors) {
+  const Dataset dataset = toy_dataset(120);
+  const std::string before = trained(dataset, quick("perfnet")).to_text();
+  TrainOptions options = quick("perfnet");
+  options.checkpoint = testing::TempDir();
+  options.watch = true;
+  EXPECT_EQ(trained(dataset, options).to_text(), before);
+  const std::filesystem::path path = options.checkpoint / "conv exe.part.epochs.csv";
+  const std::string watched = read_file(path);
+  EXPECT_TRUE(watched.starts_with("epoch,rate,training_percent,validation_percent,test_percent,")) << watched;
+  EXPECT_EQ(watched.find(",,"), std::string::npos) << watched;
+  options.watch = false;
+  trained(dataset, options);
+  const std::string unwatched = read_file(path);
+  EXPECT_NE(unwatched.find(",,"), std::string::npos) << unwatched;
+  std::filesystem::remove(path);
+}
+
 TEST_F(Nets, AreWhatAnotherPlatformIsLearntFrom) {
   const Dataset dataset = toy_dataset(60);
   const Predictor source = trained(dataset, quick("perfnet"));

@@ -88,11 +88,46 @@ class Adam {
   int64_t steps_ = 0;
 };
 
-/// Sums of relative errors.
-double error_sum(const torch::Tensor& out, const torch::Tensor& times, bool logarithm) {
-  const torch::Tensor errors = logarithm ? torch::expm1(out - times) : (out - times) / times;
-  return errors.abs().sum().item<double>();
-}
+/// Sums of errors over rows.
+class ErrorSums {
+ public:
+  void add(const torch::Tensor& out, const torch::Tensor& times, bool logarithm) {
+    const torch::Tensor gaps = out - times;
+    relative_ += (logarithm ? torch::expm1(gaps) : gaps / times).abs().sum().item<double>();
+    squares_ += gaps.square().sum().item<double>();
+  }
+  NetErrors of(const NetRows& data) const {
+    NetErrors errors;
+    if (data.size() == 0) return errors;
+    const auto rows = static_cast<double>(data.size());
+    errors.mape_percent = 100 * relative_ / rows;
+    if (data.unit_us > 0) errors.rmse_ms = std::sqrt(squares_ / rows) * data.unit_us * 1e-3;
+    return errors;
+  }
+
+ private:
+  double relative_ = 0, squares_ = 0;
+};
+
+/// Errors of every epoch, as CSV; what is not known is empty.
+class EpochTable {
+ public:
+  void add(int64_t epoch, double rate, std::initializer_list<NetErrors> training_validation_test) {
+    csv_ += fmt::format("{},{}", epoch, rate);
+    for (const NetErrors& each : training_validation_test) csv_ += cell(each.mape_percent);
+    for (const NetErrors& each : training_validation_test) csv_ += cell(each.rmse_ms);
+    csv_ += "\n";
+  }
+  const std::string& csv() const { return csv_; }
+
+ private:
+  static std::string cell(double value) {
+    return std::isfinite(value) ? fmt::format(",{:.4f}", value) : std::string(",");
+  }
+  std::string csv_ =
+      "epoch,rate,training_percent,validation_percent,test_percent,training_rmse_ms,validation_rmse_ms,"
+      "test_rmse_ms\n";
+};
 
 /// After this share of all steps.
 double rate_at(const Recipe& recipe, int64_t epoch, double share) {
@@ -141,19 +176,19 @@ void use_one_thread() {
   if (void* found = ::dlsym(RTLD_DEFAULT, "openblas_set_num_threads")) reinterpret_cast<SetThreads>(found)(1);
 }
 
-double net_mape(const Net& net, const NetRows& data) {
+NetErrors net_errors(const Net& net, const NetRows& data) {
   const torch::NoGradGuard no_gradients;
-  double sum = 0;
+  ErrorSums sums;
   for (int64_t at = 0; at < data.size(); at += rows_at_once) {
     const int64_t count = std::min(rows_at_once, data.size() - at);
     const torch::Tensor out = net.forward(data.rows.narrow(0, at, count));
-    sum += error_sum(out, data.times.narrow(0, at, count), data.logarithm);
+    sums.add(out, data.times.narrow(0, at, count), data.logarithm);
   }
-  return 100 * sum / static_cast<double>(data.size());
+  return sums.of(data);
 }
 
 void descend(Net& net, const NetRows& train, const NetRows& validation, const Recipe& recipe,
-             const FitRequest& request) {
+             const FitRequest& request, const NetRows& watched) {
   use_one_thread();
   torch::Generator generator = at::detail::createCPUGenerator(request.seed);
   Random random(request.seed);
@@ -162,11 +197,11 @@ void descend(Net& net, const NetRows& train, const NetRows& validation, const Re
   const Loss loss = loss_of(recipe.loss);
   torch::Tensor best;
   double best_error = std::numeric_limits<double>::infinity();
-  std::string curve = "epoch,rate,training_percent,validation_percent\n";
+  EpochTable epochs;
   for (int64_t epoch = 0; epoch < recipe.epochs && !request.stop(); ++epoch) {
     double rate = 0;
     const torch::Tensor order = shuffled(train.size(), random);
-    double error = 0;
+    ErrorSums sums;
     for (int64_t at = 0; at < train.size(); at += recipe.batch) {
       const torch::Tensor chosen = order.narrow(0, at, std::min(recipe.batch, train.size() - at));
       const torch::Tensor times = train.times.index_select(0, chosen);
@@ -177,20 +212,21 @@ void descend(Net& net, const NetRows& train, const NetRows& validation, const Re
                   (static_cast<double>(epoch) + static_cast<double>(at) / static_cast<double>(train.size())) /
                       static_cast<double>(recipe.epochs));
       adam.step(rate, recipe);
-      error += error_sum(out.detach(), times, train.logarithm);
+      sums.add(out.detach(), times, train.logarithm);
     }
     FitProgress progress{.done = static_cast<size_t>(epoch + 1), .all = static_cast<size_t>(recipe.epochs)};
-    progress.training_error = 100 * error / static_cast<double>(train.size());
-    progress.validation_error = validation.size() > 0 ? net_mape(net, validation) : progress.training_error;
+    const NetErrors training = sums.of(train), validated = net_errors(net, validation);
+    progress.training_error = training.mape_percent;
+    progress.validation_error = validation.size() > 0 ? validated.mape_percent : progress.training_error;
     const bool last_counts = validation.size() == 0 && std::isfinite(progress.training_error);
     if (progress.validation_error < best_error || last_counts) {
       best_error = progress.validation_error;
       best = net.weights().clone();
     }
     request.report(progress);
-    curve += fmt::format("{},{},{:.4f},{:.4f}\n", epoch + 1, rate, progress.training_error,
-                         progress.validation_error);
-    if (!request.checkpoint.empty()) write_file(request.checkpoint.string() + ".epochs.csv", curve);
+    if (request.checkpoint.empty()) continue;
+    epochs.add(epoch + 1, rate, {training, validated, net_errors(net, watched)});
+    write_file(request.checkpoint.string() + ".epochs.csv", epochs.csv());
   }
   if (!best.defined()) throw Error("training gave no finite numbers; a smaller --set rate may");
   const torch::NoGradGuard no_gradients;

@@ -1,5 +1,6 @@
 // How nets are trained: the losses, Adam, epochs, and which epoch's weights are kept.
 #pragma once
+#include <limits>
 #include <string>
 
 #include "raceline/dataset/transforms.h"
@@ -29,15 +30,17 @@ struct Recipe {
 struct NetRows {
   torch::Tensor rows, times;
   bool logarithm = false;  ///< times are logarithms
-  int64_t size() const { return times.size(0); }
+  double unit_us = 0;      ///< of times; 0: they have none
+  int64_t size() const { return times.defined() ? times.size(0) : 0; }
 };
 
 /// Trains the net, which is initialised here, and leaves the weights of the epoch that was best on
 /// `validation` in it (of the last, where there are none). Reports after each epoch; ends early where
-/// request.stop() says so. With request.checkpoint, the errors of all epochs are kept there as CSV. On the
-/// calling thread alone, and the same for the same seed. Throws Error when no epoch gave finite numbers.
+/// request.stop() says so. With request.checkpoint, the errors of all epochs are kept there as CSV, those on
+/// `watched` rows too, which nothing depends on. On the calling thread alone, and the same for the same seed.
+/// Throws Error when no epoch gave finite numbers.
 void descend(Net& net, const NetRows& train, const NetRows& validation, const Recipe& recipe,
-             const FitRequest& request);
+             const FitRequest& request, const NetRows& watched = {});
 
 /// Rows of one width, at least one.
 NetRows net_rows(const Features& rows, std::span<const double> times, bool logarithm = false);
@@ -45,8 +48,12 @@ NetRows net_rows(const Features& rows, std::span<const double> times, bool logar
 /// Throws Error unless request.engine gives for rows what libtorch gives, up to the rounding of long sums.
 void check_engine(const Net& net, const std::string& onnx, const NetRows& data, const FitRequest& request);
 
-/// MAPE in percent of the net on these rows.
-double net_mape(const Net& net, const NetRows& data);
+/// Of a net on rows; NaN where there are none, and where times have no unit.
+struct NetErrors {
+  double mape_percent = std::numeric_limits<double>::quiet_NaN();
+  double rmse_ms = std::numeric_limits<double>::quiet_NaN();
+};
+NetErrors net_errors(const Net& net, const NetRows& data);
 
 /// Keeps libtorch, and the BLAS that it brings along, to the calling thread: their pools wait in loops, which
 /// makes a training on two cores several times slower when somebody else is at work.

@@ -8,7 +8,9 @@ namespace {
 NetRows rows_of(const Examples& examples, const NetModel& model, const Hardware& hardware) {
   std::vector<double> times;
   for (const double us : examples.us) times.push_back(us / model.unit_us);
-  return net_rows(model.rows_of(examples.layers, hardware), times);
+  NetRows rows = net_rows(model.rows_of(examples.layers, hardware), times);
+  rows.unit_us = model.unit_us;
+  return rows;
 }
 
 std::unique_ptr<Model> fit_net(const FitRequest& request, std::string_view kind, Net net,
@@ -22,7 +24,8 @@ std::unique_ptr<Model> fit_net(const FitRequest& request, std::string_view kind,
   }
   model->z_score = ZScore::fit(rows);
   const NetRows train = rows_of(request.train, *model, request.hardware);
-  descend(net, train, rows_of(request.validation, *model, request.hardware), recipe, request);
+  descend(net, train, rows_of(request.validation, *model, request.hardware), recipe, request,
+          rows_of(request.watched, *model, request.hardware));
   model->onnx = net.onnx(kind);
   check_engine(net, model->onnx, train, request);
   model->prepare(request.engine);
