@@ -71,6 +71,23 @@ TEST(Networks, AreThePreprocessOfTheFirstTheSumOfAllAndThePostprocessOfTheLast) 
   EXPECT_GT(prediction.flops, prediction.unknown_flops);
 }
 
+TEST(Networks, OfMeasuredLayersAreTheirSumWithLayersOfOneShapeTakenAsEqual) {
+  const std::vector<NetworkLayer> layers = network_layers(small_graph());
+  std::map<std::string, Phases> measured{{layers[0].layer.key(), {5, 100, 50}}};
+  OracleSum sum = oracle_sum(layers, measured);
+  EXPECT_EQ(sum.layers, 4u);
+  EXPECT_EQ(sum.measured, 1u);
+  EXPECT_DOUBLE_EQ(sum.us, 105);  // conv1 with its ReLU, and what comes before the first layer
+  EXPECT_FALSE(sum.last);
+  EXPECT_LT(sum.measured_flops, sum.flops);
+  // Now without ReLU, which both convolutions are like; and the last layer.
+  measured = {{layers[1].layer.key(), {5, 90, 50}}, {layers[3].layer.key(), {1, 10, 3}}};
+  sum = oracle_sum(layers, measured);
+  EXPECT_EQ(sum.measured, 3u);
+  EXPECT_DOUBLE_EQ(sum.us, 5 + 90 + 90 + 10 + 3);
+  EXPECT_EQ(oracle_sum({}, measured).layers, 0u);
+}
+
 TEST(Networks, AnEpochIsAsManyBatchesAsHoldItsSamples) {
   EXPECT_DOUBLE_EQ(epoch_us(100, 1000, 32), 3200);
   EXPECT_DOUBLE_EQ(epoch_us(100, 1024, 32), 3200);

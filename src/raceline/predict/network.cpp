@@ -3,6 +3,8 @@
 #include <set>
 #include <utility>
 
+#include "raceline/dataset/splits.h"
+
 namespace raceline {
 namespace {
 
@@ -140,6 +142,31 @@ std::vector<NetworkPrediction> predict_networks(std::span<const std::vector<Netw
     ++end;
   }
   return results;
+}
+
+OracleSum oracle_sum(const std::vector<NetworkLayer>& layers, const std::map<std::string, Phases>& measured) {
+  OracleSum sum;
+  const auto find = [&](const NetworkLayer& layer) -> std::optional<Phases> {
+    const std::string key = layer.layer.key();
+    for (const std::string& each : {key, bare_key(key)}) {
+      if (const auto found = measured.find(each); found != measured.end()) return found->second;
+    }
+    return std::nullopt;
+  };
+  for (const NetworkLayer& layer : layers) {
+    ++sum.layers;
+    sum.flops += layer.facts.flops;
+    const std::optional<Phases> phases = find(layer);
+    if (&layer == &layers.front()) sum.first = phases;
+    if (&layer == &layers.back()) sum.last = phases;
+    if (!phases) continue;
+    ++sum.measured;
+    sum.measured_flops += layer.facts.flops;
+    sum.us += phases->exe_us;
+  }
+  if (sum.first) sum.us += sum.first->pre_us;
+  if (sum.last) sum.us += sum.last->post_us;
+  return sum;
 }
 
 double epoch_us(double batch_us, int64_t samples, int64_t batch) {

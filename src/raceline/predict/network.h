@@ -1,8 +1,10 @@
 // What a whole network takes, from its layers: the papers' sum (equation 1 of PerfNetRT, 2 of ResPerfNet).
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
+#include "raceline/dataset/phases.h"
 #include "raceline/graph/graph.h"
 #include "raceline/predict/predictor.h"
 
@@ -45,6 +47,18 @@ NetworkPrediction predict_network(const std::vector<NetworkLayer>& layers, const
 /// That of each network. The layers of all are predicted together: rows in batches cost least.
 std::vector<NetworkPrediction> predict_networks(std::span<const std::vector<NetworkLayer>> networks,
                                                 const Predictor& predictor, double level = 0.9);
+
+/// The same sum of measured times, which shows what summing alone makes of layers that are known.
+struct OracleSum {
+  double us = 0;                      ///< of the layers that were measured
+  std::optional<Phases> first, last;  ///< of the first and last layer, of which pre and post count
+  size_t layers = 0, measured = 0;
+  double flops = 0, measured_flops = 0;
+};
+
+/// `measured` has times by LayerDesc::key(). A layer that was not measured as it is takes the time of its
+/// shape with another epilogue, or without (key by bare_key()), where there is one.
+OracleSum oracle_sum(const std::vector<NetworkLayer>& layers, const std::map<std::string, Phases>& measured);
 
 /// How many batches hold so many samples, both positive: the last one need not be full.
 constexpr int64_t batches_of(int64_t samples, int64_t batch) {

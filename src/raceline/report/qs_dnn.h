@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "raceline/report/chart.h"
+#include "raceline/report/document.h"
 #include "raceline/report/search_study.h"
 #include "raceline/report/table.h"
 #include "raceline/tune/methods.h"
@@ -88,8 +89,7 @@ Chart figure_four(const QsDnnFigures& figures);
 Chart figure_five(const QsDnnFigures& figures);
 BarChart speedup_chart(const QsDnnReport& report, bool paper_layers);
 
-/// All of it as text, and as one page.
-std::string to_text(const QsDnnReport& report);
-std::string to_html(const QsDnnReport& report);
+/// All of it.
+ReportDocument document_of(const QsDnnReport& report);
 
 }  // namespace raceline

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "raceline/report/page.h"
 #include "raceline/report/qs_dnn.h"
 
 namespace raceline {
@@ -217,41 +216,33 @@ bool has_passes(const QsDnnReport& report) {
                              [](const QsDnnNet& net) { return !net.passes.methods.runs.empty(); });
 }
 
-std::vector<ReportTable> tables_of(const QsDnnReport& report) {
-  std::vector<ReportTable> tables{claim_table(report), table_two(report, true)};
-  if (has_passes(report)) {
-    tables.push_back(table_two(report, false));
-    tables.push_back(tuned_table(report));
-    tables.push_back(prediction_table(report));
-    if (ReportTable devices = processor_table(report); devices.rows.size() > 1)
-      tables.push_back(std::move(devices));
-  }
-  tables.push_back(gap_table(report, true));
-  if (has_passes(report)) tables.push_back(gap_table(report, false));
-  tables.push_back(budget_table(report.figures));
-  tables.push_back(space_table(report));
-  tables.push_back(method_table(report));
-  return tables;
-}
-
 }  // namespace
 
-std::string to_text(const QsDnnReport& report) {
-  std::string text = fmt::format("QS-DNN on this machine\n{}\n", opening(report));
-  for (const ReportTable& table : tables_of(report)) text += "\n" + table.to_text();
-  return text;
-}
-
-std::string to_html(const QsDnnReport& report) {
-  HtmlPage page("QS-DNN on this machine");
-  page.paragraph(opening(report));
-  page.figure(speedup_chart(report, true).to_svg(), "Table II as bars, on the paper's layers.");
-  if (has_passes(report))
-    page.figure(speedup_chart(report, false).to_svg(), "The same after Raceline's default passes.");
-  page.figure(figure_four(report.figures).to_svg(), "The paper's figure 4.");
-  page.figure(figure_five(report.figures).to_svg(), "The paper's figure 5.");
-  for (const ReportTable& table : tables_of(report)) page.table(table);
-  return page.to_html();
+ReportDocument document_of(const QsDnnReport& report) {
+  const bool passes = has_passes(report);
+  ReportDocument document{.title = "QS-DNN on this machine", .opening = {opening(report)}};
+  document.tables = {{"claims", claim_table(report)},
+                     {"table2_paper_layers", table_two(report, true)},
+                     {"table2_default_passes", table_two(report, false), passes},
+                     {"tuned", tuned_table(report), passes},
+                     {"predictions", prediction_table(report), passes}};
+  if (ReportTable devices = processor_table(report); devices.rows.size() > 1)
+    document.tables.push_back({"processors", std::move(devices), passes});
+  document.tables.push_back({"gaps_paper_layers", gap_table(report, true)});
+  document.tables.push_back({"gaps_default_passes", gap_table(report, false), passes});
+  document.tables.push_back({"figure5", budget_table(report.figures)});
+  document.tables.push_back({"design_spaces", space_table(report)});
+  document.tables.push_back({"methods", method_table(report)});
+  document.tables.push_back({"figure4", learning_table(report.figures), false});
+  document.figures = {
+      {"table2_paper_layers", speedup_chart(report, true).to_svg(),
+       "Table II as bars, on the paper's layers."},
+      {"table2_default_passes", speedup_chart(report, false).to_svg(),
+       passes ? "The same after Raceline's default passes." : ""},
+      {"figure4", figure_four(report.figures).to_svg(), "The paper's figure 4."},
+      {"figure5", figure_five(report.figures).to_svg(), "The paper's figure 5."},
+  };
+  return document;
 }
 
 }  // namespace raceline

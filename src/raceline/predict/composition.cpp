@@ -1,0 +1,74 @@
+#include "raceline/predict/composition.h"
+
+#include <limits>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "raceline/predict/least_squares.h"
+
+namespace raceline {
+
+Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<const double> measured_us) {
+  std::set<std::string> types;
+  for (const NetworkTerms& each : networks) {
+    for (const auto& [type, us] : each.exe_us) types.insert(type);
+  }
+  std::vector<std::vector<double>> rows;
+  for (const NetworkTerms& each : networks) {
+    std::vector<double> row{1, each.layers, each.ends_us};
+    for (const std::string& type : types) {
+      const auto found = each.exe_us.find(type);
+      row.push_back(found == each.exe_us.end() ? 0 : found->second);
+    }
+    rows.push_back(std::move(row));
+  }
+  const std::vector<double> prices = fit_prices(rows, measured_us);
+  Composition composition;
+  composition.start_us_ = prices[0];
+  composition.call_us_ = prices[1];
+  composition.ends_ = prices[2];
+  size_t column = 3;
+  for (const std::string& type : types) composition.factors_[type] = prices[column++];
+  return composition;
+}
+
+double Composition::us(const NetworkTerms& network) const {
+  double us = start_us_ + call_us_ * network.layers + ends_ * network.ends_us;
+  for (const auto& [type, exe_us] : network.exe_us) {
+    const auto found = factors_.find(type);
+    us += exe_us * (found == factors_.end() ? 1 : found->second);
+  }
+  return us;
+}
+
+std::string Composition::to_string() const {
+  std::string text = fmt::format("{:.3g} us + {:.3g} us a layer + {:.3g} ends", start_us_, call_us_, ends_);
+  for (const auto& [type, factor] : factors_) text += fmt::format(" + {:.3g} {}", factor, type);
+  return text;
+}
+
+std::vector<double> leave_one_out(std::span<const std::string> names, std::span<const NetworkTerms> networks,
+                                  std::span<const double> measured_us, size_t least) {
+  std::map<std::string, Composition> without;
+  std::vector<double> us;
+  for (size_t index = 0; index < names.size(); ++index) {
+    const std::string& name = names[index];
+    std::set<std::string> others;
+    std::vector<NetworkTerms> terms;
+    std::vector<double> times;
+    for (size_t other = 0; other < names.size() && !without.contains(name); ++other) {
+      if (names[other] == name) continue;
+      others.insert(names[other]);
+      terms.push_back(networks[other]);
+      times.push_back(measured_us[other]);
+    }
+    if (others.size() >= least) without[name] = Composition::fit(terms, times);
+    const auto found = without.find(name);
+    us.push_back(found == without.end() ? std::numeric_limits<double>::quiet_NaN()
+                                        : found->second.us(networks[index]));
+  }
+  return us;
+}
+
+}  // namespace raceline

@@ -1,0 +1,40 @@
+// A network's time from its layers', calibrated on networks that were measured whole: what a plain sum leaves
+// out, in a handful of numbers that can be read.
+#pragma once
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace raceline {
+
+/// What the sum is made of.
+struct NetworkTerms {
+  double layers = 0;                     ///< how many: each is a call, a launch
+  double ends_us = 0;                    ///< pre and post
+  std::map<std::string, double> exe_us;  ///< by layer type
+};
+
+/// T = start + call * layers + ends * T_ends + sum over types of factor(type) * T(type), none below 0. With
+/// start and call 0 and all factors 1 it is the papers' sum.
+class Composition {
+ public:
+  /// The one whose relative errors on these networks are least. A type that none of them has keeps the
+  /// factor 1. All measured times are positive, and there is one at least.
+  static Composition fit(std::span<const NetworkTerms> networks, std::span<const double> measured_us);
+
+  double us(const NetworkTerms& network) const;
+  /// "3.1 us + 0.42 us a layer + 1.02 ends + 0.93 conv + 0.88 dense".
+  std::string to_string() const;
+
+ private:
+  double start_us_ = 0, call_us_ = 0, ends_ = 1;
+  std::map<std::string, double> factors_;
+};
+
+/// Each network's time by what was calibrated on all rows of other names: nothing of a network is in its own
+/// calibration. NaN where fewer than `least` other names are left.
+std::vector<double> leave_one_out(std::span<const std::string> names, std::span<const NetworkTerms> networks,
+                                  std::span<const double> measured_us, size_t least = 2);
+
+}  // namespace raceline

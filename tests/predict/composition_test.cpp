@@ -1,0 +1,75 @@
+// What is promised of calibrated sums.
+#include "raceline/predict/composition.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "raceline/base/random.h"
+
+namespace raceline {
+namespace {
+
+/// A platform whose calls take 2 us each and whose convolutions take less in a network than alone.
+double true_us(const NetworkTerms& net) {
+  return 15 + 2 * net.layers + net.ends_us + 0.8 * net.exe_us.at("conv") + 1.1 * net.exe_us.at("dense");
+}
+
+struct Nets {
+  std::vector<std::string> names;
+  std::vector<NetworkTerms> terms;
+  std::vector<double> measured_us;
+};
+
+Nets some_nets(size_t count, double noise = 0) {
+  Random random(4);
+  Nets nets;
+  for (size_t net = 0; net < count; ++net) {
+    for (const double batch : {1.0, 4.0, 16.0}) {
+      NetworkTerms terms{
+          .layers = 5.0 + static_cast<double>(random.below(60)), .ends_us = 10 * batch, .exe_us = {}};
+      terms.exe_us["conv"] = batch * (20 + static_cast<double>(random.below(2000)));
+      terms.exe_us["dense"] = 5 + static_cast<double>(random.below(500));
+      nets.names.push_back("net" + std::to_string(net));
+      nets.measured_us.push_back(true_us(terms) * std::exp(noise * random.normal()));
+      nets.terms.push_back(std::move(terms));
+    }
+  }
+  return nets;
+}
+
+TEST(Compositions, FindWhatASumLeavesOut) {
+  const Nets nets = some_nets(8);
+  const Composition found = Composition::fit(nets.terms, nets.measured_us);
+  for (size_t row = 0; row < nets.terms.size(); ++row)
+    EXPECT_NEAR(found.us(nets.terms[row]) / nets.measured_us[row], 1, 1e-3);
+  EXPECT_NE(found.to_string().find("2 us a layer"), std::string::npos) << found.to_string();
+  EXPECT_NE(found.to_string().find("0.8 conv"), std::string::npos) << found.to_string();
+}
+
+TEST(Compositions, OfANetworkKnowNothingOfIt) {
+  Nets nets = some_nets(6);
+  const std::vector<double> before = leave_one_out(nets.names, nets.terms, nets.measured_us);
+  // Whatever the first network takes, it is predicted the same.
+  for (size_t row = 0; row < 3; ++row) nets.measured_us[row] *= 50;
+  const std::vector<double> after = leave_one_out(nets.names, nets.terms, nets.measured_us);
+  for (size_t row = 0; row < 3; ++row) EXPECT_EQ(before[row], after[row]);
+  EXPECT_NE(before[4], after[4]);
+}
+
+TEST(Compositions, WithoutOtherNetworksAreNotKnown) {
+  const Nets nets = some_nets(2);
+  for (const double us : leave_one_out(nets.names, nets.terms, nets.measured_us)) EXPECT_TRUE(std::isnan(us));
+}
+
+TEST(Compositions, KeepTheTimeOfTypesThatNoNetworkHad) {
+  const Nets nets = some_nets(8);
+  const Composition found = Composition::fit(nets.terms, nets.measured_us);
+  NetworkTerms net = nets.terms[0];
+  const double before = found.us(net);
+  net.exe_us["softmax"] = 7;
+  EXPECT_DOUBLE_EQ(found.us(net), before + 7);
+}
+
+}  // namespace
+}  // namespace raceline
