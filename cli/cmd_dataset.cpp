@@ -72,24 +72,10 @@ std::vector<std::string> keys_of(const std::filesystem::path& path, const Workbe
   return keys;
 }
 
-/// "GTX1080Ti" of "conv_GTX1080Ti.csv.gz".
-std::string name_of(const std::filesystem::path& path) {
-  std::string stem = path.filename().string();
-  stem = stem.substr(0, stem.find('.'));
-  const size_t bar = stem.find('_');
-  return bar == std::string::npos ? stem : stem.substr(bar + 1);
-}
-
 int import_data(const Options& options) {
-  const PublicFormat format = parse_public_format(options.format);
-  const std::string text = read_maybe_gzip(options.file);
-  try {
-    const Dataset dataset = import_public(format, text, name_of(options.file));
-    fmt::print(stderr, "{} rows\n", dataset.rows.size());
-    write(options, to_csv(dataset));
-  } catch (const ParseError& error) {
-    throw ParseError(fmt::format("'{}': {}", options.file.string(), error.what()));
-  }
+  const Dataset dataset = read_published(parse_public_format(options.format), options.file);
+  fmt::print(stderr, "{} rows\n", dataset.rows.size());
+  write(options, to_csv(dataset));
   return done;
 }
 

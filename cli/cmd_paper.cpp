@@ -1,7 +1,6 @@
 // raceline paper: a paper's tables and figures, made again on this machine.
 #include <algorithm>
 #include <chrono>
-#include <map>
 
 #include <fmt/format.h>
 
@@ -10,11 +9,11 @@
 #include "cli/devices.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/paper_prediction.h"
+#include "cli/report_files.h"
 #include "cli/scratch_folder.h"
 #include "raceline/base/error.h"
-#include "raceline/base/file.h"
 #include "raceline/base/text.h"
-#include "raceline/dataset/child_process.h"
 #include "raceline/model/zoo/zoo.h"
 #include "raceline/report/qs_dnn.h"
 
@@ -84,65 +83,6 @@ void study(QsDnnNet& net, const Options& options) {
     graph->space = design_space(problem);
     graph->strategies = study_strategies(problem, options.seeds, options.methods.search.episodes);
   }
-}
-
-/// Charts as PNG too, where librsvg's converter is installed; whether it is.
-bool write_png(const std::filesystem::path& svg, const std::filesystem::path& log) {
-  constexpr double seconds = 30;
-  std::filesystem::path png = svg;
-  png.replace_extension(".png");
-  try {
-    ChildProcess child({"rsvg-convert", "-o", png.string(), svg.string()}, {.cores = {}, .log = log});
-    child.read_line(seconds);
-  } catch (const ChildError&) {
-    // It says nothing: reading ends when it is done.
-  }
-  return std::filesystem::exists(png);
-}
-
-void write_report(const QsDnnReport& report, const std::filesystem::path& folder,
-                  const std::filesystem::path& log) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw IoError(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
-  std::map<std::string, std::string> files{
-      {"report.txt", to_text(report)},
-      {"report.html", to_html(report)},
-      {"methods.csv", method_table(report).to_csv()},
-      {"table2_paper_layers.csv", table_two(report, true).to_csv()},
-      {"table2_default_passes.csv", table_two(report, false).to_csv()},
-      {"tuned.csv", tuned_table(report).to_csv()},
-      {"predictions.csv", prediction_table(report).to_csv()},
-      {"gaps_paper_layers.csv", gap_table(report, true).to_csv()},
-      {"gaps_default_passes.csv", gap_table(report, false).to_csv()},
-      {"design_spaces.csv", space_table(report).to_csv()},
-      {"claims.csv", claim_table(report).to_csv()},
-      {"figure4.csv", learning_table(report.figures).to_csv()},
-      {"figure5.csv", budget_table(report.figures).to_csv()},
-      {"figure4.svg", figure_four(report.figures).to_svg()},
-      {"figure5.svg", figure_five(report.figures).to_svg()},
-      {"table2_paper_layers.svg", speedup_chart(report, true).to_svg()},
-      {"table2_default_passes.svg", speedup_chart(report, false).to_svg()},
-  };
-  if (const ReportTable devices = processor_table(report); devices.rows.size() > 1)
-    files["processors.csv"] = devices.to_csv();
-  bool png = true;
-  for (const auto& [name, content] : files) {
-    write_file(folder / name, content);
-    if (name.ends_with(".svg")) png = png && write_png(folder / name, log);
-  }
-  if (!png) fmt::print(stderr, "no PNG: rsvg-convert is not there (Debian's librsvg2-bin)\n");
-}
-
-Json table_json(const ReportTable& table) {
-  Json rows = Json::array();
-  for (size_t row = 1; row < table.rows.size(); ++row) {
-    Json object = Json::object();
-    for (size_t column = 0; column < table.rows[row].size(); ++column)
-      object[table.rows[0][column]] = table.rows[row][column];
-    rows.push_back(std::move(object));
-  }
-  return rows;
 }
 
 Json report_json(const QsDnnReport& report, size_t measured) {
@@ -219,12 +159,13 @@ int qs_dnn(Options& options) {
       report.figures = qs_dnn_figures(net.name, net.paper.methods.built.problem, options.seeds);
     if (is_interrupted()) return interrupted;
   }
-  write_report(report, options.output, scratch.path() / "rsvg.log");
+  const ReportDocument document = document_of(report);
+  write_report(document, options.output);
   const size_t measured = entries_of(store) - before;
   if (options.json) {
     print_json(report_json(report, measured));
   } else {
-    fmt::print("{}\n", to_text(report));
+    fmt::print("{}\n", document.to_text());
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   fmt::print(stderr, "{:.0f} s; {} costs and whole runs were not in the store; written to {}\n", seconds,
@@ -259,6 +200,8 @@ std::function<int()> setup_paper(CLI::App& app) {
                 "A small network and few runs, unless --nets says which: to try it out");
   sub->add_flag("--json", options->json, "One JSON document");
   sub->final_callback([=] { *run = [=] { return qs_dnn(*options); }; });
+  setup_prediction_paper(app, PredictionPaper::perfnetrt, run);
+  setup_prediction_paper(app, PredictionPaper::resperfnet, run);
   return [run] { return (*run)(); };
 }
 

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/predictors.h"
 #include "cli/train_arguments.h"
+#include "cli/train_program.h"
 #include "raceline/base/error.h"
 #include "raceline/predict/shipped.h"
 
@@ -17,18 +18,13 @@ namespace {
 
 [[noreturn]] void hand_over(TrainArguments arguments) {
   for (auto& source : arguments.from) source = find_predictor(source.string(), predictors_folder());
-  const std::filesystem::path program =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "raceline-train";
+  const std::filesystem::path program = train_program();
   std::vector<std::string> words = arguments.words();
   words.insert(words.begin(), program.string());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  // A training is one thread: libraries that wait in loops would halve it, and BLAS is faster alone on so
-  // little.
-  ::setenv("OPENBLAS_NUM_THREADS", "1", 0);
-  ::setenv("OMP_NUM_THREADS", "1", 0);
-  ::setenv("OMP_WAIT_POLICY", "passive", 0);
+  for (const auto& [name, value] : train_environment()) ::setenv(name.c_str(), value.c_str(), 0);
   ::execv(program.c_str(), argv.data());
   throw IoError(fmt::format("'{}' cannot be started: {}; it is built by the target raceline_train",
                             program.string(), std::strerror(errno)));

@@ -24,6 +24,18 @@ Dataset read_dataset(const std::filesystem::path& path) {
   return parse_dataset(read_maybe_gzip(path), path);
 }
 
+Dataset read_published(PublicFormat format, const std::filesystem::path& path) {
+  std::string name = path.filename().string();
+  name = name.substr(0, name.find('.'));
+  if (const size_t bar = name.find('_'); bar != std::string::npos) name = name.substr(bar + 1);
+  const std::string text = read_maybe_gzip(path);
+  try {
+    return import_public(format, text, name);
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", path.string(), error.what()));
+  }
+}
+
 std::string percent_text(double percent) {
   return fmt::format("{:.{}f}", percent, percent < 10 && percent > -10 ? 2 : 1);
 }

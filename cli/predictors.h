@@ -12,6 +12,10 @@ namespace raceline::cli {
 /// A dataset's file, packed or not. Throws ParseError naming the file.
 Dataset read_dataset(const std::filesystem::path& path);
 
+/// A dataset of others as it was published, packed or not; the file's name says where it was measured:
+/// "GTX1080Ti" of "conv_GTX1080Ti.csv.gz". Throws ParseError naming the file.
+Dataset read_published(PublicFormat format, const std::filesystem::path& path);
+
 /// Where the shipped predictors lie: platforms/predictors of an installed program's data, or of the sources.
 std::filesystem::path predictors_folder();
 
