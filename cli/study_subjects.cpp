@@ -146,7 +146,7 @@ std::vector<SubjectRows> study_subjects(const StudySources& sources, const std::
                         {}});
   };
   for (const std::string_view gpu : gpus) {
-    add_absent("tensorflow", gpu,
+    add_absent("tensorflow-1.10", gpu,
                fmt::format("--published with conv_{0}.csv.gz and dense_{0}.csv.gz (docs/datasets.md)", gpu));
   }
   for (const std::string_view platform : platforms) add_absent(platform, "cpu", collect_layers(platform));

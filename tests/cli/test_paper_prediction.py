@@ -86,7 +86,7 @@ class PredictionPapers(support.CliTest):
         self.assertEqual([paper[key] for key in ("polynomial regression", "SVR, RBF", "XGBoost", "PerfNet", "ResPerfNet, as published")],
                          ["63.57", "58.74", "29.25", "14.96", "11.75"])
         self.assertEqual(tensorrt["PerfNet"], "-")
-        for name in ("tensorflow on GTX1080Ti", "toy on cpu"):
+        for name in ("tensorflow-1.10 on GTX1080Ti", "toy on cpu"):
             here, = self.rows_of(first, "table1", platform=name)
             for title, model in (("polynomial regression", "polynomial"), ("SVR, RBF", "svr"), ("XGBoost", "xgboost"), ("PerfNet", "perfnet"),
                                  ("ResPerfNet, as published", "resperfnet"), ("ResPerfNet, l2=0", "resperfnet"), ("Raceline's boosted", "boosted")):
@@ -96,12 +96,12 @@ class PredictionPapers(support.CliTest):
         absent, = self.rows_of(first, "table1", platform="openvino on cpu")
         self.assertEqual(absent["PerfNet"], "not collected")
         self.assertIn("raceline collect --platform openvino", absent["remark"])
-        pool, = self.rows_of(first, "table5", platform="tensorflow on GTX1080Ti", layer="max_pool", phase="exe")
+        pool, = self.rows_of(first, "table5", platform="tensorflow-1.10 on GTX1080Ti", layer="max_pool", phase="exe")
         self.assertEqual((pool["MAPE %"], pool["paper's MAPE %"], pool["paper's RMSE ms"]), ("not published", "6.221", "0.367"))
-        pre, = self.rows_of(first, "table5", platform="tensorflow on GTX1080Ti", layer="conv", phase="pre")
+        pre, = self.rows_of(first, "table5", platform="tensorflow-1.10 on GTX1080Ti", layer="conv", phase="pre")
         self.assertEqual((pre["MAPE %"], pre["paper's MAPE %"]), ("not published", "1.603"))
         gpu, = self.rows_of(first, "table6", layer="dense", phase="post")
-        self.assertEqual((gpu["platform"], gpu["MAPE %"], gpu["paper's MAPE %"]), ("tensorflow on K80", "not collected", "13.61"))
+        self.assertEqual((gpu["platform"], gpu["MAPE %"], gpu["paper's MAPE %"]), ("tensorflow-1.10 on K80", "not collected", "13.61"))
         for each in self.rows_of(first, "table9", platform="toy on cpu"):
             self.is_figure(each["MAPE %"], "resperfnet")
             self.is_figure(each["RMSE ms"], "resperfnet")
@@ -118,7 +118,7 @@ class PredictionPapers(support.CliTest):
         self.assertIn("layers measured", nets[1]["oracle sum ms"])
         self.assertEqual(nets[0]["boosted, calibrated ms"], "no model" if "boosted" in self.absent else "fewer than two other networks")
         self.is_figure(nets[0]["Raceline's boosted ms"], "boosted")
-        gpu_nets, = self.rows_of(first, "networks", platform="tensorflow on GTX1080Ti")
+        gpu_nets, = self.rows_of(first, "networks", platform="tensorflow-1.10 on GTX1080Ti")
         self.assertEqual(gpu_nets["measured ms"], "layers alone were published")
 
         if not self.absent & NETS:

@@ -47,7 +47,7 @@ const char* why_no_networks(const StudySubject& subject) {
 /// The paper's MAPE of this network, or of "all".
 std::string paper_error(PredictionPaper paper, const StudySubject& subject, std::string_view recipe,
                         std::string_view network) {
-  const bool is_tensorflow = subject.platform == "tensorflow";
+  const bool is_tensorflow = subject.is_tensorflow();
   for (const PaperNetwork& each : paper_networks()) {
     const bool same_kind =
         paper == PredictionPaper::perfnetrt || each.platform.starts_with("TensorFlow") == is_tensorflow;

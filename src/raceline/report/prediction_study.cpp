@@ -53,6 +53,10 @@ std::string StudySubject::name() const {
                      threads > 1 ? fmt::format(", {} threads", threads) : "");
 }
 
+bool StudySubject::is_tensorflow() const {
+  return platform.starts_with("tensorflow");
+}
+
 size_t main_subject(const PredictionStudy& study) {
   const auto found = std::ranges::find_if(
       study.subjects, [](const StudySubject& each) { return each.is_there && each.is_judged; });

@@ -47,7 +47,8 @@ struct StudySubject {
   bool has_networks = false;  ///< whole networks were measured on it
   std::string how;            ///< the command that would measure it; empty where nobody can
 
-  std::string name() const;  ///< "tensorflow on GTX1080Ti"
+  std::string name() const;    ///< "tensorflow-1.10 on GTX1080Ti"
+  bool is_tensorflow() const;  ///< of any version; the papers' other framework optimises a model first
 };
 
 /// One approach on the layers of one type, in one phase.

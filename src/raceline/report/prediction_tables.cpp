@@ -11,7 +11,7 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-constexpr std::string_view tensorflow = "tensorflow", first_gpu = "GTX1080Ti";
+constexpr std::string_view first_gpu = "GTX1080Ti";
 
 const StudyCell& cell_of(const PredictionStudy& study, const StudyKey& key) {
   static const StudyCell nothing{
@@ -34,7 +34,7 @@ std::string noise_text(const StudyCell& cell) {
 
 /// The frameworks of ResPerfNet's two kinds: TensorFlow, and what optimises a model first as TensorRT does.
 bool is_optimiser(const StudySubject& subject) {
-  return subject.platform != tensorflow;
+  return !subject.is_tensorflow();
 }
 
 std::string_view paper_platform(const StudySubject& subject) {
