@@ -30,7 +30,8 @@ void copy_pair(const CostTable& from, const CostTable::Key& pair, CostTable& to)
 void PredictOption::add_to(CLI::App& app, bool check) {
   auto* predict =
       app.add_option("--predict", name_, "A predictor of primitives: measure only what it leaves undecided")
-          ->type_name("PREDICTOR");
+          ->type_name("PREDICTOR")
+          ->excludes("--protocol");
   app.add_option("--predict-level", level_percent_,
                  "Of its intervals, in percent: the higher, the more is measured")
       ->needs(predict)
