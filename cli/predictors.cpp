@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/platform_command.h"
+#include "raceline/base/error.h"
 #include "raceline/base/gzip.h"
 #include "raceline/predict/net_engine.h"
 #include "raceline/predict/shipped.h"
