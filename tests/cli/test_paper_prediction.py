@@ -10,7 +10,7 @@ import time
 import xml.etree.ElementTree as xml
 
 import support
-from test_predict import toy_dense, toy_rows
+from toy_platforms import toy_dense, toy_rows
 
 COLUMNS = ["layer", "type", "platform", "accelerator", "mode", "threads", "primitive", "set", "group", "repeat", "rounds",
            "runs", *(f"{paper}_{phase}{what}_us" for what in ("", "_median") for paper in ("perfnetrt", "resperfnet")
