@@ -68,7 +68,7 @@ class PredictionPapers(support.CliTest):
     def is_figure(self, cell, model):
         """A number, unless this build cannot train the model, which the cell then says."""
         if model in self.absent:
-            self.assertEqual(cell, "not trained")
+            self.assertIn(cell, ("not trained", "not made"))
         else:
             self.assertGreaterEqual(float(cell), 0)
 
@@ -106,7 +106,8 @@ class PredictionPapers(support.CliTest):
             self.is_figure(each["MAPE %"], "resperfnet")
             self.is_figure(each["RMSE ms"], "resperfnet")
             self.is_figure(each["boosted MAPE %"], "boosted")
-            self.assertEqual(int(each["test rows"]), 12)
+            judged = not {"resperfnet", "boosted"} <= self.absent
+            self.assertEqual(int(each["test rows"]), 12 if judged else 0)
         self.assertEqual(len(self.rows_of(first, "table9", platform="toy on cpu")), 9)
         self.assertEqual(len(first["tables"]["table2"]), 3 * 8)
 
