@@ -42,11 +42,15 @@ class Faults(support.CliTest):
         rows = {tuple(row[:7]): dict(zip(("state", "samples"), row[7:9])) for row in list(csv.reader(io.StringIO(text)))[1:]}
         with sqlite3.connect(self.store) as database:
             self.assertEqual(database.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
-            # Runs are all or nothing: positions from 0 without a gap, as many samples in each row.
-            for count, last, least, most in database.execute(
-                    "SELECT count(*), max(position), min(length(samples)), max(length(samples)) FROM run "
-                    "GROUP BY graph, plan, protocol, device, threads, pinned"):
-                self.assertEqual((last, least), (count - 1, most))
+            # Runs are all or nothing: positions from 0 without a gap, as many samples in each row (of a race: of a take).
+            by_key = "FROM run GROUP BY graph, plan, protocol, device, threads, pinned"
+            for count, last in database.execute(f"SELECT count(*), max(position) {by_key}"):
+                self.assertEqual(last, count - 1)
+            take = "CASE WHEN protocol LIKE 'race in takes %' THEN position / 2 END"
+            for at, count, least, most in database.execute(
+                    f"SELECT {take}, count(*), min(length(samples)), max(length(samples)) {by_key}, {take}"):
+                self.assertEqual(least, most)
+                self.assertTrue(at is None or count == 2, f"take {at}: {count} rows")
         return rows
 
     def runs(self):
