@@ -14,39 +14,21 @@ import hashlib
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 
 from markdown import table
+from study import Study
 
 
-class Study:
+class PrimitivesStudy(Study):
     def __init__(self, arguments):
-        self.program, self.folder, self.arguments = arguments.raceline, arguments.output, arguments
-        self.folder.mkdir(parents=True, exist_ok=True)
-        programs = [self.program, self.program.with_name("raceline-train")]
-        self.programs = hashlib.sha256(b"".join(path.read_bytes() for path in programs)).hexdigest()
-
-    def run(self, *words):
-        done = subprocess.run([str(self.program), *map(str, words)], capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(map(str, words))}\n{done.stderr}")
-        return done.stdout
-
-    def made(self, suffix, parts, *words):
-        """The file that these words make, kept under what decides it."""
-        digest = hashlib.sha256("\n".join(map(str, [self.programs, *parts])).encode()).hexdigest()[:16]
-        path = self.folder / f"{digest}{suffix}"
-        if not path.exists():
-            partial = path.with_name(f"partial-{path.name}")
-            self.run(*words, "-o", partial)
-            partial.rename(path)
-        return path
+        super().__init__(arguments.raceline, arguments.output)
+        self.arguments = arguments
 
     def data(self):
         store = self.arguments.store
         digest = hashlib.sha256(store.read_bytes()).hexdigest()
-        return self.made(".costs.csv.gz", [digest], "dataset", "export", "--costs", "--store", store)
+        return self.made(self.kept(".costs.csv.gz", digest), "dataset", "export", "--costs", "--store", store)
 
     def model(self, net):
         path = self.folder / f"{net}.onnx"
@@ -56,11 +38,11 @@ class Study:
 
     def predictor(self, data, nets):
         """Trained on all but the layers of these networks."""
-        rest = self.made(".rest.csv.gz", [data.name, *nets], "dataset", "split", data, "--test", 0, "--validation", 0,
-                         "--without-layers-of", ",".join(str(self.model(net)) for net in nets))
+        rest = self.made(self.kept(".rest.csv.gz", data.name, *nets), "dataset", "split", data, "--test", 0,
+                         "--validation", 0, "--without-layers-of", ",".join(str(self.model(net)) for net in nets))
         settings = [word for each in self.arguments.set for word in ("--set", each)]
         words = ["train", rest, "--model", self.arguments.model, "--threads", self.arguments.threads, *settings]
-        return self.made(".predictor.gz", [rest.name, *words[2:]], *words)
+        return self.made(self.kept(".predictor.gz", rest.name, *words[2:]), *words)
 
     def result(self, predictor, net):
         document = json.loads(self.run("search", self.model(net), "--store", self.arguments.store, "--threads",
@@ -96,7 +78,7 @@ def main():
     parser.add_argument("--level", type=float, default=50, help="of the intervals, in percent")
     parser.add_argument("--within", type=float, default=1, help="percent")
     arguments = parser.parse_args()
-    study = Study(arguments)
+    study = PrimitivesStudy(arguments)
     nets = arguments.nets or [net["name"] for net in json.loads(study.run("zoo", "list", "--json"))]
     data = study.data()
     results = []

@@ -14,11 +14,10 @@ import hashlib
 import io
 import json
 import math
-import os
 import pathlib
 import statistics
-import subprocess
-import sys
+
+from study import Study
 
 GPUS = ["GTX1080Ti", "V100", "P100", "K80"]
 MODELS = ["mean", "roofline", "linear", "polynomial", "svr", "xgboost", "forest", "boosted"]
@@ -28,31 +27,10 @@ NETS = [("justus", [], 3), ("perfnet", [], 3), ("perfnet", ["loss=maple-batch"],
         ("resperfnet", ["l2=0"], 3), ("resperfnet", ["l2=0", "box_cox=0"], 1), ("resperfnet+", [], 3), ("blend", [], 3)]
 
 
-class Study:
+class PublicStudy(Study):
     def __init__(self, arguments):
-        self.program, self.data, self.folder = arguments.raceline, arguments.data, arguments.output
-        self.quick = arguments.quick
-        self.folder.mkdir(parents=True, exist_ok=True)
-        programs = [self.program, self.program.with_name("raceline-train")]
-        self.programs = hashlib.sha256(b"".join(path.read_bytes() for path in programs)).hexdigest()
-
-    def run(self, *words):
-        done = subprocess.run([str(self.program), *map(str, words)], capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(map(str, words))}\n{done.stderr}")
-        return done.stdout
-
-    def kept(self, suffix, *parts):
-        """The path under which is kept what these parts and the programs decide."""
-        digest = hashlib.sha256("\n".join(map(str, [self.programs, *parts])).encode()).hexdigest()[:16]
-        return self.folder / f"{digest}{suffix}"
-
-    def made(self, path, *words):
-        if not path.exists():
-            partial = path.with_name(f"partial{os.getpid()}-{path.name}")
-            self.run(*words, "-o", partial)
-            partial.rename(path)
-        return path
+        super().__init__(arguments.raceline, arguments.output)
+        self.data, self.quick = arguments.data, arguments.quick
 
     def dataset(self, kind, gpu, seed):
         """One GPU's rows of tensorflow-1.10, 80/20 by layer."""
@@ -241,7 +219,7 @@ def main():
     parser.add_argument("--only", default=",".join(PARTS), help="parts, of " + ", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="few trees, one seed: to try the script")
     arguments = parser.parse_args()
-    study, results, pages = Study(arguments), {}, []
+    study, results, pages = PublicStudy(arguments), {}, []
     for part in arguments.only.split(","):
         pages.append(PARTS[part](study, results))
     (arguments.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
