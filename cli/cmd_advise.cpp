@@ -85,7 +85,7 @@ Json json_of(const AskedNetwork& network, const Advice& advice) {
                     {"exe_us", p.exe_us},
                     {"total_us", p.total_us},
                     {"layers_without_model", p.unknown_layers},
-                    {"flops_without_model_percent", p.flops > 0 ? 100 * p.unknown_flops / p.flops : 0},
+                    {"flops_without_model_percent", p.unknown_percent()},
                     {"layers_beyond_training", p.beyond_layers}});
   }
   return {{"network", network.name},

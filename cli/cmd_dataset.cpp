@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/load_graph.h"
 #include "cli/predictors.h"
 #include "cli/workbench.h"
 #include "raceline/base/error.h"
@@ -48,7 +49,8 @@ std::vector<PriorLayer> layers_of(const std::filesystem::path& path, const Workb
   ModelOptions options;
   options.path = path;
   options.no_fusion = true;
-  const LoadedModel model = load_model(options, bench);
+  OpenedModel opened = open_model(options);
+  const LoadedModel model = load_graph(opened, options, bench);
   std::vector<PriorLayer> layers;
   std::set<std::string> seen;
   for (NodeId node = 0; node < static_cast<NodeId>(model.graph.nodes().size()); ++node) {
@@ -66,7 +68,8 @@ std::vector<std::string> keys_of(const std::filesystem::path& path, const Workbe
   for (const PriorLayer& each : layers_of(path, bench)) keys.push_back(each.layer.key());
   ModelOptions options;
   options.path = path;
-  const LoadedModel model = load_model(options, bench);
+  OpenedModel opened = open_model(options);
+  const LoadedModel model = load_graph(opened, options, bench);
   const CandidateSet candidates(model.graph, bench.registry, {});
   for (const auto& [key, layer] : candidates.layers()) keys.push_back(key);
   return keys;

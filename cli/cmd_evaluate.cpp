@@ -68,7 +68,7 @@ Groups groups_of(const Dataset& own, const Predictor& predictor, const Options& 
                                                    options.sets.end();
     if (!wanted || row.repeat != 0) continue;
     for (const Phase phase : phases) {
-      const double us = time_of(row.p10[static_cast<size_t>(predictor.phases)], phase);
+      const double us = time_of(row.label(predictor.phases), phase);
       if (!(us > 0)) continue;
       const GroupKey key{row.set, row.type, row.primitive, phase};
       if (predictor.find(row.type, phase, row.primitive) == nullptr) {

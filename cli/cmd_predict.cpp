@@ -52,7 +52,7 @@ Json json_of(const AskedNetwork& network, const NetworkPrediction& prediction, c
                 {"pre", json_of(prediction.pre)},
                 {"post", json_of(prediction.post)},
                 {"layers_without_model", prediction.unknown_layers},
-                {"flops_without_model_percent", percent(prediction.unknown_flops, prediction.flops)},
+                {"flops_without_model_percent", prediction.unknown_percent()},
                 {"layers_beyond_training", prediction.beyond_layers},
                 {"layers", layers}};
   if (options.samples > 0) {
@@ -100,8 +100,7 @@ void print(const AskedNetwork& network, const NetworkPrediction& prediction, con
   }
   if (prediction.unknown_layers > 0) {
     fmt::print("{} of {} layers have no model and count nothing: {:.2f} % of the FLOPs\n",
-               prediction.unknown_layers, prediction.layers.size(),
-               percent(prediction.unknown_flops, prediction.flops));
+               prediction.unknown_layers, prediction.layers.size(), prediction.unknown_percent());
   }
   if (prediction.beyond_layers > 0) {
     fmt::print("{} layers lie beyond the training rows: their times are extrapolated\n",

@@ -1,7 +1,9 @@
 #include "cli/paper_prediction.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -33,12 +35,19 @@ struct Options {
   bool quick = false, json = false;
 };
 
+/// A subject's rows of one layer type: the file that is trained on, and how far a repeated measurement lies
+/// apart.
+struct TypeRows {
+  std::filesystem::path file;
+  std::vector<NoiseFloor> floors;
+};
+
 /// A study on its way: what it is made of beside what it shows.
 struct Making {
   PredictionStudy study;
   std::vector<SubjectRows> subjects;
   StudyNetworks networks;
-  std::map<std::pair<size_t, std::string>, std::filesystem::path> data;  ///< by subject and type
+  std::map<std::pair<size_t, std::string>, TypeRows> data;  ///< by subject and type
 };
 
 TrainingWish wish_of(Making& making, const StudyKey& key, size_t available) {
@@ -48,7 +57,7 @@ TrainingWish wish_of(Making& making, const StudyKey& key, size_t available) {
   wish.name = fmt::format("{}: {} {}, {}", making.subjects[key.subject].subject.name(), key.type,
                           to_string(key.phase), recipe.title);
   TrainArguments& arguments = wish.arguments;
-  arguments.data = making.data[{key.subject, key.type}];
+  arguments.data = making.data[{key.subject, key.type}].file;
   arguments.model = recipe.model;
   arguments.types = {key.type};
   arguments.phases = {std::string(to_string(key.phase))};
@@ -77,7 +86,7 @@ std::optional<StudyCell> absent_cell(const SubjectRows& rows, const StudyKey& ke
   const StudySubject& subject = rows.subject;
   if (!subject.is_there) return because("not collected", subject.how);
   const bool is_published = subject.threads == 0;
-  if (rows_of_type(rows.rows, key.type).rows.empty()) {
+  if (std::ranges::find(rows.rows.rows, key.type, &DatasetRow::type) == rows.rows.rows.end()) {
     if (is_published) return because("not published", fmt::format("no rows of {} were published", key.type));
     return because("not collected",
                    fmt::format("raceline collect --platform {} --space resperfnet --layers {} --samples 2000",
@@ -96,17 +105,17 @@ std::optional<StudyCell> absent_cell(const SubjectRows& rows, const StudyKey& ke
 
 /// Judges a trained cell by the subject's test rows.
 StudyCell judged_cell(const Predictor& predictor, const SubjectRows& rows, const StudyKey& key,
-                      PhaseModel definition) {
+                      PhaseModel definition, std::span<const NoiseFloor> floors) {
   StudyCell cell;
   std::vector<LayerFacts> layers;
   for (const DatasetRow* row : test_rows(rows.rows, key.type, key.phase, definition)) {
     layers.push_back(facts_of(LayerDesc::parse(row->layer)));
-    cell.measured_us.push_back(time_of(row->p10[static_cast<size_t>(definition)], key.phase));
+    cell.measured_us.push_back(time_of(row->label(definition), key.phase));
   }
   for (const auto& prediction : predictor.predict(layers, key.phase))
     cell.predicted_us.push_back(prediction->us);
   cell.accuracy = accuracy(cell.predicted_us, cell.measured_us);
-  for (const NoiseFloor& floor : noise_floors(rows_of_type(rows.rows, key.type), definition)) {
+  for (const NoiseFloor& floor : floors) {
     if (floor.phase == to_string(key.phase) && floor.above == "all") cell.noise_percent = floor.mape_percent;
   }
   return cell;
@@ -151,8 +160,11 @@ std::map<size_t, RecipePredictors> fill_cells(Making& making, KeptPredictors& ke
       study.cells[key] = std::move(*absent);
       continue;
     }
-    std::filesystem::path& file = making.data[{key.subject, key.type}];
-    if (file.empty()) file = kept.keep(rows_of_type(rows.rows, key.type));
+    TypeRows& of_type = making.data[{key.subject, key.type}];
+    if (of_type.file.empty()) {
+      const Dataset own = rows_of_type(rows.rows, key.type);
+      of_type = {kept.keep(own), noise_floors(own, definition)};
+    }
     wishes.push_back(wish_of(making, key, training_rows(rows.rows, key.type, key.phase, definition)));
     keys.push_back(key);
   }
@@ -167,7 +179,8 @@ std::map<size_t, RecipePredictors> fill_cells(Making& making, KeptPredictors& ke
       continue;
     }
     Predictor predictor = open_predictor(results[index].predictor.string(), bench);
-    cell = judged_cell(predictor, making.subjects[key.subject], key, definition);
+    cell = judged_cell(predictor, making.subjects[key.subject], key, definition,
+                       making.data[{key.subject, key.type}].floors);
     if (!results[index].epochs.empty())
       study.epochs[{key.subject, key.recipe}] = read_epochs(results[index].epochs);
     const auto of_networks = network_recipes(study.paper);
@@ -195,15 +208,13 @@ const SubjectRows* unoptimised_of(const std::vector<SubjectRows>& subjects, cons
   return found == subjects.end() ? nullptr : &*found;
 }
 
-void fill_networks(Making& making, const std::map<size_t, RecipePredictors>& predictors) {
+void fill_networks(Making& making, std::map<size_t, RecipePredictors>& predictors) {
   PredictionStudy& study = making.study;
   const PhaseModel definition = definition_of(study.paper);
   for (size_t subject = 0; subject < making.subjects.size(); ++subject) {
     const SubjectRows& rows = making.subjects[subject];
-    const auto own = predictors.find(subject);
     if (!rows.subject.has_networks || !rows.subject.is_judged) continue;
-    static const RecipePredictors none;
-    const RecipePredictors& by_recipe = own == predictors.end() ? none : own->second;
+    const RecipePredictors& by_recipe = predictors[subject];
     const CalibratedNetworks list = network_rows(subject, rows, unoptimised_of(making.subjects, rows.subject),
                                                  making.networks, by_recipe, definition);
     study.network_rows.insert(study.network_rows.end(), list.rows.begin(), list.rows.end());

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/interrupt.h"
-#include "cli/load_graph.h"
+#include "cli/predicted_networks.h"
 #include "cli/scratch_folder.h"
 #include "raceline/base/text.h"
 #include "raceline/dataset/splits.h"
@@ -22,14 +22,11 @@ using Estimate = StudyNetwork::Estimate;
 /// Name, tab, key of each layer.
 std::string layers_text(const std::string& net, int64_t batch, const Workbench& bench) {
   const ScratchFolder scratch;
-  ModelOptions options;
-  options.path = scratch.path() / (net + ".onnx");
+  const std::filesystem::path file = scratch.path() / (net + ".onnx");
   fmt::print(stderr, "layers of {}, batch {}\n", net, batch);
-  write_zoo(net, options.path, {.batch = batch});
-  OpenedModel opened = open_model(options);
-  const LoadedModel loaded = load_graph(opened, options, bench);
+  write_zoo(net, file, {.batch = batch});
   std::string text;
-  for (const NetworkLayer& each : network_layers(loaded.graph))
+  for (const NetworkLayer& each : asked_network(file, {}, 0, bench).layers)
     text += fmt::format("{}\t{}\n", each.name, each.layer.key());
   return text;
 }
@@ -51,7 +48,7 @@ std::map<std::string, Phases> measured_layers(const Dataset& rows, PhaseModel de
   std::map<std::string, Phases> measured;
   for (const DatasetRow& row : rows.rows) {
     if (row.type == "model" || row.repeat != 0) continue;
-    const Phases& phases = row.p10[static_cast<size_t>(definition)];
+    const Phases& phases = row.label(definition);
     measured[row.layer] = phases;
     measured.emplace(bare_key(row.layer), phases);
   }
@@ -147,8 +144,7 @@ std::string calibrate(std::vector<StudyNetwork>& rows, const std::vector<Network
 
 double total_us(const SubjectRows* rows, const std::string& net, int64_t batch, PhaseModel definition) {
   const DatasetRow* row = rows == nullptr ? nullptr : rows->network(net, batch);
-  return row == nullptr ? std::numeric_limits<double>::quiet_NaN()
-                        : row->p10[static_cast<size_t>(definition)].total_us();
+  return row == nullptr ? std::numeric_limits<double>::quiet_NaN() : row->label(definition).total_us();
 }
 
 double us_of(const std::optional<Prediction>& prediction) {

@@ -165,7 +165,7 @@ std::vector<const DatasetRow*> test_rows(const Dataset& rows, std::string_view t
   std::vector<const DatasetRow*> some;
   for (const DatasetRow& row : rows.rows) {
     if (row.type == type && row.set == set_test && row.repeat == 0 &&
-        time_of(row.p10[static_cast<size_t>(definition)], phase) > 0)
+        time_of(row.label(definition), phase) > 0)
       some.push_back(&row);
   }
   return some;
@@ -174,7 +174,7 @@ std::vector<const DatasetRow*> test_rows(const Dataset& rows, std::string_view t
 size_t training_rows(const Dataset& rows, std::string_view type, Phase phase, PhaseModel definition) {
   return static_cast<size_t>(std::ranges::count_if(rows.rows, [&](const DatasetRow& row) {
     return row.type == type && (row.set == set_train || row.set == set_validation) && row.repeat == 0 &&
-           time_of(row.p10[static_cast<size_t>(definition)], phase) > 0;
+           time_of(row.label(definition), phase) > 0;
   }));
 }
 

@@ -113,6 +113,15 @@ void Settings::check(std::string_view known) const {
   }
 }
 
+Settings Settings::only(std::string_view names) const {
+  Settings some;
+  for (const std::string_view name : words(names)) {
+    if (const auto found = values_.find(std::string(name)); found != values_.end())
+      some.values_.insert(*found);
+  }
+  return some;
+}
+
 std::string Settings::to_string() const {
   std::vector<std::string> parts;
   for (const auto& [name, value] : values_) parts.push_back(fmt::format("{}={}", name, value));

@@ -38,6 +38,8 @@ class Settings {
   std::string text(const std::string& name, const std::string& otherwise) const;
   /// Throws Error for a setting that is not among these words.
   void check(std::string_view known) const;
+  /// Those of these words that were given.
+  Settings only(std::string_view names) const;
   /// "depth=7 rounds=900": those that were given.
   std::string to_string() const;
 

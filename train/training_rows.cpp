@@ -123,7 +123,7 @@ std::map<PartKey, Rows> rows_by_part(const Dataset& used, const TrainOptions& op
       continue;
     }
     for (const Phase phase : options.phases) {
-      const double us = time_of(row.p10[static_cast<size_t>(options.definition)], phase);
+      const double us = time_of(row.label(options.definition), phase);
       if (us > 0) {
         parts[{row.type, row.primitive, phase}].push_back(&row);
       } else {
@@ -140,7 +140,7 @@ void add_test_rows(TrainingRows& training, const Rows& chosen, const TrainOption
     if (row->set != set_test || row->repeat != 0) continue;
     for (const Phase phase : options.phases) {
       const auto part = training.parts.find({row->type, row->primitive, phase});
-      const double us = time_of(row->p10[static_cast<size_t>(options.definition)], phase);
+      const double us = time_of(row->label(options.definition), phase);
       if (part != training.parts.end() && us > 0) part->second.test.add(*row, us);
     }
   }
@@ -194,7 +194,7 @@ TrainingRows training_rows(const Dataset& dataset, const TrainOptions& options) 
     PartRows part;
     for (const DatasetRow* row : rows) {
       (row->set == set_validation ? part.validation : part.train)
-          .add(*row, time_of(row->p10[static_cast<size_t>(options.definition)], std::get<Phase>(key)));
+          .add(*row, time_of(row->label(options.definition), std::get<Phase>(key)));
     }
     if (part.train.size() >= least_rows) {
       training.parts.emplace(key, std::move(part));

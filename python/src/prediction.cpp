@@ -21,7 +21,6 @@ struct PredictedNetwork {
   int64_t batch = 1;
   NetworkPrediction sums;
 
-  double unknown_percent() const { return sums.flops > 0 ? 100 * sums.unknown_flops / sums.flops : 0; }
   std::string text() const {
     return fmt::format("<Prediction {}, batch {}: {} ({} to {})>", network, batch, human_us(sums.total_us),
                        human_us(sums.low_us), human_us(sums.high_us));
@@ -130,7 +129,8 @@ void add_prediction(py::module_& module) {
       .def_property_readonly("post", [](const Network& n) { return n.sums.post; })
       .def_property_readonly("layers", [](const Network& n) { return n.sums.layers; })
       .def_property_readonly("layers_without_model", [](const Network& n) { return n.sums.unknown_layers; })
-      .def_property_readonly("flops_without_model_percent", &Network::unknown_percent)
+      .def_property_readonly("flops_without_model_percent",
+                             [](const Network& each) { return each.sums.unknown_percent(); })
       .def_property_readonly("layers_beyond_training", [](const Network& n) { return n.sums.beyond_layers; })
       .def(
           "epoch_us",

@@ -92,17 +92,13 @@ std::unique_ptr<Model> fit_resperfnet_plus(const FitRequest& request) {
 
 std::unique_ptr<Model> fit_blend(const FitRequest& request) {
   auto model = std::make_unique<BlendModel>();
-  // Each part takes the settings that have its own names.
-  const Settings of_trees({{"rounds", request.settings.text("rounds", "900")}});
-  const Settings of_nets(
-      {{"epochs", request.settings.text("epochs", "80")}, {"seeds", request.settings.text("seeds", "3")}});
-  const auto fit = [&](std::string_view name, const Settings& settings) {
+  const auto fit = [&](std::string_view name, std::string_view settings) {
     FitRequest own = request;
-    own.settings = settings;
+    own.settings = request.settings.only(settings);
     return trainer_of(name).fit(own);
   };
-  model->trees = fit(BoostedModel::kind, of_trees);
-  model->nets = fit(PriorNetModel::kind, of_nets);
+  model->trees = fit(BoostedModel::kind, "rounds");
+  model->nets = fit(PriorNetModel::kind, "epochs seeds");
   const std::vector<LayerFacts>& layers = request.validation.layers;
   if (layers.empty()) return model;
   std::vector<double> by_trees(layers.size()), by_nets(layers.size());

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "raceline/base/error.h"
+#include "raceline/base/write_all.h"
 
 namespace raceline {
 namespace {
@@ -59,6 +60,16 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   write_file(path, std::span(&content, 1));
 }
 
+int write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(descriptor, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return errno;
+    bytes.remove_prefix(static_cast<size_t>(put));
+  }
+  return 0;
+}
+
 void write_file(const std::filesystem::path& path, std::span<const std::string_view> parts) {
   // A symbolic link, and a device such as /dev/null or /dev/full, is written through and not replaced.
   std::error_code ignored;
@@ -80,13 +91,8 @@ void write_file(const std::filesystem::path& path, std::span<const std::string_v
     if (replace) ::unlink(scratch.c_str());
     fail("write", path, error);
   };
-  for (std::string_view content : parts) {
-    while (!content.empty()) {
-      const ssize_t put = ::write(file.get(), content.data(), content.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) give_up(errno);
-      content.remove_prefix(static_cast<size_t>(put));
-    }
+  for (const std::string_view content : parts) {
+    if (const int error = write_all(file.get(), content); error != 0) give_up(error);
   }
   if (!replace) return;
   if (::fsync(file.get()) != 0) give_up(errno);

@@ -31,8 +31,9 @@ struct DatasetRow {
   bool disturbed = false;                 ///< in one of its rounds the machine was slower than it can be
   std::string taken_at;                   ///< of the last round: ISO 8601, UTC
 
-  /// The label: microseconds of the execution phase.
-  double exe_us(PhaseModel model) const { return p10[static_cast<size_t>(model)].exe_us; }
+  /// The label: microseconds of the phases by a definition.
+  const Phases& label(PhaseModel model) const { return p10[static_cast<size_t>(model)]; }
+  double exe_us(PhaseModel model) const { return label(model).exe_us; }
 };
 
 struct Dataset {

@@ -38,6 +38,9 @@ struct NetworkPrediction {
   double low_us = 0, high_us = 0;                ///< sums of the ends of all intervals: as if all erred alike
   double unknown_flops = 0, flops = 0;           ///< of layers without a model, and of all
   size_t unknown_layers = 0, beyond_layers = 0;  ///< in the phase exe
+
+  /// Of the FLOPs, those of layers without a model.
+  double unknown_percent() const { return flops > 0 ? 100 * unknown_flops / flops : 0; }
 };
 
 /// T = T_pre(first) + sum of T_exe + T_post(last). Of a platform that offers several primitives, each layer

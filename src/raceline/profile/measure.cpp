@@ -8,7 +8,6 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/random.h"
-#include "raceline/profile/store.h"
 
 namespace raceline {
 namespace {

@@ -10,8 +10,6 @@
 namespace raceline {
 namespace {
 
-using Row = std::vector<std::string>;
-
 /// Of figure 2, with the paper's three before ours.
 constexpr std::string_view curve_recipes[] = {"perfnet", "resperfnet", "resperfnet-plain",
                                               "resperfnet-published"};
@@ -93,8 +91,8 @@ BarChart network_chart(const PredictionStudy& study, const std::string& network)
     for (const std::string_view recipe : network_recipes(study.paper)) {
       if (recipe == "boosted") continue;
       add(subject, fmt::format("{}, {}", name, study_recipe(recipe).title), [&](const StudyNetwork& row) {
-        const auto found = row.predicted.find(std::string(recipe));
-        return found == row.predicted.end() ? 0 : found->second.us;
+        const StudyNetwork::Estimate* estimate = row.predicted_by(recipe);
+        return estimate == nullptr ? 0 : estimate->us;
       });
     }
     add(subject, name + ", measured", [](const StudyNetwork& row) { return row.measured_us; });

@@ -26,11 +26,6 @@ std::string error_text(double us, double measured_us) {
   return std::isnan(error) ? "-" : fmt::format("{:+.2f}", error);
 }
 
-const Estimate* predicted_by(const StudyNetwork& row, std::string_view recipe) {
-  const auto found = row.predicted.find(std::string(recipe));
-  return found == row.predicted.end() ? nullptr : &found->second;
-}
-
 void add_estimate(Row& row, const Estimate* estimate, double measured_us) {
   if (estimate == nullptr) {
     row.insert(row.end(), {"not made", "-"});
@@ -104,7 +99,7 @@ ReportTable network_table(const PredictionStudy& study) {
       add_estimate(row, &each.oracle, each.measured_us);
       const Estimate* last = nullptr;
       for (const std::string_view recipe : network_recipes(study.paper)) {
-        last = predicted_by(each, recipe);
+        last = each.predicted_by(recipe);
         add_estimate(row, last, each.measured_us);
       }
       add_estimate(row, &each.calibrated, each.measured_us);
@@ -159,7 +154,7 @@ ReportTable network_error_table(const PredictionStudy& study) {
       row.push_back(cell([](const StudyNetwork& each) { return each.oracle.us; }));
       for (const std::string_view recipe : network_recipes(study.paper)) {
         row.push_back(cell([&](const StudyNetwork& each) {
-          const Estimate* estimate = predicted_by(each, recipe);
+          const Estimate* estimate = each.predicted_by(recipe);
           return estimate == nullptr ? std::numeric_limits<double>::quiet_NaN() : estimate->us;
         }));
         if (recipe != "boosted") row.push_back(paper_error(study.paper, own, recipe, network));

@@ -25,7 +25,6 @@ constexpr std::string_view perfnetrt_networks[] = {"perfnet", "boosted"};
 constexpr std::string_view resperfnet_networks[] = {"perfnet", "resperfnet", "boosted"};
 constexpr std::string_view perfnetrt_layers[] = {"perfnet", "polynomial", "boosted"};
 constexpr std::string_view resperfnet_layers[] = {"resperfnet", "boosted"};
-/// Of ResPerfNet's table 1.
 constexpr std::string_view approaches[] = {"polynomial",           "svr",        "xgboost", "perfnet",
                                            "resperfnet-published", "resperfnet", "boosted"};
 
@@ -37,10 +36,6 @@ std::string_view to_string(PredictionPaper paper) {
 
 PhaseModel definition_of(PredictionPaper paper) {
   return paper == PredictionPaper::perfnetrt ? PhaseModel::perfnetrt : PhaseModel::resperfnet;
-}
-
-std::span<const StudyRecipe> study_recipes() {
-  return recipes;
 }
 
 const StudyRecipe& study_recipe(std::string_view name) {
@@ -57,10 +52,19 @@ bool StudySubject::is_tensorflow() const {
   return platform.starts_with("tensorflow");
 }
 
+const StudyNetwork::Estimate* StudyNetwork::predicted_by(std::string_view recipe) const {
+  const auto found = predicted.find(std::string(recipe));
+  return found == predicted.end() ? nullptr : &found->second;
+}
+
 size_t main_subject(const PredictionStudy& study) {
   const auto found = std::ranges::find_if(
       study.subjects, [](const StudySubject& each) { return each.is_there && each.is_judged; });
   return static_cast<size_t>(found - study.subjects.begin());
+}
+
+std::span<const std::string_view> approach_recipes() {
+  return approaches;
 }
 
 std::span<const std::string_view> network_recipes(PredictionPaper paper) {
@@ -84,7 +88,7 @@ std::vector<StudyKey> wanted_cells(const PredictionStudy& study) {
     add_all(subject, is_resperfnet ? std::span<const std::string_view>(resperfnet_layers) : perfnetrt_layers);
     if (study.subjects[subject].has_networks) add_all(subject, network_recipes(study.paper));
     if (!is_resperfnet) continue;
-    for (const std::string_view name : approaches)
+    for (const std::string_view name : approach_recipes())
       keys.insert({subject, std::string(name), "conv", Phase::exe});
   }
   if (const size_t first = main_subject(study); is_resperfnet && first < study.subjects.size())

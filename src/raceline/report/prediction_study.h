@@ -34,7 +34,6 @@ struct StudyRecipe {
   double seconds_per_1000_rows;  ///< roughly, to train; for the time left
   bool has_epochs = false;       ///< errors of every epoch are kept: figure 2
 };
-std::span<const StudyRecipe> study_recipes();
 /// `name` is of one that there is.
 const StudyRecipe& study_recipe(std::string_view name);
 
@@ -90,6 +89,9 @@ struct StudyNetwork {
   Estimate oracle;                            ///< the sum of measured layers
   std::map<std::string, Estimate> predicted;  ///< by recipe: the sum of predicted layers
   Estimate calibrated;  ///< boosted's, by what was calibrated on the subject's other networks
+
+  /// Null where the recipe predicted nothing.
+  const Estimate* predicted_by(std::string_view recipe) const;
 };
 
 /// A step of a network of batch 1, as PerfNetRT's figure 2 has it.
@@ -121,6 +123,9 @@ struct PredictionStudy {
 /// The subject of ResPerfNet's figure 2: the first whose layers were measured; the number of subjects if
 /// there is none.
 size_t main_subject(const PredictionStudy& study);
+
+/// Recipes of ResPerfNet's table 1, in its order.
+std::span<const std::string_view> approach_recipes();
 
 /// Recipes of whole networks.
 std::span<const std::string_view> network_recipes(PredictionPaper paper);

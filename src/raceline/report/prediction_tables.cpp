@@ -32,20 +32,16 @@ std::string noise_text(const StudyCell& cell) {
   return std::isnan(cell.noise_percent) ? "unknown" : fmt::format("{:.2f}", cell.noise_percent);
 }
 
-/// The frameworks of ResPerfNet's two kinds: TensorFlow, and what optimises a model first as TensorRT does.
-bool is_optimiser(const StudySubject& subject) {
-  return !subject.is_tensorflow();
-}
-
 std::string_view paper_platform(const StudySubject& subject) {
-  return is_optimiser(subject) ? "TensorRT, GTX 1080 Ti" : "TensorFlow, GTX 1080 Ti";
+  return subject.is_tensorflow() ? "TensorFlow, GTX 1080 Ti" : "TensorRT, GTX 1080 Ti";
 }
 
+/// Of ResPerfNet's two kinds: TensorFlow, and what optimises a model first as TensorRT does.
 std::vector<size_t> judged(const PredictionStudy& study, bool optimisers) {
   std::vector<size_t> subjects;
   for (size_t index = 0; index < study.subjects.size(); ++index) {
     const StudySubject& subject = study.subjects[index];
-    if (subject.is_judged && is_optimiser(subject) == optimisers) subjects.push_back(index);
+    if (subject.is_judged && subject.is_tensorflow() != optimisers) subjects.push_back(index);
   }
   return subjects;
 }
@@ -61,8 +57,7 @@ std::string remark(std::initializer_list<const StudyCell*> cells) {
 }  // namespace
 
 ReportTable approach_table(const PredictionStudy& study) {
-  static constexpr std::string_view columns[] = {"polynomial",           "svr",        "xgboost", "perfnet",
-                                                 "resperfnet-published", "resperfnet", "boosted"};
+  const std::span<const std::string_view> columns = approach_recipes();
   ReportTable table{.title = "Table 1: MAPE in percent, convolutions, execution", .rows = {}, .notes = {}};
   Row header{"platform"};
   for (const std::string_view recipe : columns) header.emplace_back(study_recipe(recipe).title);

@@ -182,7 +182,7 @@ ReportTable method_table(const QsDnnReport& report) {
         table.rows.push_back(
             {net.name, paper_layers ? "paper" : "default", method_name(run.method), run.library, run.note,
              fmt::format("{:.4f}", entry.measured_us * 1e-3), fmt::format("{:.4f}", entry.median_us * 1e-3),
-             fmt::format("{}", run.samples), fmt::format("{:.4f}", entry.predicted_us * 1e-3),
+             fmt::format("{}", entry.runs), fmt::format("{:.4f}", entry.predicted_us * 1e-3),
              share(vanilla == nullptr ? 0 : vanilla->run.measured_us, entry.measured_us),
              share(vanilla == nullptr ? 0 : vanilla->run.predicted_us, entry.predicted_us),
              share(entry.predicted_us, graph.methods.optimum_us), fmt::format("{:.4f}", entry.ratio),

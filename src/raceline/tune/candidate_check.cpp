@@ -1,7 +1,5 @@
 #include "raceline/tune/candidate_check.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"

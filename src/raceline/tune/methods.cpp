@@ -140,25 +140,8 @@ class Running {
     say(fmt::format("race of {} plans", raced.size()));
     std::vector<RaceEntry> entries;
     if (!race_some(raced, entries)) return false;
-    for (size_t i = 0; i < raced.size(); ++i) {
-      result_.runs[raced[i]].run = std::move(entries[i]);
-      result_.runs[raced[i]].samples = samples_of(result_.runs[raced[i]].run);
-    }
+    for (size_t i = 0; i < raced.size(); ++i) result_.runs[raced[i]].run = std::move(entries[i]);
     return true;
-  }
-
-  /// How many whole runs stand behind a raced entry.
-  int samples_of(const RaceEntry& entry) const {
-    const std::string first = plan_signature(result_.runs.front().run.plan, scene_.registry);
-    const std::string own = plan_signature(entry.plan, scene_.registry);
-    for (const MethodRun& other : result_.runs) {
-      const std::string rival = own == first ? plan_signature(other.run.plan, scene_.registry) : own;
-      const auto rows = scene_.store.find_runs(scene_.conditions.key(rival, protocol::race_against(first)));
-      size_t samples = 0;
-      for (size_t row = 0; row < rows.size(); row += 2) samples += rows[row].samples_us.size();
-      if (samples > 0) return static_cast<int>(samples);
-    }
-    return 0;
   }
 
   /// QS-DNN in turn with the best single libraries.
@@ -206,10 +189,10 @@ class Running {
     for (MethodRun& run : result_.runs) {
       if (run.run.measured_us > 0) continue;
       say(fmt::format("{}: a few runs", run.run.name));
-      run.samples = run_slow(
+      const int runs = run_slow(
           run.run, first_us, scene_, options_.slow_runs, [this] { return stopped(); },
           [this] { return may_run(); });
-      if (run.samples == 0) return false;
+      if (runs == 0) return false;
     }
     return true;
   }

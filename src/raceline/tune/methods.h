@@ -29,7 +29,6 @@ struct MethodRun {
   std::string library;  ///< of single_type and library; of processor, the device
   std::string note;     ///< of single_type: the type
   RaceEntry run;        ///< predicted_us: the table's sum; ratios against the first of MethodRuns::runs
-  int samples = 0;      ///< whole runs
 };
 
 struct MethodOptions {

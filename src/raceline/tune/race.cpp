@@ -207,6 +207,7 @@ RaceState race(std::span<RaceEntry> entries, const RunScene& scene, const RaceOp
     const std::vector<double> samples = joined(all, is_first ? &Take::base : &Take::samples);
     entry.measured_us = percentile(samples, 0.1);
     entry.median_us = percentile(samples, 0.5);
+    entry.runs = static_cast<int>(samples.size());
     if (is_first) continue;
     const PairedRatio ratio = ratio_of(all, options.seed);
     entry.ratio = ratio.median;
@@ -224,8 +225,9 @@ int run_slow(RaceEntry& entry, double first_us, const RunScene& scene, int runs,
   if (samples.empty()) return 0;
   entry.measured_us = percentile(samples, 0.1);
   entry.median_us = percentile(samples, 0.5);
+  entry.runs = static_cast<int>(samples.size());
   if (first_us > 0) entry.ratio = entry.ratio_low = entry.ratio_high = entry.measured_us / first_us;
-  return static_cast<int>(samples.size());
+  return entry.runs;
 }
 
 }  // namespace raceline

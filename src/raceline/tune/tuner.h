@@ -39,6 +39,7 @@ struct RaceEntry {
   double predicted_us = 0;  ///< 0 for the reference
   double measured_us = 0;   ///< 10th percentile of whole runs; 0 when there was no race
   double median_us = 0;
+  int runs = 0;  ///< whole runs behind these
   /// time(this) / time(first entry): median of the paired ratios with its 95 % confidence interval.
   double ratio = 1, ratio_low = 1, ratio_high = 1;
 };
