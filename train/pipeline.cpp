@@ -31,7 +31,7 @@ class PartFit {
     LayerRows all = rows_.train;
     all.append(rows_.validation);
     std::vector<double> guesses, times;
-    const auto judge = [&](const Model& model, const Examples& examples) {
+    const auto judge = [&](const LatencyModel& model, const Examples& examples) {
       std::vector<double> us(examples.size());
       model.predict(examples.layers, context_.hardware, us);
       for (const double each : us) guesses.push_back(plausible_us(each));
@@ -59,7 +59,7 @@ class PartFit {
   }
 
  private:
-  std::unique_ptr<Model> fit(const Examples& train, const Examples& validation) const {
+  std::unique_ptr<LatencyModel> fit(const Examples& train, const Examples& validation) const {
     return trainer_.fit({context_, train, validation, rows_.test.examples()});
   }
 

@@ -145,21 +145,21 @@ const Trainer& trainer_of(std::string_view model) {
                           join(nearest(model.substr(0, 80), names), ", ")));
 }
 
-std::unique_ptr<Model> fit_mean(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_mean(const FitRequest& request) {
   return MeanModel::fit(request.train.us);
 }
 
-std::unique_ptr<Model> fit_roofline(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_roofline(const FitRequest& request) {
   return RooflineModel::fit(request.train.layers, request.train.us, request.hardware);
 }
 
-std::unique_ptr<Model> fit_polynomial(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_polynomial(const FitRequest& request) {
   return PolynomialModel::fit(request.train.layers, request.train.us, request.hardware,
                               request.settings.whole("degree", 2, 1, 4),
                               request.settings.number("ridge", 1e-6, 0, 1e6));
 }
 
-std::unique_ptr<Model> fit_transfer(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_transfer(const FitRequest& request) {
   auto model = std::make_unique<TransferModel>();
   for (const Predictor& each : request.from) {
     const PredictorPart* part = each.find(request.type, request.phase);
@@ -178,7 +178,7 @@ std::unique_ptr<Model> fit_transfer(const FitRequest& request) {
   return model;
 }
 
-std::unique_ptr<Model> fit_linear(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_linear(const FitRequest& request) {
   return std::make_unique<LinearPrior>(
       LinearPrior::fit(request.train.layers, request.train.us, request.hardware));
 }

@@ -81,7 +81,7 @@ struct FitRequest : FitContext {
 struct Trainer {
   std::string_view model;
   /// Throws Error when the rows allow no fit.
-  std::unique_ptr<Model> (*fit)(const FitRequest&) = nullptr;
+  std::unique_ptr<LatencyModel> (*fit)(const FitRequest&) = nullptr;
   std::string_view settings = {};   ///< names of what --set changes
   bool chooses_checkpoint = false;  ///< fits to `train` and looks at `validation`; others know no validation
   std::string_view absent = {};     ///< not empty: why it cannot fit in this build
@@ -92,19 +92,19 @@ std::span<const Trainer> trainers();
 const Trainer& trainer_of(std::string_view model);
 
 // The trainers, each in a file of its own.
-std::unique_ptr<Model> fit_mean(const FitRequest& request);
-std::unique_ptr<Model> fit_roofline(const FitRequest& request);
-std::unique_ptr<Model> fit_linear(const FitRequest& request);
-std::unique_ptr<Model> fit_transfer(const FitRequest& request);
-std::unique_ptr<Model> fit_polynomial(const FitRequest& request);
-std::unique_ptr<Model> fit_svr(const FitRequest& request);              // libsvm/
-std::unique_ptr<Model> fit_xgboost(const FitRequest& request);          // xgboost/
-std::unique_ptr<Model> fit_forest(const FitRequest& request);           // xgboost/
-std::unique_ptr<Model> fit_boosted(const FitRequest& request);          // xgboost/
-std::unique_ptr<Model> fit_justus(const FitRequest& request);           // torch/
-std::unique_ptr<Model> fit_perfnet(const FitRequest& request);          // torch/
-std::unique_ptr<Model> fit_resperfnet(const FitRequest& request);       // torch/
-std::unique_ptr<Model> fit_resperfnet_plus(const FitRequest& request);  // torch/
-std::unique_ptr<Model> fit_blend(const FitRequest& request);            // torch/, with boosted's
+std::unique_ptr<LatencyModel> fit_mean(const FitRequest& request);
+std::unique_ptr<LatencyModel> fit_roofline(const FitRequest& request);
+std::unique_ptr<LatencyModel> fit_linear(const FitRequest& request);
+std::unique_ptr<LatencyModel> fit_transfer(const FitRequest& request);
+std::unique_ptr<LatencyModel> fit_polynomial(const FitRequest& request);
+std::unique_ptr<LatencyModel> fit_svr(const FitRequest& request);              // libsvm/
+std::unique_ptr<LatencyModel> fit_xgboost(const FitRequest& request);          // xgboost/
+std::unique_ptr<LatencyModel> fit_forest(const FitRequest& request);           // xgboost/
+std::unique_ptr<LatencyModel> fit_boosted(const FitRequest& request);          // xgboost/
+std::unique_ptr<LatencyModel> fit_justus(const FitRequest& request);           // torch/
+std::unique_ptr<LatencyModel> fit_perfnet(const FitRequest& request);          // torch/
+std::unique_ptr<LatencyModel> fit_resperfnet(const FitRequest& request);       // torch/
+std::unique_ptr<LatencyModel> fit_resperfnet_plus(const FitRequest& request);  // torch/
+std::unique_ptr<LatencyModel> fit_blend(const FitRequest& request);            // torch/, with boosted's
 
 }  // namespace raceline::train

@@ -7,7 +7,7 @@
 namespace raceline {
 namespace {
 
-std::vector<double> predicted(const Model& model, std::span<const LayerFacts> layers) {
+std::vector<double> predicted(const LatencyModel& model, std::span<const LayerFacts> layers) {
   std::vector<double> us(layers.size());
   model.predict(layers, some_hardware(), us);
   return us;

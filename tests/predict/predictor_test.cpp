@@ -26,11 +26,11 @@ Trees stump(double threshold, float left, float right) {
 }
 
 /// A model of each kind, fitted or filled by hand.
-std::vector<std::unique_ptr<Model>> all_models() {
+std::vector<std::unique_ptr<LatencyModel>> all_models() {
   const std::vector<LayerFacts> layers = some_convs(120, 3);
   std::vector<double> us;
   for (const LayerFacts& layer : layers) us.push_back(rule_us(layer));
-  std::vector<std::unique_ptr<Model>> models;
+  std::vector<std::unique_ptr<LatencyModel>> models;
   models.push_back(MeanModel::fit(us));
   models.push_back(RooflineModel::fit(layers, us, some_hardware()));
   models.push_back(std::make_unique<LinearPrior>(LinearPrior::fit(layers, us, some_hardware())));
@@ -91,7 +91,7 @@ std::vector<std::unique_ptr<Model>> all_models() {
 TEST(Predictors, EveryModelPredictsTheSameWhenItIsReadBack) {
   const std::vector<LayerFacts> layers = some_convs(30, 9);
   std::vector<std::string> seen;
-  for (std::unique_ptr<Model>& model : all_models()) {
+  for (std::unique_ptr<LatencyModel>& model : all_models()) {
     SCOPED_TRACE(model->name());
     seen.emplace_back(model->name());
     Predictor predictor = some_predictor();
@@ -203,7 +203,7 @@ TEST(Predictors, WhateverBytesChangeAFileIsReadOrRefusedAndThenPredicts) {
   const std::vector<LayerFacts> layers = some_convs(5, 4);
   Random random(20261129);
   size_t read = 0;
-  for (std::unique_ptr<Model>& model : all_models()) {
+  for (std::unique_ptr<LatencyModel>& model : all_models()) {
     Predictor predictor = some_predictor();
     predictor.parts[0].model = std::move(model);
     const std::string good = predictor.to_text();

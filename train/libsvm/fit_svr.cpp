@@ -59,7 +59,7 @@ std::unique_ptr<svm_model, FreeMachine> train_until(const svm_problem& problem,
 
 }  // namespace
 
-std::unique_ptr<Model> fit_svr(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_svr(const FitRequest& request) {
   auto model = std::make_unique<SvrModel>();
   Features rows = features_of(FeatureSet::raw, request.train.layers, request.hardware);
   model->z_score = ZScore::fit(rows);

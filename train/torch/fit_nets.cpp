@@ -13,8 +13,8 @@ NetRows rows_of(const Examples& examples, const NetModel& model, const Hardware&
   return rows;
 }
 
-std::unique_ptr<Model> fit_net(const FitRequest& request, std::string_view kind, Net net,
-                               const Recipe& recipe, double scalar, bool transformed) {
+std::unique_ptr<LatencyModel> fit_net(const FitRequest& request, std::string_view kind, Net net,
+                                      const Recipe& recipe, double scalar, bool transformed) {
   auto model = std::make_unique<NetModel>(kind);
   model->unit_us = 1000 / scalar;
   Features rows = features_of(FeatureSet::raw, request.train.layers, request.hardware);
@@ -47,7 +47,7 @@ Net perceptron(const FitRequest& request) {
 
 // Justus et al. 2018, and their program: log(1 + time), squared; L2, dropout before the last layer, which has
 // no bias, and a ReLU behind it; Adam with epsilon 0.1. Of its rates they publish none; these are PerfNet's.
-std::unique_ptr<Model> fit_justus(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_justus(const FitRequest& request) {
   Recipe recipe{.epochs = 300, .rate = 0.1, .l2 = 0.5e-5, .loss = "log-mse"};
   recipe.ask(request.settings);
   Net net = perceptron(request);
@@ -58,7 +58,7 @@ std::unique_ptr<Model> fit_justus(const FitRequest& request) {
 
 // PerfNetRT, section IV-C. Adam and its epsilon 0.1 are of the authors' code, as is the ReLU behind the
 // output.
-std::unique_ptr<Model> fit_perfnet(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_perfnet(const FitRequest& request) {
   Recipe recipe;
   recipe.ask(request.settings);
   Net net = perceptron(request);
@@ -68,7 +68,7 @@ std::unique_ptr<Model> fit_perfnet(const FitRequest& request) {
 }
 
 // ResPerfNet, figure 1 and algorithm 1. Epsilon and the ReLU behind the output are of the authors' code.
-std::unique_ptr<Model> fit_resperfnet(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_resperfnet(const FitRequest& request) {
   Recipe recipe{.epochs = 200, .l2 = 0.1};
   recipe.ask(request.settings);
   Net net(width_of(request));

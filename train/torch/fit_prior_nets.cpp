@@ -45,7 +45,7 @@ double mape_at(double share, std::span<const double> by_trees, std::span<const d
 
 }  // namespace
 
-std::unique_ptr<Model> fit_resperfnet_plus(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_resperfnet_plus(const FitRequest& request) {
   Recipe recipe{.epochs = 80,
                 .rate = 2e-3,
                 .epsilon = 1e-8,
@@ -90,7 +90,7 @@ std::unique_ptr<Model> fit_resperfnet_plus(const FitRequest& request) {
   return model;
 }
 
-std::unique_ptr<Model> fit_blend(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_blend(const FitRequest& request) {
   auto model = std::make_unique<BlendModel>();
   const auto fit = [&](std::string_view name, std::string_view settings) {
     FitRequest own = request;

@@ -8,7 +8,7 @@
 
 namespace raceline::train {
 
-std::unique_ptr<Model> fit_boosted(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_boosted(const FitRequest& request) {
   const Examples& rows = request.train;
   auto model = std::make_unique<BoostedModel>();
   model->prior = LinearPrior::fit(rows.layers, rows.us, request.hardware);

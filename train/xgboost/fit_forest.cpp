@@ -7,7 +7,7 @@
 
 namespace raceline::train {
 
-std::unique_ptr<Model> fit_forest(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_forest(const FitRequest& request) {
   auto model = std::make_unique<TreeModel>(TreeModel::forest_kind, FeatureSet::counted);
   model->unit_us = 1000;
   GrowOptions options;

@@ -5,7 +5,7 @@
 
 namespace raceline::train {
 
-std::unique_ptr<Model> fit_xgboost(const FitRequest& request) {
+std::unique_ptr<LatencyModel> fit_xgboost(const FitRequest& request) {
   auto model = std::make_unique<TreeModel>(TreeModel::xgboost_kind, FeatureSet::raw);
   model->unit_us = 1000;
   GrowOptions options;

@@ -7,7 +7,7 @@
 
 #include "raceline/base/error.h"
 #include "raceline/base/text.h"
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 #include "raceline/predict/models/blend_model.h"
 #include "raceline/predict/models/boosted_model.h"
 #include "raceline/predict/models/linear_prior.h"
@@ -24,27 +24,27 @@ namespace raceline {
 namespace {
 
 template <class T>
-std::unique_ptr<Model> empty() {
+std::unique_ptr<LatencyModel> empty() {
   return std::make_unique<T>();
 }
 
-std::unique_ptr<Model> empty_xgboost() {
+std::unique_ptr<LatencyModel> empty_xgboost() {
   return std::make_unique<TreeModel>(TreeModel::xgboost_kind, FeatureSet::raw);
 }
 
-std::unique_ptr<Model> empty_forest() {
+std::unique_ptr<LatencyModel> empty_forest() {
   return std::make_unique<TreeModel>(TreeModel::forest_kind, FeatureSet::counted);
 }
 
-std::unique_ptr<Model> empty_justus() {
+std::unique_ptr<LatencyModel> empty_justus() {
   return std::make_unique<NetModel>(NetModel::justus_kind);
 }
 
-std::unique_ptr<Model> empty_perfnet() {
+std::unique_ptr<LatencyModel> empty_perfnet() {
   return std::make_unique<NetModel>(NetModel::perfnet_kind);
 }
 
-std::unique_ptr<Model> empty_resperfnet() {
+std::unique_ptr<LatencyModel> empty_resperfnet() {
   return std::make_unique<NetModel>(NetModel::resperfnet_kind);
 }
 
@@ -95,7 +95,7 @@ const ModelKind& model_kind(std::string_view name) {
                                join(nearest(name.substr(0, 80), names), ", ")));
 }
 
-void visit_model(Archive& archive, std::string_view key, std::unique_ptr<Model>& model,
+void visit_model(Archive& archive, std::string_view key, std::unique_ptr<LatencyModel>& model,
                  std::string_view type) {
   archive.object(key, [&](Archive& inner) {
     std::string name = archive.reading() ? "" : std::string(model->name());
@@ -115,11 +115,11 @@ void visit_model(Archive& archive, std::string_view key, std::unique_ptr<Model>&
   });
 }
 
-std::unique_ptr<Model> copy_of(const Model& model, std::string_view type) {
+std::unique_ptr<LatencyModel> copy_of(const LatencyModel& model, std::string_view type) {
   // visit() changes nothing when it writes.
-  auto& source = const_cast<Model&>(model);
+  auto& source = const_cast<LatencyModel&>(model);
   const std::string text = write_archive([&](Archive& archive) { source.visit(archive, type); });
-  std::unique_ptr<Model> copy = model_kind(model.name()).make();
+  std::unique_ptr<LatencyModel> copy = model_kind(model.name()).make();
   read_archive(text, "model", [&](Archive& archive) { copy->visit(archive, type); });
   return copy;
 }

@@ -1,7 +1,7 @@
 // Nets of predictors, run by Raceline itself.
 #pragma once
 #include "raceline/device/device.h"
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 #include "raceline/runtime/plan.h"
 
 namespace raceline {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "raceline/predict/conformal.h"
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 #include "raceline/predict/phase.h"
 
 namespace raceline {
@@ -40,7 +40,7 @@ struct PredictorPart {
   int64_t rows = 0;  ///< that it was fitted on
   TrainingRange range;
   Conformal conformal;
-  std::unique_ptr<Model> model;
+  std::unique_ptr<LatencyModel> model;
 };
 
 struct Predictor {

@@ -1,10 +1,10 @@
 // Ours, both: trees and nets on the ratio to the prior, averaged on the logarithm.
 #pragma once
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 
 namespace raceline {
 
-class BlendModel : public Model {
+class BlendModel : public LatencyModel {
  public:
   static constexpr std::string_view kind = "blend";
 
@@ -17,9 +17,9 @@ class BlendModel : public Model {
   void prepare(const Engine& engine) override;
   std::vector<std::string> describe() const override { return trees->describe(); }
 
-  std::unique_ptr<Model> trees;  ///< a BoostedModel
-  std::unique_ptr<Model> nets;   ///< a PriorNetModel
-  double share = 0.5;            ///< of the nets
+  std::unique_ptr<LatencyModel> trees;  ///< a BoostedModel
+  std::unique_ptr<LatencyModel> nets;   ///< a PriorNetModel
+  double share = 0.5;                   ///< of the nets
 };
 
 }  // namespace raceline

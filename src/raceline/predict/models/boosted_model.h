@@ -6,7 +6,7 @@
 
 namespace raceline {
 
-class BoostedModel : public Model {
+class BoostedModel : public LatencyModel {
  public:
   static constexpr std::string_view kind = "boosted";
 

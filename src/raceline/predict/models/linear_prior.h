@@ -2,11 +2,11 @@
 // Sixteen numbers for a layer type and platform that can be printed and checked, and that go on linearly
 // where nobody measured.
 #pragma once
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 
 namespace raceline {
 
-class LinearPrior : public Model {
+class LinearPrior : public LatencyModel {
  public:
   static constexpr std::string_view kind = "linear";
   LinearPrior() : price_us_(work_names().size()) {}

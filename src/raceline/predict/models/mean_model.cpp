@@ -7,7 +7,7 @@
 
 namespace raceline {
 
-std::unique_ptr<Model> MeanModel::fit(std::span<const double> us) {
+std::unique_ptr<LatencyModel> MeanModel::fit(std::span<const double> us) {
   return std::make_unique<MeanModel>(std::accumulate(us.begin(), us.end(), 0.0) /
                                      static_cast<double>(us.size()));
 }

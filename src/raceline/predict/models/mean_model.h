@@ -1,14 +1,14 @@
 // The plain mean of the training rows: what every model must beat.
 #pragma once
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 
 namespace raceline {
 
-class MeanModel : public Model {
+class MeanModel : public LatencyModel {
  public:
   static constexpr std::string_view kind = "mean";
   explicit MeanModel(double mean_us = 1) : mean_us_(mean_us) {}
-  static std::unique_ptr<Model> fit(std::span<const double> us);
+  static std::unique_ptr<LatencyModel> fit(std::span<const double> us);
 
   std::string_view name() const override { return kind; }
   std::vector<std::string> columns(std::string_view) const override { return {}; }

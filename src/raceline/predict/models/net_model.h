@@ -2,11 +2,11 @@
 // Justus et al. They are trained by raceline-train and kept as the bytes of an ONNX model, which Raceline's
 // own engine runs, many layers at a time.
 #pragma once
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 
 namespace raceline {
 
-class NetModel : public Model {
+class NetModel : public LatencyModel {
  public:
   static constexpr std::string_view justus_kind = "justus";
   static constexpr std::string_view perfnet_kind = "perfnet";

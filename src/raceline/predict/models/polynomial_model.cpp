@@ -40,8 +40,9 @@ std::vector<double> PolynomialModel::terms(std::span<const LayerFacts> layer,
   return terms;
 }
 
-std::unique_ptr<Model> PolynomialModel::fit(std::span<const LayerFacts> layers, std::span<const double> us,
-                                            const Hardware& hardware, int64_t degree, double ridge) {
+std::unique_ptr<LatencyModel> PolynomialModel::fit(std::span<const LayerFacts> layers,
+                                                   std::span<const double> us, const Hardware& hardware,
+                                                   int64_t degree, double ridge) {
   if (degree < 1 || degree > most_degree) {
     throw Error(fmt::format("polynomial: degree {}, wanted 1 to {}", degree, most_degree));
   }

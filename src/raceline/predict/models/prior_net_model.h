@@ -5,7 +5,7 @@
 
 namespace raceline {
 
-class PriorNetModel : public Model {
+class PriorNetModel : public LatencyModel {
  public:
   static constexpr std::string_view kind = "resperfnet+";
 

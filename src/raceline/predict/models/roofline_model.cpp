@@ -8,8 +8,8 @@
 
 namespace raceline {
 
-std::unique_ptr<Model> RooflineModel::fit(std::span<const LayerFacts> layers, std::span<const double> us,
-                                          const Hardware& hardware) {
+std::unique_ptr<LatencyModel> RooflineModel::fit(std::span<const LayerFacts> layers,
+                                                 std::span<const double> us, const Hardware& hardware) {
   NormalEquations equations(2);
   for (size_t row = 0; row < layers.size(); ++row) {
     const std::array<double, 2> shares{hardware.compute_us(layers[row].flops) / us[row],

@@ -1,15 +1,15 @@
 // The analytic model of PALEO (Qi et al. 2017): arithmetic at a share of the peak, traffic at a share of the
 // bandwidth, one after the other. Two numbers, fitted as PALEO's "percent of peak" are.
 #pragma once
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 
 namespace raceline {
 
-class RooflineModel : public Model {
+class RooflineModel : public LatencyModel {
  public:
   static constexpr std::string_view kind = "roofline";
-  static std::unique_ptr<Model> fit(std::span<const LayerFacts> layers, std::span<const double> us,
-                                    const Hardware& hardware);
+  static std::unique_ptr<LatencyModel> fit(std::span<const LayerFacts> layers, std::span<const double> us,
+                                           const Hardware& hardware);
 
   std::string_view name() const override { return kind; }
   std::vector<std::string> columns(std::string_view) const override { return {"compute us", "memory us"}; }

@@ -1,11 +1,11 @@
 // Support vector regression with radial basis functions (ResPerfNet's table 1): the machine that libsvm
 // fitted, evaluated by our own code.
 #pragma once
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 
 namespace raceline {
 
-class SvrModel : public Model {
+class SvrModel : public LatencyModel {
  public:
   static constexpr std::string_view kind = "svr";
 

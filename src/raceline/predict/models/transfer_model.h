@@ -3,11 +3,11 @@
 #pragma once
 #include <functional>
 
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 
 namespace raceline {
 
-class TransferModel : public Model {
+class TransferModel : public LatencyModel {
  public:
   static constexpr std::string_view kind = "transfer";
 
@@ -15,7 +15,7 @@ class TransferModel : public Model {
   struct Source {
     std::string name;
     Hardware hardware;
-    std::unique_ptr<Model> model;
+    std::unique_ptr<LatencyModel> model;
   };
 
   std::string_view name() const override { return kind; }

@@ -1,12 +1,12 @@
 // Trees on features of a layer: XGBoost as in ResPerfNet's table 1, and the random forest of nn-Meter.
 #pragma once
-#include "raceline/predict/model.h"
+#include "raceline/predict/latency_model.h"
 #include "raceline/predict/models/trees.h"
 
 namespace raceline {
 
 /// time = (base + sum of the trees) * unit, or its exponential where trees were grown on logarithms.
-class TreeModel : public Model {
+class TreeModel : public LatencyModel {
  public:
   static constexpr std::string_view xgboost_kind = "xgboost";
   static constexpr std::string_view forest_kind = "forest";

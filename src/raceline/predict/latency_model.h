@@ -30,9 +30,9 @@ inline constexpr double least_us = 1e-3;
 /// A time whatever a model says of what it never saw: NaN is the least, and nothing takes more than 30 years.
 double plausible_us(double us);
 
-class Model {
+class LatencyModel {
  public:
-  virtual ~Model() = default;
+  virtual ~LatencyModel() = default;
   /// The model's row in models().
   virtual std::string_view name() const = 0;
   /// The columns that it reads, as feature_names() or work_names() has them for the type.
@@ -54,7 +54,7 @@ class Model {
 struct ModelKind {
   std::string_view name;
   std::string_view what;
-  std::unique_ptr<Model> (*make)();  ///< an empty one, to be read into
+  std::unique_ptr<LatencyModel> (*make)();  ///< an empty one, to be read into
 };
 
 /// All kinds, from the simplest on.
@@ -63,10 +63,10 @@ std::span<const ModelKind> model_kinds();
 const ModelKind& model_kind(std::string_view name);
 
 /// A model within a model's file: its name, then its parts.
-void visit_model(Archive& archive, std::string_view key, std::unique_ptr<Model>& model,
+void visit_model(Archive& archive, std::string_view key, std::unique_ptr<LatencyModel>& model,
                  std::string_view type);
 
 /// The same model again, by way of its file.
-std::unique_ptr<Model> copy_of(const Model& model, std::string_view type);
+std::unique_ptr<LatencyModel> copy_of(const LatencyModel& model, std::string_view type);
 
 }  // namespace raceline
