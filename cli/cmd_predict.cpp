@@ -5,6 +5,7 @@
 #include "cli/json.h"
 #include "cli/predicted_networks.h"
 #include "cli/predictors.h"
+#include "raceline/base/error.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 
@@ -16,7 +17,7 @@ struct Options {
   std::string predictor;
   int64_t samples = 0;
   double level = 90;
-  bool json = false, brief = false;
+  bool json = false, brief = false, describe = false;
 };
 
 Json json_of(const Prediction& prediction) {
@@ -108,14 +109,47 @@ void print(const AskedNetwork& network, const NetworkPrediction& prediction, con
   }
 }
 
+/// What people can read of a predictor: where it comes from, and of each model its rows and its prices.
+int describe(const Predictor& predictor, bool json) {
+  if (json) {
+    Json parts = Json::array();
+    for (const PredictorPart& part : predictor.parts) {
+      parts.push_back({{"type", part.type},
+                       {"primitive", part.primitive},
+                       {"phase", to_string(part.phase)},
+                       {"rows", part.rows},
+                       {"model", part.model->name()},
+                       {"described", part.model->describe()}});
+    }
+    print_json({{"platform", predictor.platform},
+                {"accelerator", predictor.accelerator},
+                {"mode", predictor.mode},
+                {"threads", predictor.threads},
+                {"model", predictor.model},
+                {"notes", predictor.notes},
+                {"parts", parts}});
+    return done;
+  }
+  for (const std::string& note : predictor.notes) fmt::print("# {}\n", printable(note));
+  for (const PredictorPart& part : predictor.parts) {
+    fmt::print("{}{}{}, {}: {} rows, {}\n", printable(part.type), part.primitive.empty() ? "" : " by ",
+               printable(part.primitive), to_string(part.phase), part.rows, part.model->name());
+    for (const std::string& line : part.model->describe()) fmt::print("  {}\n", printable(line));
+  }
+  return done;
+}
+
 int predict(const Options& options) {
   Workbench bench;
   const Predictor predictor = open_predictor(options.predictor, bench);
+  if (options.describe && options.json) return describe(predictor, true);
   Json list = Json::array();
   if (!options.json) {
     fmt::print("{} on {} ({}), model {}\n", printable(predictor.platform), printable(predictor.accelerator),
                printable(predictor.mode), predictor.model);
   }
+  if (options.describe) return describe(predictor, false);
+  if (options.networks.paths.empty()) throw Error("predict: a MODEL or a FOLDER is wanted, or --describe");
   for (const AskedNetwork& network : asked_networks(options.networks, bench)) {
     const NetworkPrediction prediction = predict_network(network.layers, predictor, options.level / 100);
     if (options.json) {
@@ -140,6 +174,7 @@ int predict(const Options& options) {
 std::function<int()> setup_predict(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->networks.add_to(app);
+  app.get_option("models")->required(false);  // --describe needs none
   app.add_option("--predictor", options->predictor,
                  "Predictor: a file of train, or the name of one that is shipped")
       ->required()
@@ -151,6 +186,8 @@ std::function<int()> setup_predict(CLI::App& app) {
       ->check(CLI::Range(1.0, 99.9))
       ->capture_default_str();
   app.add_flag("--brief", options->brief, "Networks only, no layers");
+  app.add_flag("--describe", options->describe,
+               "Where the predictor comes from, and what can be read of its models; predicts nothing");
   app.add_flag("--json", options->json, "One JSON document");
   return [options] { return predict(*options); };
 }

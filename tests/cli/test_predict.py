@@ -39,6 +39,18 @@ class Predict(ToyPlatforms):
         self.assertIn("no model of this type", shown)
         self.assertIn("have no model and count nothing", shown)
 
+    def test_what_can_be_read_of_a_predictor_is_printed(self):
+        linear = self.predictor(self.dataset(conv=60, dense=60), model="linear")
+        parts = self.json_of("predict", "--predictor", linear, "--describe")["parts"]
+        self.assertEqual(sorted(part["type"] for part in parts), ["conv", "dense"])
+        shown = self.run_program("predict", "--predictor", linear, "--describe").stdout
+        for part in parts:
+            self.assertGreater(part["rows"], 20)
+            self.assertGreater(len(part["described"]), 0)  # prices of amounts of work
+            for line in part["described"]:
+                self.assertIn(line, shown)
+        self.refused("predict", "--predictor", linear, words=["MODEL", "--describe"])
+
     def test_folders_and_batches(self):
         linear = self.predictor(self.dataset(conv=60, dense=60))
         folder = self.folder / "nets"
