@@ -42,6 +42,16 @@ void PredictOption::add_to(CLI::App& app, bool check) {
       ->needs(predict)
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
+  app.add_option("--predict-share", share_percent_,
+                 "Of the pairs of layer and primitive, so many percent are measured at most")
+      ->needs(predict)
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  app.add_option("--predict-least", least_,
+                 "While fewer pairs were measured, intervals that decided all are made wider")
+      ->needs(predict)
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
   if (!check) return;
   app.add_flag("--predict-check", check_, "Measure all else in the end, and say what the prediction lost")
       ->needs(predict);
@@ -70,7 +80,11 @@ CostIntervals PredictOption::intervals(const CandidateSet& candidates, const Run
 }
 
 UndecidedOptions PredictOption::options(const std::function<void(const std::string&)>& say) const {
-  return {.tolerance = within_percent_ / 100, .search = {}, .say = say};
+  return {.tolerance = within_percent_ / 100,
+          .most_share = share_percent_ / 100,
+          .least_asked = static_cast<size_t>(least_),
+          .search = {},
+          .say = say};
 }
 
 void PredictOption::compare(const CandidateSet& candidates, const RunScene& scene, const CostTable& full) {
@@ -124,7 +138,10 @@ std::string PredictOption::text() const {
       "others; {} had no prediction){}\nthe best plan of these costs {}; none costs less than {} if all "
       "intervals hold\n",
       d.pairs, d.known, d.asked, d.rounds, 100 * d.asked_share(), d.unpredicted,
-      d.decided ? "" : ", and then it was stopped", human_us(d.cost_us), human_us(d.bound_us));
+      !d.decided ? ", and then it was stopped"
+      : d.spent  ? ", which is all that --predict-share allows"
+                 : "",
+      human_us(d.cost_us), human_us(d.bound_us));
   if (full_us_) {
     text += fmt::format("the best plan when everything is measured costs {}: the prediction lost {:.2f} %\n",
                         human_us(*full_us_), 100 * (d.cost_us / *full_us_ - 1));
@@ -143,6 +160,8 @@ Json PredictOption::json() const {
             {"measured_percent", 100 * d.asked_share()},
             {"rounds", d.rounds},
             {"decided", d.decided},
+            {"spent", d.spent},
+            {"width", d.width},
             {"cost_us", d.cost_us},
             {"bound_us", d.bound_us}};
   if (full_us_) {

@@ -38,7 +38,8 @@ class PredictOption {
   void compare(const CandidateSet& candidates, const RunScene& scene, const CostTable& full);
 
   std::string name_;
-  double level_percent_ = 50, within_percent_ = 1;
+  double level_percent_ = 50, within_percent_ = 1, share_percent_ = 25;
+  int least_ = 0;
   bool check_ = false;
   std::optional<Predictor> predictor_;
   UndecidedReport decision_;

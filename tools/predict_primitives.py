@@ -47,7 +47,9 @@ class PrimitivesStudy(Study):
     def result(self, predictor, net):
         document = json.loads(self.run("search", self.model(net), "--store", self.arguments.store, "--threads",
                                        self.arguments.threads, "--predict", predictor, "--predict-level",
-                                       self.arguments.level, "--predict-within", self.arguments.within, "--json"))
+                                       self.arguments.level, "--predict-within", self.arguments.within,
+                                       "--predict-share", self.arguments.share, "--predict-least", self.arguments.least,
+                                       "--json"))
         if not self.arguments.keep_models:
             self.model(net).unlink()
         return {"net": net, **document["prediction"]}
@@ -77,6 +79,8 @@ def main():
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the model")
     parser.add_argument("--level", type=float, default=50, help="of the intervals, in percent")
     parser.add_argument("--within", type=float, default=1, help="percent")
+    parser.add_argument("--share", type=float, default=25, help="of the pairs, measured at most, in percent")
+    parser.add_argument("--least", type=int, default=0, help="pairs; intervals are made wider while fewer were measured")
     arguments = parser.parse_args()
     study = PrimitivesStudy(arguments)
     nets = arguments.nets or [net["name"] for net in json.loads(study.run("zoo", "list", "--json"))]

@@ -78,7 +78,7 @@ class Undecided : public testing::Test {
     return make_strategy("exact")->search(build_problem(graph, *candidates, costs).problem, {}).cost_us;
   }
   /// Decides, answering from the truth.
-  UndecidedReport decide(const CostIntervals& intervals, double tolerance = 0) {
+  UndecidedReport decide(const CostIntervals& intervals, const UndecidedOptions& options = {.tolerance = 0}) {
     const auto measure = [&](const Pairs& pairs, CostTable& table) {
       for (const CostTable::Key& pair : pairs) {
         EXPECT_TRUE(asked.insert(pair).second) << "asked twice";
@@ -88,7 +88,7 @@ class Undecided : public testing::Test {
       }
     };
     asked.clear();
-    return measure_undecided(graph, *candidates, intervals, measure, {.tolerance = tolerance}, table);
+    return measure_undecided(graph, *candidates, intervals, measure, options, table);
   }
 
   Pretence pretence;
@@ -155,12 +155,56 @@ TEST_F(Undecided, WithTolerancesLessIsMeasuredAndTheBoundHolds) {
     table = CostTable();
     exact += decide(intervals).asked;
     table = CostTable();
-    const UndecidedReport report = decide(intervals, 0.1);
+    const UndecidedReport report = decide(intervals, {.tolerance = 0.1});
     tolerant += report.asked;
     EXPECT_LE(report.cost_us, 1.1 * optimum_us(truth) * (1 + 1e-12));
     EXPECT_LE(report.cost_us, 1.1 * report.bound_us * (1 + 1e-12));
   }
   EXPECT_LT(tolerant, exact);
+}
+
+TEST_F(Undecided, NoMoreThanItsShareIsMeasuredOnceThereIsAPlan) {
+  int spent = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    draw(seed);
+    table = CostTable();
+    const UndecidedReport report = decide(predict(seed, 4), {.tolerance = 0, .most_share = 0.25});
+    EXPECT_TRUE(report.decided);
+    EXPECT_LE(report.asked_share(), 0.25) << "seed " << seed;
+    EXPECT_DOUBLE_EQ(report.cost_us, optimum_us(table)) << "the best of what was measured";
+    spent += report.spent ? 1 : 0;
+  }
+  EXPECT_GT(spent, 10);
+}
+
+TEST_F(Undecided, WithAShareOfNothingThereIsStillAPlan) {
+  draw(4);
+  const UndecidedReport report = decide(predict(4, 4), {.tolerance = 0, .most_share = 0});
+  EXPECT_TRUE(report.decided && report.spent);
+  EXPECT_GT(report.cost_us, 0);
+}
+
+TEST_F(Undecided, WiderIntervalsFindWhatNarrowOnesMissed) {
+  constexpr double factor = 1.2, wrong = 3;
+  double narrow = 0, wide = 0;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    draw(seed);
+    const CostIntervals intervals = predict(seed, factor, wrong);
+    table = CostTable();
+    const UndecidedReport first = decide(intervals);
+    narrow += first.cost_us / optimum_us(truth) - 1;
+    EXPECT_EQ(first.width, 1);
+    table = CostTable();
+    const UndecidedReport report = decide(intervals, {.tolerance = 0, .least_asked = 1000, .most_width = 4});
+    EXPECT_TRUE(report.decided);
+    EXPECT_EQ(report.width, 4);
+    EXPECT_GE(report.asked, first.asked) << "seed " << seed;
+    wide += report.cost_us / optimum_us(truth) - 1;
+    // A prediction errs by factor^wrong, which intervals four times as wide contain.
+    EXPECT_DOUBLE_EQ(report.cost_us, optimum_us(truth)) << "seed " << seed;
+  }
+  EXPECT_GT(narrow, 0.01);
+  EXPECT_LT(wide, narrow);
 }
 
 TEST_F(Undecided, WhatIsKnownIsNotAskedAndCountsAsKnown) {

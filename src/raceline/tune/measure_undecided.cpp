@@ -1,7 +1,9 @@
 #include "raceline/tune/measure_undecided.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -42,9 +44,13 @@ class Deciding {
       report_.bound_us = answer.lower_bound_us;
       const Pairs open = open_pairs(built, answer);
       report_.cost_us = open.empty() ? answer.cost_us : known_optimum_us().value_or(0);
-      report_.decided = open.empty() || (report_.cost_us > 0 &&
-                                         report_.cost_us <= (1 + options_.tolerance) * report_.bound_us);
-      say(open.size());
+      const bool is_optimum =
+          open.empty() ||
+          (report_.cost_us > 0 && report_.cost_us <= (1 + options_.tolerance) * report_.bound_us);
+      report_.spent = !is_optimum && report_.cost_us > 0 && is_too_many(open.size());
+      say(is_optimum ? 0 : open.size());
+      if (is_optimum && widen()) continue;
+      report_.decided = is_optimum || report_.spent;
       if (report_.decided) return report_;
       measure(open, known_);
       if (!std::all_of(open.begin(), open.end(), [&](const auto& pair) { return is_known(known_, pair); }))
@@ -63,11 +69,34 @@ class Deciding {
       ++report_.known;
       return;
     }
-    const auto interval = predicted_.find(pair);
-    report_.unpredicted += interval == predicted_.end() ? 1 : 0;
-    hopeful_.set(
-        pair.first, pair.second,
-        {.us = interval == predicted_.end() ? 0 : interval->second.low_us, .source = CostSource::predicted});
+    report_.unpredicted += predicted_.contains(pair) ? 0 : 1;
+    unknown_.push_back(pair);
+    hopeful_.set(pair.first, pair.second, {.us = least_us(pair), .source = CostSource::predicted});
+  }
+
+  /// The low end of its interval, as wide as intervals are now.
+  double least_us(const CostTable::Key& pair) const {
+    const auto found = predicted_.find(pair);
+    if (found == predicted_.end()) return 0;
+    const CostInterval& interval = found->second;
+    if (report_.width == 1 || interval.us <= 0) return interval.low_us;
+    return interval.us * std::pow(interval.low_us / interval.us, report_.width);
+  }
+
+  bool is_too_many(size_t more) const {
+    const auto all = static_cast<double>(report_.pairs - report_.known);
+    return static_cast<double>(report_.asked + more) > options_.most_share * all;
+  }
+
+  /// Makes intervals wider, where few were measured so far; false where that is all.
+  bool widen() {
+    if (report_.asked >= options_.least_asked || report_.width >= options_.most_width) return false;
+    ++report_.width;
+    for (const CostTable::Key& pair : unknown_) {
+      if (!is_known(known_, pair))
+        hopeful_.set(pair.first, pair.second, {.us = least_us(pair), .source = CostSource::predicted});
+    }
+    return true;
   }
 
   /// What the optimum uses and nobody measured.
@@ -104,7 +133,7 @@ class Deciding {
                              report_.bound_us * 1e-3,
                              report_.cost_us > 0 ? fmt::format("{:.3f} ms measured", report_.cost_us * 1e-3)
                                                  : "no plan measured yet",
-                             report_.decided ? 0 : open));
+                             open));
   }
 
   const Graph& graph_;
@@ -113,6 +142,7 @@ class Deciding {
   const UndecidedOptions& options_;
   CostTable& known_;
   CostTable hopeful_;
+  std::vector<CostTable::Key> unknown_;
   UndecidedReport report_;
 };
 

@@ -4,8 +4,8 @@
 // least that its interval allows; the optimum of these hopeful costs is found, exactly, and those of its
 // pairs that were not measured are. That is repeated until the optimum is made of measured pairs alone:
 // nothing that was left out could have been better, unless it costs less than its interval says. Where
-// intervals are wrong a better pair is missed; a pair that was not measured, and with that checked, is never
-// chosen.
+// intervals are wrong a better pair is missed; so what is allowed to be measured and was not yet is spent on
+// wider intervals. A pair that was not measured, and with that checked, is never chosen.
 #pragma once
 #include <functional>
 #include <set>
@@ -26,6 +26,12 @@ struct UndecidedOptions {
   /// Ends as soon as the best plan of measured pairs is proven to cost at most this share more than the
   /// optimum of the hopeful costs.
   double tolerance = 0.01;
+  /// Of the pairs, measured at most, once there is a plan of measured ones: then it ends.
+  double most_share = 1;
+  /// While fewer than `least_asked` were measured, decided intervals are made wider, by as much again (on the
+  /// logarithm), up to so many times.
+  size_t least_asked = 0;
+  int most_width = 4;
   SearchOptions search;
   std::function<void(const std::string&)> say;  ///< a line for people after each round; may be empty
 };
@@ -39,6 +45,8 @@ struct UndecidedReport {
   double cost_us = 0;      ///< the optimum over what is known in the end
   double bound_us = 0;     ///< no plan costs less, if no pair costs less than its interval says
   bool decided = false;    ///< false: stopped; there may be layers without a cost
+  bool spent = false;      ///< it ended at most_share, with pairs left that might be better
+  int width = 1;           ///< intervals were so many times as wide in the end
 
   /// Share of the pairs that would have been measured without predictions; 0 where there were none.
   double asked_share() const {
