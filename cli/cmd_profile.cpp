@@ -10,6 +10,7 @@
 #include "cli/predict_option.h"
 #include "cli/progress.h"
 #include "raceline/base/text.h"
+#include "raceline/profile/sentinel.h"
 #include "raceline/tune/paper_protocol.h"
 
 namespace raceline::cli {
@@ -79,6 +80,8 @@ void say(Progress& progress, const std::string& line) {
 void report_profile(const ProfileReport& report) {
   fmt::print(stderr, "measured {} of {} candidates of {} layers in {:.1f} s; {} were in the store\n",
              report.measured, report.candidates, report.layers, report.seconds, report.from_store);
+  if (waited_seconds() >= 1)
+    fmt::print(stderr, "waited {:.0f} s for a crowded machine (RACELINE_PATIENCE)\n", waited_seconds());
   for (const std::string& failure : report.failures) fmt::print(stderr, "  not used: {}\n", failure);
 }
 

@@ -15,6 +15,7 @@
 #include "raceline/base/file.h"
 #include "raceline/base/text.h"
 #include "raceline/primitive/on_threads.h"
+#include "raceline/profile/sentinel.h"
 #include "raceline/tune/tuner.h"
 
 namespace raceline::cli {
@@ -138,6 +139,7 @@ Json result_json(const TuneResult& result) {
           {"measured", split_json(result.measured)},
           {"whole_us", result.whole_us},
           {"step_us", result.step_us},
+          {"waited_seconds", waited_seconds()},
           {"profile",
            {{"measured", result.profile.measured},
             {"from_store", result.profile.from_store},

@@ -122,6 +122,45 @@ TEST_F(SessionTest, LargestConstantsArePackedFirstAndStepsKeepTheirOrder) {
   for (size_t step = 0; step < 3; ++step) EXPECT_EQ(session.steps()[step].name, fmt::format("b{}", step));
 }
 
+TEST_F(SessionTest, WithAPoolWhatPlansHaveInCommonIsPreparedOnceWhileASessionHasIt) {
+  int prepared = 0;
+  const auto count = [&](const PrepareArgs&) { ++prepared; };
+  for (const char* algorithm : {"plain", "other"}) {
+    add_test_primitive(registry_, {.op = OpKind::binary,
+                                   .algorithm = algorithm,
+                                   .run =
+                                       [](const KernelArgs& args) {
+                                         std::memcpy(args.outputs[0].memory.host(),
+                                                     args.inputs[0].memory.host(),
+                                                     args.outputs[0].desc.bytes());
+                                         return Status::ok();
+                                       },
+                                   .on_prepare = count});
+  }
+  const ValueId x = graph_.add_input("x", image_desc);
+  const ValueId a = graph_.add_constant("a", ramp(image_desc)),
+                b = graph_.add_constant("b", ramp(image_desc));
+  graph_.mark_output(add(add(add(x, a), b), a), "y");
+  const Plan plan = first_candidates();
+  Plan other = plan;
+  other.steps[1].primitive = registry_.all()[1]->name();
+  KernelPool pool;
+  {
+    Session first(graph_, plan, registry_, device_, {.kernels = &pool});
+    EXPECT_EQ(prepared, 2);  // two steps are the same layer with the same constants
+    Session second(graph_, other, registry_, device_, {.kernels = &pool});
+    EXPECT_EQ(prepared, 3);
+    const Tensor input = ramp(image_desc);
+    for (Session* session : {&first, &second}) {
+      const std::vector<Tensor> outputs = empty_outputs(graph_);
+      session->run({{input.view()}}, views_of(outputs));
+      EXPECT_EQ(outputs[0].data<float>()[7], input.data<float>()[7]);
+    }
+  }
+  const Session later(graph_, plan, registry_, device_, {.kernels = &pool});
+  EXPECT_EQ(prepared, 5);
+}
+
 /// A device whose queues note which of them is bound.
 class BindingDevice final : public Device {
  public:

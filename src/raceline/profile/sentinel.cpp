@@ -18,7 +18,7 @@ constexpr double region_share = 1.05;
 /// More than neighbours and the clock's ups and downs cost, less than half a core does.
 constexpr double crowded_share = 1.5;
 constexpr double pause_seconds = 0.05;
-std::atomic<int> pauses_left = 0;
+std::atomic<int> pauses_left = 0, pauses_taken = 0;
 
 using Vector = float __attribute__((vector_size(16)));
 
@@ -49,6 +49,7 @@ void burn_on(int threads) {
 bool pause_a_moment() {
   if (pauses_left <= 0) return false;
   --pauses_left;
+  ++pauses_taken;
   std::this_thread::sleep_for(std::chrono::duration<double>(pause_seconds));
   return true;
 }
@@ -82,6 +83,10 @@ double Sentinel::time_us() {
 
 void set_patience(double seconds) {
   pauses_left = static_cast<int>(std::clamp(seconds, 0.0, 1e6) / pause_seconds);
+}
+
+double waited_seconds() {
+  return pauses_taken * pause_seconds;
 }
 
 bool Sentinel::is_crowded(double us) const {

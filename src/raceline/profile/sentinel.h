@@ -43,5 +43,7 @@ class Sentinel {
 
 /// How long the sentinels of this process may wait in all: not at all unless a program says so.
 void set_patience(double seconds);
+/// How long they have waited so far.
+double waited_seconds();
 
 }  // namespace raceline

@@ -219,7 +219,11 @@ class Builder {
       workspaces_[moment] = primitive.workspace_bytes(layer, threads);
       const PrepareArgs args{constants, devices_.at(op.device), threads, options_.packed,
                              packed_key(primitive, layer, threads)};
-      ready_.kernels.push_back(primitive.prepare(layer, args));
+      const auto prepare_now = [&] { return primitive.prepare(layer, args); };
+      ready_.kernels.push_back(
+          options_.kernels == nullptr
+              ? prepare_now()
+              : options_.kernels->get(pool_key(primitive, layer, threads, constants), prepare_now));
     } catch (const UnsupportedError& error) {
       throw UnsupportedError(where(error));
     } catch (const IoError& error) {
@@ -227,6 +231,14 @@ class Builder {
     }
     made.kernel = ready_.kernels.back().get();
     ready_.packed_bytes += made.kernel->packed_bytes();
+  }
+
+  static std::string pool_key(const Primitive& primitive, const LayerDesc& layer, int threads,
+                              std::span<const TensorView> constants) {
+    std::string key = fmt::format("{} | {} | {} threads", primitive.name(), layer.key(), threads);
+    for (const TensorView& constant : constants)
+      key += fmt::format(" | {}", constant ? static_cast<const void*>(constant.memory.host()) : nullptr);
+    return key;
   }
 
   PackedKey packed_key(const Primitive& primitive, const LayerDesc& layer, int threads) const {

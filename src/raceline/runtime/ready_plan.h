@@ -38,7 +38,7 @@ struct ReadyPlan {
   std::deque<std::string> texts;  ///< what the infos look at
   std::deque<std::vector<std::string>> covers;
   std::vector<StepInfo> infos;
-  std::vector<std::unique_ptr<const Kernel>> kernels;
+  std::vector<std::shared_ptr<const Kernel>> kernels;
   std::vector<ReadyOp> ops;  ///< one an info
   std::vector<TensorView> views;
   std::vector<Buffer> arenas;  ///< the host's first

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "raceline/device/devices.h"
+#include "raceline/runtime/kernel_pool.h"
 #include "raceline/runtime/plan.h"
 
 namespace raceline {
@@ -27,6 +28,9 @@ struct SessionOptions {
   int threads = 0;                 ///< 0: the plan's
   bool release_constants = false;  ///< free the graph's constants as soon as they are packed
   PackedStore* packed = nullptr;   ///< keeps packed constants between sessions; used by the constructor only
+  /// Shares kernels with the other sessions of this graph that were given it; used by the constructor only.
+  /// Not together with release_constants.
+  KernelPool* kernels = nullptr;
 };
 
 /// Runs a plan. run() belongs to one thread at a time; two Sessions do not disturb each other. The graph

@@ -20,7 +20,10 @@ constexpr int fewest_rounds = 5;
 /// Sessions are made anew so often: where tensors happen to lie in memory is worth a few percent, and belongs
 /// to no plan. Of fewer takes the interval would too often lie on one side of 1 by chance.
 constexpr int takes = 5;
-constexpr double hopeless = 1.1;    ///< who is by so much behind in a take is in no further one
+/// Who is by so much behind in a take is in no further one, nor who is in each of at least two; but of one or
+/// two samples nothing can be told.
+constexpr double hopeless = 1.1, behind = 1.03;
+constexpr size_t takes_to_leave = 2, samples_to_leave = 3;
 constexpr double slow_us = 1e6;     ///< said to be known of a slow plan: no run is spent on warming up
 constexpr double slow_seconds = 2;  ///< no new run of a slow plan begins after this long
 constexpr const char* rival_place = "rival";  ///< of the samples that stand beside: the other plan's
@@ -92,8 +95,9 @@ class InTurn {
       rounds += static_cast<int>(samples[0].size());
       std::vector<size_t> still{0};
       for (size_t at = 1; at < racing.size(); ++at) {
-        results[racing[at] - 1].push_back({samples[at], samples[0]});
-        if (!is_hopeless(samples[at], samples[0])) still.push_back(racing[at]);
+        Takes& own = results[racing[at] - 1];
+        own.push_back({samples[at], samples[0]});
+        if (!has_lost(own)) still.push_back(racing[at]);
       }
       racing = std::move(still);
     }
@@ -102,20 +106,26 @@ class InTurn {
   }
 
  private:
-  static bool is_hopeless(std::span<const double> samples, std::span<const double> base) {
-    return *std::ranges::min_element(samples) > hopeless * *std::ranges::max_element(base);
+  static bool has_lost(const Takes& all) {
+    if (joined(all, &Take::samples).size() < samples_to_leave) return false;
+    const auto& [samples, base] = all.back();
+    if (*std::ranges::min_element(samples) > hopeless * *std::ranges::max_element(base)) return true;
+    return all.size() >= takes_to_leave && std::ranges::all_of(all, [](const Take& take) {
+             return percentile(take.samples, 0.5) > behind * percentile(take.base, 0.5);
+           });
   }
 
-  /// Made in an order drawn anew, each where another lay before.
+  /// Made in an order drawn anew, each where another lay before. What plans have in common is packed once.
   std::vector<std::unique_ptr<Session>> sessions_of(std::span<const Plan* const> plans,
                                                     std::span<const size_t> racing) {
     std::vector<size_t> order(racing.size());
     std::iota(order.begin(), order.end(), size_t{0});
     random_.shuffle(order);
     std::vector<std::unique_ptr<Session>> sessions(racing.size());
+    KernelPool kernels;
     for (const size_t at : order) {
-      sessions[at] =
-          std::make_unique<Session>(scene_.graph, *plans[racing[at]], scene_.registry, scene_.devices);
+      sessions[at] = std::make_unique<Session>(scene_.graph, *plans[racing[at]], scene_.registry,
+                                               scene_.devices, SessionOptions{.kernels = &kernels});
     }
     return sessions;
   }

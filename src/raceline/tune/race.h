@@ -22,7 +22,8 @@ enum class RaceState : uint8_t { stopped, from_store, run };
 
 /// Fills measured_us, median_us and the ratios of the entries; the first is what the others are compared
 /// with. Plans that do the same are one. Rounds are taken in five takes, each with sessions made anew
-/// elsewhere in memory, and the intervals hold for that too; who is hopelessly behind in a take leaves. A
+/// elsewhere in memory, and the intervals hold for that too; who is hopelessly behind in a take, or
+/// clearly in two, leaves. A
 /// pair that the store has under these conditions is not run again; what is run is kept there. The caller's
 /// `may_run` takes the TimingLock. `stopped`: before there were 5 rounds, and then no entry is changed.
 RaceState race(std::span<RaceEntry> entries, const RunScene& scene, const RaceOptions& options);

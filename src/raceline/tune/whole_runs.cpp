@@ -134,7 +134,7 @@ size_t plans_at_a_time(const Graph& graph) {
   for (const Value& value : graph.values()) {
     if (value.constant != absent) bytes += value.desc.bytes();
   }
-  const auto room = static_cast<size_t>(Machine::detect().ram_bytes) / 4;
+  const auto room = static_cast<size_t>(Machine::detect().ram_bytes) / 3;
   return std::max<size_t>(2, room / std::max<size_t>(1, packed_larger * bytes));
 }
 
@@ -149,8 +149,9 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, co
     bool fresh = false;           // a run whose steps are not in the rows yet
   };
   std::vector<Runs> all;
+  KernelPool kernels;
   for (const Plan& plan : plans) {
-    Session session(scene.graph, plan, scene.registry, scene.devices);
+    Session session(scene.graph, plan, scene.registry, scene.devices, {.kernels = &kernels});
     std::vector<RunRow> rows = rows_of(session, plan, scene.graph, scene.registry);
     std::vector<double> steps(session.steps().size());
     all.push_back({std::move(session), std::move(rows), std::move(steps)});
@@ -180,20 +181,21 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, co
   }
   Sentinel sentinel(steady_clock(), plans.front().threads);
   const auto queue = scene.devices.host().make_queue(plans.front().threads);
-  const MeasureResult result = measure(contenders, *queue, sentinel,
-                                       {.rounds = options.rounds,
-                                        .min_rounds = fewest_rounds,
-                                        .enough_us = options.seconds * 1e6,
-                                        .seed = options.seed,
-                                        .before_round =
-                                            [&] {
-                                              // Runs of the warm-up are no samples.
-                                              if (!warm) {
-                                                for (Runs& runs : all) runs.fresh = false;
-                                              }
-                                              warm = true;
-                                            },
-                                        .stop = options.stop});
+  const MeasureResult result =
+      measure(contenders, *queue, sentinel,
+              {.rounds = options.rounds,
+               .min_rounds = fewest_rounds,
+               .enough_us = options.seconds * 1e6 * static_cast<double>(plans.size()),
+               .seed = options.seed,
+               .before_round =
+                   [&] {
+                     // Runs of the warm-up are no samples.
+                     if (!warm) {
+                       for (Runs& runs : all) runs.fresh = false;
+                     }
+                     warm = true;
+                   },
+               .stop = options.stop});
   if (result.stopped && result.rounds < fewest_rounds) return {};
   std::vector<std::vector<RunRow>> rows;
   for (size_t index = 0; index < all.size(); ++index) {

@@ -93,13 +93,13 @@ struct RunSplit : TimeSplit {
 /// rows as of rows_of(), with samples. Throws Error when they do not fit together.
 RunSplit split_of(std::span<const RunRow> rows);
 
-/// How many plans of the graph can be ready to run at once within a quarter of the machine's memory; 2 at
+/// How many plans of the graph can be ready to run at once within a third of the machine's memory; 2 at
 /// least.
 size_t plans_at_a_time(const Graph& graph);
 
 struct WholeRunOptions {
   int rounds = 20;
-  double seconds = 4;  ///< no new round begins after this long; at least 5 are run
+  double seconds = 0.8;  ///< for each plan: no new round begins when all have had as long; at least 5 are run
   uint64_t seed = 1;
   std::function<bool()> stop;
 };
