@@ -312,6 +312,34 @@ TEST_F(ProfilerTest, BudgetEndsTheProfile) {
   EXPECT_TRUE(run().complete);
 }
 
+TEST_F(ProfilerTest, UnderABudgetEveryLayerHasACostBeforeAnyHasAll) {
+  for (int i = 0; i < 20; ++i) add_relu("l" + std::to_string(i), 1000 + i);
+  add_reorders(30);
+  ValueId x = graph.node(NodeId{0}).outputs[0];
+  for (int layer = 0; layer < 10; ++layer) {
+    UnaryParams params;
+    params.kind = UnaryKind::leaky_relu;
+    params.alpha = 0.01F * static_cast<float>(layer + 1);  // a layer of its own
+    x = graph.node(graph.add_node("n" + std::to_string(layer), OpKind::unary, params, {x})).outputs[0];
+  }
+  graph.mark_output(x, "z");
+  const CandidateSet candidates(graph, registry, {});
+  options.seconds = 0.15;  // all would take 3 s, the first layer alone 0.3 s
+  const ProfileReport report = run();
+  EXPECT_FALSE(report.complete);
+  for (const auto& [key, layer] : candidates.layers()) {
+    EXPECT_TRUE(std::ranges::any_of(layer.candidates, [&](const Candidate& candidate) {
+      return table.find(key, candidate.primitive->name()).has_value();
+    })) << key;
+  }
+  EXPECT_LT(report.measured, report.candidates / 2);
+  options.seconds = 0;
+  const ProfileReport rest = run();
+  EXPECT_TRUE(rest.complete);
+  EXPECT_GT(rest.from_store, 0u);
+  EXPECT_GE(rest.from_store + rest.measured, report.candidates);
+}
+
 TEST_F(ProfilerTest, CostsOfOtherThreadCountsAndRevisionsAreNotUsed) {
   run();
   options.threads = 2;

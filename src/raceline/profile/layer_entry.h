@@ -24,6 +24,7 @@ struct LayerEntry {
   double best_us = infinite;
   bool known = false;  ///< the row holds samples, or the candidate is free
   bool failed = false;
+  bool counted = false;           ///< in the report, as measured or as from the store
   std::unique_ptr<LayerRun> run;  ///< ready to be timed
 
   bool is_on_host() const { return primitive->info().processor.kind == DeviceKind::cpu; }
@@ -34,6 +35,11 @@ struct LayerEntry {
     known = true;
   }
 };
+
+inline bool has_weights(const LayerDesc& layer) {
+  return std::any_of(layer.inputs.begin(), layer.inputs.end(),
+                     [](const OperandDesc& operand) { return operand.present && operand.constant; });
+}
 
 /// Whether running the primitive on the layer costs nothing: a view, or nothing to compute.
 inline bool is_free(const Primitive& primitive, const LayerDesc& layer) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -56,32 +57,33 @@ class Profiling {
         look_up(layer, candidate, 0, entries[key]);
     }
     report_.layers = entries.size();
-    // Conversions come first: what they cost says which candidates cannot win.
-    size_t done = 0;
-    for (const bool reorders : {true, false}) {
-      for (const auto& [key, layer] : candidates_.layers()) {
-        if ((layer.layer.op == OpKind::reorder) != reorders) continue;
-        finish(layer, entries[key]);
-        if (options_.progress) options_.progress(++done, entries.size(), key);
-      }
-    }
+    // However short the time is, there shall be a plan: each layer has its share of it before any has more.
+    if (options_.seconds > 0) finish_all(entries, true);
+    finish_all(entries, false);
     report_.seconds = (clock_() - begin_us_) * 1e-6;
     return std::move(report_);
   }
 
  private:
-  bool stop() const {
-    return (options_.stop && options_.stop()) ||
-           (options_.seconds > 0 && clock_() - begin_us_ > options_.seconds * 1e6);
+  double end_us() const { return options_.seconds > 0 ? begin_us_ + options_.seconds * 1e6 : infinite; }
+  bool stop() const { return (options_.stop && options_.stop()) || clock_() > end_us(); }
+
+  void finish_all(std::map<std::string, std::vector<Entry>>& entries, bool in_shares) {
+    // Conversions come first: what they cost says which candidates cannot win.
+    size_t done = 0;
+    for (const bool reorders : {true, false}) {
+      for (const auto& [key, layer] : candidates_.layers()) {
+        if ((layer.layer.op == OpKind::reorder) != reorders) continue;
+        const auto left = static_cast<double>(entries.size() - done);
+        share_end_us_ = in_shares ? clock_() + (end_us() - clock_()) / left : infinite;
+        finish(layer, entries[key]);
+        if (options_.progress) options_.progress(++done, entries.size(), key);
+      }
+    }
   }
 
   bool is_wanted(const LayerCandidates& layer, const Entry& entry) const {
     return !options_.wanted || options_.wanted(layer.layer.key(), entry.primitive->name());
-  }
-
-  bool has_weights(const LayerDesc& layer) const {
-    return std::any_of(layer.inputs.begin(), layer.inputs.end(),
-                       [](const OperandDesc& operand) { return operand.present && operand.constant; });
   }
 
   void fail(const LayerDesc& layer, Entry& entry, const std::string& why) {
@@ -201,7 +203,7 @@ class Profiling {
   void finish(const LayerCandidates& layer, std::vector<Entry>& entries) {
     const ReplacementCosts replace(layer, candidates_, table_);
     measure_unsettled(layer, entries, 0, replace);
-    if (options_.threads == 1) return;
+    if (options_.threads == 1 || share_end_us_ < infinite) return;
     const size_t count = entries.size();
     double best_us = infinite;
     for (const Entry& entry : entries) best_us = std::min(best_us, entry.best_us);
@@ -222,7 +224,7 @@ class Profiling {
       if (!is_settled(entries[i], limit_us(entries, replace, i))) {
         if (is_wanted(layer, entries[i])) pending.push_back(i);
       } else if (!entries[i].failed && !entries[i].row.samples_us.empty()) {
-        ++report_.from_store;
+        report_.from_store += std::exchange(entries[i].counted, true) ? 0 : 1;
       }
     }
     if (pending.empty()) return;
@@ -261,13 +263,16 @@ class Profiling {
     }
     std::vector<size_t> group;
     size_t held = 0;
+    double rounds_us = 0;  // that timing the group will take at least
     for (const size_t i : pending) {
       if (stop()) {
         report_.complete = false;
         break;
       }
+      if (clock_() + rounds_us > share_end_us_ && std::ranges::any_of(entries, &Entry::known)) break;
       if (!run_first(layer, entries[i], *room, expected)) continue;
       group.push_back(i);
+      rounds_us += options_.timing.min_rounds * entries[i].run->first_us();
       held += entries[i].run->weights_bytes();
       if (held > weights_held_bytes_) {
         time_group(layer, entries, group, replace, *room);
@@ -299,7 +304,7 @@ class Profiling {
     }
     entry.take({entry.run->first_us()});
     save(entry);
-    ++report_.measured;
+    report_.measured += std::exchange(entry.counted, true) ? 0 : 1;
     if (layer.bytes_moved() >= in_place_above_bytes) entry.run->use_in_place();
     return true;
   }
@@ -329,6 +334,7 @@ class Profiling {
     MeasureOptions timing = options_.timing;
     timing.seed = options_.seed;
     timing.stop = [this] { return stop(); };
+    timing.enough_us = std::min(timing.enough_us, std::max(0.0, share_end_us_ - clock_()));
     timing.limit_us = [&](size_t contender, std::span<const double> best) {
       for (size_t i = 0; i < group.size(); ++i) entries[group[i]].best_us = best[i];
       return limit_us(entries, replace, group[contender]);
@@ -374,6 +380,7 @@ class Profiling {
   ReusingDevice host_;
   Devices devices_;
   double begin_us_;
+  double share_end_us_ = infinite;  ///< of the layer in hand
   Sentinel sentinel_;
   std::optional<Queues> queues_;
   std::optional<CacheEvictor> evictor_;
