@@ -151,11 +151,11 @@ std::function<int()> setup_collect(CLI::App& app) {
   app.add_option("--space", options->items.space, "Where layers come from: perfnetrt, resperfnet, raceline")
       ->capture_default_str();
   app.add_option("--layers", options->items.layers,
-                 "Types of layers: conv,max_pool,dense,...; all of the space")
+                 "Types of layers, perhaps with how many: conv:2000,max_pool,...; all of the space")
       ->type_name("LIST")
       ->delimiter(',');
   app.add_option("--samples", options->items.samples, "Layers of each type")
-      ->check(CLI::Range(1, 10'000'000))
+      ->check(CLI::Range(int64_t{1}, most_samples))
       ->capture_default_str();
   app.add_option("--seed", options->items.seed, "Of the draws")->capture_default_str();
   app.add_option("--prior", options->items.prior, "Layers of real networks, as `dataset layers` writes them")

@@ -18,6 +18,7 @@
 #include "cli/workbench.h"
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
+#include "raceline/base/file_identity.h"
 #include "raceline/dataset/worker_client.h"
 #include "raceline/model/npy.h"
 #include "raceline/runtime/session.h"
@@ -70,7 +71,7 @@ class Worker {
   Json answer(const Json& request, std::string& attached) {
     const auto verb = request.at("verb").get<std::string>();
     if (verb == "hello") return hello();
-    if (verb == "have") return {{"have", std::filesystem::exists(file(request.at("hash")))}};
+    if (verb == "have") return {{"have", has(request)}};
     if (verb == "put") {
       std::filesystem::rename(incoming(), file(request.at("hash")));
       return Json::object();
@@ -95,6 +96,22 @@ class Worker {
   }
 
  private:
+  /// Whether the file is here; where the asking side's own file can be reached, it is from then on.
+  bool has(const Json& request) {
+    const std::filesystem::path here = file(request.at("hash"));
+    if (!std::filesystem::exists(here) && request.contains("file")) {
+      const Json& theirs = request.at("file");
+      const auto path = theirs.at("path").get<std::string>();
+      const FileIdentity wanted{.inode = theirs.at("inode").get<uint64_t>(),
+                                .size = theirs.at("size").get<uint64_t>(),
+                                .modified_ns = theirs.at("modified_ns").get<int64_t>()};
+      std::error_code cannot;
+      if (std::filesystem::exists(path, cannot) && identity_of(path) == wanted)
+        std::filesystem::create_hard_link(path, here, cannot);
+    }
+    return std::filesystem::exists(here);
+  }
+
   Json hello() {
     std::map<std::string, std::string> versions = library_versions(bench_.registry);
     versions["raceline"] = version;

@@ -67,14 +67,25 @@ std::vector<CollectItem> networks_set(const std::vector<PriorLayer>& prior,
   return items;
 }
 
+/// "conv:2000" is the type and how many; without a number, as many as of every type.
+std::pair<std::string_view, int64_t> type_and_samples(std::string_view text, int64_t samples) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return {text, samples};
+  const int64_t own = parse_int(text.substr(colon + 1), "--layers");
+  if (own < 1 || own > most_samples)
+    throw Error(fmt::format("--layers: '{}'; wanted 1 to {} layers", text, most_samples));
+  return {text.substr(0, colon), own};
+}
+
 std::vector<CollectItem> training_set(const ItemOptions& options, const std::vector<PriorLayer>& prior) {
   const Space space = parse_space(options.space);
   std::vector<std::string> types = options.layers;
   if (types.empty()) types.assign(types_of(space).begin(), types_of(space).end());
   std::vector<CollectItem> items;
-  for (const std::string& type : types) {
+  for (const std::string& each : types) {
+    const auto [type, samples] = type_and_samples(each, options.samples);
     SampleReport report;
-    const auto layers = sample_layers(space, type, static_cast<size_t>(options.samples), prior,
+    const auto layers = sample_layers(space, type, static_cast<size_t>(samples), prior,
                                       caps(options.most_mebibytes, options.most_ms, options.seed), report);
     say(type, layers.size(), report);
     add(items, layers, set_train);

@@ -9,11 +9,13 @@
 
 namespace raceline::cli {
 
+inline constexpr int64_t most_samples = 10'000'000;  ///< of a type
+
 struct ItemOptions {
   std::string set = "train";  ///< or test-uniform, test-networks
   std::string space = "raceline";
-  std::vector<std::string> layers;  ///< types; empty: those of the space
-  int samples = 100;                ///< of each type
+  std::vector<std::string> layers;  ///< types, perhaps with a number: "conv:2000"; empty: those of the space
+  int64_t samples = 100;            ///< of each type without a number
   uint64_t seed = 1;
   std::filesystem::path prior;  ///< layers of real networks; empty: those that come with the program
   double most_mebibytes = 512, most_ms = 200;

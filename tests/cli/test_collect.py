@@ -6,6 +6,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import sys
 import textwrap
 import time
 
@@ -108,7 +109,7 @@ class Collect(support.CliTest):
         moments = random.Random(SEED)
         # The worker kills itself now and then, too.
         worker = self.worker("time.sleep(0.0003); random.random() < 0.001 and os.kill(os.getpid(), 9)")
-        command = [support.PROGRAM, *self.command(worker, "--rounds", 200, "--retry-failed")]
+        command = [support.PROGRAM, *self.command(worker, "--rounds", min(1000, 50 * KILLS), "--retry-failed")]
         before, killed = {}, 0
         for _ in range(20 * KILLS):
             if killed == KILLS:
@@ -132,6 +133,29 @@ class Collect(support.CliTest):
         self.assertEqual(alive.stdout, "")
         report = self.json_of(*self.command(self.worker(), "--rounds", 3, "--retry-failed"))
         self.assertTrue(report["complete"])
+
+    def test_the_datasets_of_a_platform_come_of_one_command_that_goes_on_where_it_stopped(self):
+        data = self.folder / "mine.csv"
+        command = [sys.executable, support.SOURCE / "tools/collect-datasets", self.worker(), "--quick", "--raceline",
+                   support.PROGRAM, "--store", self.store, "--output", data]
+
+        def collect(*more, status):
+            done = subprocess.run([*map(str, command), *more], capture_output=True, text=True)
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+            return done.stdout + done.stderr
+        self.assertIn("no step", collect("--steps", "nosuch", status=1))
+        collect("--minutes", "0", status=130)
+        collect(status=0)
+        rows = self.rows_of(data)
+        self.assertEqual({row["set"] for row in rows}, {"train", "test-uniform", "test-networks", "models"})
+        self.assertEqual({row["rounds"] for row in rows}, {"3"})
+        types = {row["type"] for row in rows if row["set"] == "train"}
+        self.assertLessEqual({"conv", "max_pool", "depthwise", "softmax", "concat"}, types)
+        self.assertEqual(sum(row["set"] == "train" and row["type"] == "dense" for row in rows), 3)
+        self.assertEqual(sum(row["set"] == "models" for row in rows), 2)
+        before = self.samples()
+        collect(status=0)
+        self.assertEqual(self.samples(), before)
 
     def test_layers_of_networks_leave_training(self):
         layers = self.folder / "layers.tsv"
@@ -167,6 +191,7 @@ class Collect(support.CliTest):
         self.refused("dataset", "import", "--format", "mars", bad, words=["mars", "justus"])
         self.refused("collect", "--platform", "nosuch", "--store", self.store, words=["nosuch"])
         self.refused("collect", "--platform", self.worker(), "--layers", "nosuch", "--store", self.store, words=["nosuch"])
+        self.refused("collect", "--platform", self.worker(), "--layers", "add:0", "--store", self.store, words=["add:0", "wanted 1"])
         self.refused("collect", "--platform", self.worker(), "--mode", "unoptimised", "--layers", "add", "--samples", 1,
                      "--store", self.store, words=["unoptimised"])
 

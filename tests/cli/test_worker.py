@@ -113,6 +113,25 @@ class Worker(unittest.TestCase):
         self.assertEqual(worker.label([]), [])
         self.assertEqual([step for step, _ in worker.label([(True, 1), (True, 1)])], ["compute", "reshape_out"])
 
+    def test_a_file_of_this_machine_is_linked_and_any_other_is_wanted_whole(self):
+        with tempfile.TemporaryDirectory() as folder:
+            own = pathlib.Path(folder)
+            (own / "theirs").mkdir()
+            (own / "here").mkdir()
+            file = own / "theirs/model.onnx"
+            file.write_bytes(b"abc")
+            found = file.stat()
+            server = worker.Server(None, None, None, own / "here")
+            same = {"path": str(file), "inode": found.st_ino, "size": found.st_size, "modified_ns": found.st_mtime_ns}
+            for name, other in (("a1", {"size": 4}), ("a2", {"modified_ns": found.st_mtime_ns + 1}), ("a3", {"inode": 1}),
+                                ("a4", {"path": str(own / "nosuch")})):
+                self.assertFalse(server.answer({"verb": "have", "hash": name, "file": same | other})[0]["have"], other)
+            self.assertFalse(server.answer({"verb": "have", "hash": "a5"})[0]["have"])
+            self.assertTrue(server.answer({"verb": "have", "hash": "a6", "file": same})[0]["have"])
+            self.assertEqual((own / "here/a6").read_bytes(), b"abc")
+            server.answer({"verb": "drop", "hash": "a6"})
+            self.assertEqual(file.read_bytes(), b"abc")  # only the link is gone
+
     def test_errors_have_kinds_and_files_can_be_dropped(self):
         class Fails:
             def open(fails, *_):

@@ -62,6 +62,19 @@ TEST_F(WorkerClientTest, takes_files_that_the_worker_lacks_to_it) {
   EXPECT_EQ(read_file(kept), "0123456789");
 }
 
+TEST_F(WorkerClientTest, says_where_files_lie_and_sends_none_that_the_worker_has) {
+  write_file(folder_ / "model.onnx", "0123456789");
+  const std::string kept = (folder_ / "kept").string();
+  WorkerClient worker(toy("read line; echo \"$line\" > " + kept +
+                          "; echo '{\"id\":2,\"have\":true}'; read line; echo "
+                          "'{\"id\":3,\"outputs\":[\"y\"],\"load_us\":5}'"),
+                      {});
+  EXPECT_EQ(worker.open({.model = folder_ / "model.onnx", .plan = {}, .inputs = {}}, 10).outputs.size(), 1u);
+  const std::string asked = read_file(kept);
+  EXPECT_NE(asked.find((folder_ / "model.onnx").string()), std::string::npos) << asked;
+  EXPECT_NE(asked.find(R"("size":10)"), std::string::npos) << asked;
+}
+
 TEST_F(WorkerClientTest, a_no_is_an_error_of_its_kind_and_the_worker_lives_on) {
   WorkerClient worker(toy(R"(read line; echo '{"id":2,"error":{"kind":"memory","message":"too large"}}'
                              read line; echo '{"id":3,"peak_bytes":7}')"),

@@ -137,13 +137,17 @@ class Collector {
   }
 
   /// Rounds of these items, each at least the gap after the item's one before. As many items share a pass as
-  /// fill the gap, so that waiting is rare, and a killed collection leaves few half-measured items.
+  /// fill the gap, and a few that are left at the end, so that waiting is rare, and a killed collection
+  /// leaves few half-measured items.
   void measure_all(const std::vector<size_t>& order, int repeat) {
     for (size_t next = 0; next < order.size() && !stopped();) {
       const double begin = system_seconds();
       std::vector<size_t> pass;
-      while (next < order.size() && !stopped() &&
-             (pass.empty() || system_seconds() - begin < options_.round_gap_seconds)) {
+      const auto has_room = [&] {
+        return pass.empty() || system_seconds() - begin < options_.round_gap_seconds ||
+               order.size() - next <= pass.size() / 4;
+      };
+      while (next < order.size() && !stopped() && has_room()) {
         const size_t index = order[next++];
         const bool begins = take_round(index, repeat, 0);
         const bool goes_on =
@@ -259,11 +263,11 @@ class Collector {
       bool disturbed = true;
       double least = 0;
       for (int attempt = 0; attempt <= options_.most_repeats && disturbed; ++attempt) {
-        const double before = sentinel_.time_us();
+        const double before = calm_us();
         measured = worker_->measure(options_.budget_us, options_.runs, options_.deadline_seconds);
         const double slower = std::max(before, sentinel_.time_us());
         least = least == 0 ? slower : std::min(least, slower);
-        disturbed = slower > (1 + options_.sentinel_drift) * sentinel_.best_us();
+        disturbed = drifts(slower);
       }
       // It does not come back: this is the machine's speed now.
       if (disturbed) sentinel_.accept(least);
@@ -271,6 +275,19 @@ class Collector {
     } catch (const WorkerError& error) {
       fail(item, primitive, repeat, error.kind(), error.what());
     }
+  }
+
+  bool drifts(double sentinel_us) const {
+    return sentinel_us > (1 + options_.sentinel_drift) * sentinel_.best_us();
+  }
+
+  /// The sentinel's time when the machine is calm, or after as long as a round takes: a round that begins
+  /// disturbed would be taken again anyway.
+  double calm_us() {
+    const double end = options_.clock() + options_.budget_us;
+    double us = sentinel_.time_us();
+    while (drifts(us) && options_.clock() < end) us = sentinel_.time_us();
+    return us;
   }
 
   PlatformSample sample_of(const CollectItem& item, const std::string& primitive, int repeat) {

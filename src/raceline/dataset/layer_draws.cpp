@@ -254,6 +254,13 @@ std::optional<SampledLayer> draw_prior(std::string_view type, std::span<const Pr
     Image image{x[0], x[1], x[2], x[3]};
     change(image, random);
     std::vector<OperandDesc> operands = one.layer.inputs;
+    if (one.layer.as<ConvTransposeParams>().group == 1 && chance(random, 0.6)) {
+      const Shape& filters = operands[1].desc.shape;  // inputs, outputs, height, width
+      const int64_t outputs = jitter(random, filters[1], 1.5);
+      image.channels = jitter(random, filters[0], 1.5);
+      operands[1] = weights(Shape{image.channels, outputs, filters[2], filters[3]});
+      if (operands.size() > 2) operands[2] = weights(Shape{outputs});
+    }
     operands[0] = activation(image);
     layer = LayerDesc::make(one.layer.op, one.layer.params, std::move(operands));
   } else if (is_rank4(one.layer)) {

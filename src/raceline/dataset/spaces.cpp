@@ -198,7 +198,7 @@ std::vector<SampledLayer> sample_layers(Space space, std::string_view type, size
   const auto share = [&](double part) {
     return static_cast<size_t>(std::llround(part * static_cast<double>(count)));
   };
-  draw_priors(basket, type, share(prior_share), prior, random, report);
+  draw_priors(basket, type, is_drawn(type) ? share(prior_share) : count, prior, random, report);
   draw_staircases(basket, type, share(1 - log_share - prior_share), prior, random, report);
   if (is_drawn(type)) draw_strata(basket, type, count - basket.size(), options, random, report);
   return std::move(basket).sorted();

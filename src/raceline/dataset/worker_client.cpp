@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "raceline/base/file.h"
+#include "raceline/base/file_identity.h"
 #include "raceline/base/hash.h"
 #include "raceline/base/text.h"
 
@@ -35,8 +36,8 @@ T field(const Json& object, const char* name) {
   }
 }
 
-std::string name_of(std::string_view content) {
-  return hex(hash_text(content)) + hex(hash_text(content, 1));
+std::string name_of(std::string_view what) {
+  return hex(hash_text(what)) + hex(hash_text(what, 1));
 }
 
 }  // namespace
@@ -99,11 +100,19 @@ WorkerClient::Reply WorkerClient::ask(const std::string& verb, const std::string
 }
 
 std::string WorkerClient::provide(const std::filesystem::path& file, double seconds) {
-  const std::string content = read_file(file);
-  if (content.empty()) throw IoError(fmt::format("'{}' is empty", file.string()));
-  const std::string name = name_of(content);
-  const std::string fields = Json{{"hash", name}}.dump();
-  if (!field<bool>(ask("have", fields, quick).fields, "have")) ask("put", fields, seconds, content);
+  const std::filesystem::path path = std::filesystem::absolute(file);
+  const FileIdentity identity = identity_of(path);
+  if (identity.size == 0) throw IoError(fmt::format("'{}' is empty", file.string()));
+  const std::string name =
+      name_of(fmt::format("{} {} {} {}", path.string(), identity.inode, identity.size, identity.modified_ns));
+  const Json known{{"path", path.string()},
+                   {"inode", identity.inode},
+                   {"size", identity.size},
+                   {"modified_ns", identity.modified_ns}};
+  const std::string fields =
+      Json{{"hash", name}, {"file", known}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!field<bool>(ask("have", fields, quick).fields, "have"))
+    ask("put", Json{{"hash", name}}.dump(), seconds, read_file(path));
   files_.push_back(name);
   return name;
 }
