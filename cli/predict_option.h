@@ -39,7 +39,7 @@ class PredictOption {
 
   std::string name_;
   double level_percent_ = 50, within_percent_ = 1, share_percent_ = 25;
-  int least_ = 0;
+  int least_ = 100;
   bool check_ = false;
   std::optional<Predictor> predictor_;
   UndecidedReport decision_;

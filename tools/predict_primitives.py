@@ -80,7 +80,7 @@ def main():
     parser.add_argument("--level", type=float, default=50, help="of the intervals, in percent")
     parser.add_argument("--within", type=float, default=1, help="percent")
     parser.add_argument("--share", type=float, default=25, help="of the pairs, measured at most, in percent")
-    parser.add_argument("--least", type=int, default=0, help="pairs; intervals are made wider while fewer were measured")
+    parser.add_argument("--least", type=int, default=100, help="pairs; intervals are made wider while fewer were measured")
     arguments = parser.parse_args()
     study = PrimitivesStudy(arguments)
     nets = arguments.nets or [net["name"] for net in json.loads(study.run("zoo", "list", "--json"))]

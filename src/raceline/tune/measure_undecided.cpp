@@ -91,7 +91,7 @@ class Deciding {
   /// Makes intervals wider, where few were measured so far; false where that is all.
   bool widen() {
     if (report_.asked >= options_.least_asked || report_.width >= options_.most_width) return false;
-    ++report_.width;
+    report_.width *= 2;
     for (const CostTable::Key& pair : unknown_) {
       if (!is_known(known_, pair))
         hopeful_.set(pair.first, pair.second, {.us = least_us(pair), .source = CostSource::predicted});

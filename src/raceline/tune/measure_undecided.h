@@ -28,10 +28,10 @@ struct UndecidedOptions {
   double tolerance = 0.01;
   /// Of the pairs, measured at most, once there is a plan of measured ones: then it ends.
   double most_share = 1;
-  /// While fewer than `least_asked` were measured, decided intervals are made wider, by as much again (on the
-  /// logarithm), up to so many times.
+  /// While fewer than `least_asked` were measured, intervals that decided all are made twice as wide (on the
+  /// logarithm), until they are `most_width` times as wide as given.
   size_t least_asked = 0;
-  int most_width = 4;
+  int most_width = 64;
   SearchOptions search;
   std::function<void(const std::string&)> say;  ///< a line for people after each round; may be empty
 };
