@@ -99,17 +99,13 @@ class Worker {
   /// Whether the file is here; where the asking side's own file can be reached, it is from then on.
   bool has(const Json& request) {
     const std::filesystem::path here = file(request.at("hash"));
-    if (!std::filesystem::exists(here) && request.contains("file")) {
-      const Json& theirs = request.at("file");
-      const auto path = theirs.at("path").get<std::string>();
-      const FileIdentity wanted{.inode = theirs.at("inode").get<uint64_t>(),
-                                .size = theirs.at("size").get<uint64_t>(),
-                                .modified_ns = theirs.at("modified_ns").get<int64_t>()};
-      std::error_code cannot;
-      if (std::filesystem::exists(path, cannot) && identity_of(path) == wanted)
-        std::filesystem::create_hard_link(path, here, cannot);
-    }
-    return std::filesystem::exists(here);
+    if (std::filesystem::exists(here) || !request.contains("file")) return std::filesystem::exists(here);
+    const Json& theirs = request.at("file");
+    return link_to_same(theirs.at("path").get<std::string>(),
+                        {.inode = theirs.at("inode").get<uint64_t>(),
+                         .size = theirs.at("size").get<uint64_t>(),
+                         .modified_ns = theirs.at("modified_ns").get<int64_t>()},
+                        here);
   }
 
   Json hello() {

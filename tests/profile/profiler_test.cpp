@@ -3,71 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include "raceline/device/cpu_device.h"
 #include "raceline/kernels/builtin.h"
 #include "raceline/profile/accuracy.h"
 #include "raceline/profile/error_bound.h"
-#include "tests/profile/stand_ins.h"
+#include "tests/profile/profiler_fixture.h"
 
 namespace raceline {
 namespace {
-
-const Shape shape{1, 8, 6, 5};
-constexpr const char* reference_name = "unary.reference.pretend.nchw@cpu";
-
-std::string relu_name(const std::string& library, const std::string& layout = "nchw") {
-  return "unary." + library + ".pretend." + layout + "@cpu";
-}
-
-class ProfilerTest : public testing::Test {
- protected:
-  ProfilerTest() {
-    options.timing.clock = [this] { return pretence.now_us; };
-    options.lock.clear();
-    const ValueId x = graph.add_input("x", {DataType::f32, shape, Layout::nchw});
-    const NodeId relu = graph.add_node("relu", OpKind::unary, UnaryParams{}, {x});
-    graph.mark_output(graph.node(relu).outputs[0], "y");
-    relu_key = graph.layer(relu).key();
-    add_relu("reference", 400);
-  }
-
-  void add_relu(const std::string& library, double us, Layout layout = Layout::nchw,
-                Behaviour behaviour = Behaviour::right) {
-    registry.add(std::make_unique<StandIn>(stand_in_info(OpKind::unary, library, layout, layout), pretence,
-                                           us, behaviour));
-  }
-  void add_relu_on_threads(const std::string& library, double all_us, double single_us) {
-    auto relu = std::make_unique<StandIn>(stand_in_info(OpKind::unary, library, Layout::nchw, Layout::nchw),
-                                          pretence, all_us);
-    relu->set_single_us(single_us);
-    registry.add(std::move(relu));
-  }
-  void add_reorders(double us) {
-    for (const auto& [from, to] : {std::pair{Layout::nchw, Layout::nhwc}, {Layout::nhwc, Layout::nchw}}) {
-      registry.add(
-          std::make_unique<StandIn>(stand_in_info(OpKind::reorder, "reference", from, to), pretence, us));
-    }
-  }
-  ProfileReport run() {
-    table = CostTable();
-    pretence.runs.clear();
-    const CandidateSet candidates(graph, registry, {});
-    return profile(candidates, registry, device, store, options, table);
-  }
-  CostKey key(const std::string& primitive) const {
-    return {relu_key,        primitive,     registry.at(primitive).revision(), device.fingerprint(),
-            options.threads, options.pinned};
-  }
-
-  Pretence pretence;
-  PrimitiveRegistry registry;
-  CpuDevice device{Machine{}};
-  CostStore store = CostStore::temporary();
-  ProfileOptions options;
-  CostTable table;
-  Graph graph;
-  std::string relu_key;
-};
 
 TEST_F(ProfilerTest, CostsAreMeasuredOnTheGivenClockAndSaved) {
   add_relu("fast", 350);
@@ -269,75 +211,6 @@ TEST_F(ProfilerTest, DroppedCandidateIsTimedAgainWhenItsRivalIsGone) {
   const ProfileReport report = run();
   EXPECT_EQ(report.measured, 1u);
   EXPECT_EQ(table.find(relu_key, relu_name("slow"))->samples, options.timing.rounds);
-}
-
-TEST_F(ProfilerTest, StopKeepsWhatWasMeasuredAndTheNextProfileGoesOn) {
-  add_relu("fast", 350);
-  add_reorders(50);
-  add_relu("blocked", 390, Layout::nhwc);
-  int asked = 0;
-  for (int limit = 0;; ++limit) {
-    SCOPED_TRACE(limit);
-    asked = 0;
-    options.stop = [&] { return asked++ >= limit; };
-    const ProfileReport report = run();
-    for (const CostRow& row : store.rows()) EXPECT_NE(row.state, CostState::started);
-    EXPECT_EQ(table.size(), store.rows().size());
-    if (report.complete) break;
-    ASSERT_LT(limit, 1000);
-  }
-  EXPECT_GE(table.find(relu_key, relu_name("fast"))->samples, options.timing.min_rounds);
-}
-
-TEST_F(ProfilerTest, StoppedAtOnceItOnlyLooksUp) {
-  add_relu("fast", 350);
-  run();
-  add_relu("new", 300);
-  options.stop = [] { return true; };
-  options.lock = "/nowhere/at/all";
-  const ProfileReport report = run();
-  EXPECT_FALSE(report.complete);
-  EXPECT_TRUE(pretence.runs.empty());
-  EXPECT_TRUE(table.find(relu_key, relu_name("fast")));
-  EXPECT_FALSE(table.find(relu_key, relu_name("new")));
-}
-
-TEST_F(ProfilerTest, BudgetEndsTheProfile) {
-  add_relu("fast", 350);
-  options.seconds = 1e-3;
-  const ProfileReport report = run();
-  EXPECT_FALSE(report.complete);
-  EXPECT_GT(report.measured, 0u);
-  options.seconds = 0;
-  EXPECT_TRUE(run().complete);
-}
-
-TEST_F(ProfilerTest, UnderABudgetEveryLayerHasACostBeforeAnyHasAll) {
-  for (int i = 0; i < 20; ++i) add_relu("l" + std::to_string(i), 1000 + i);
-  add_reorders(30);
-  ValueId x = graph.node(NodeId{0}).outputs[0];
-  for (int layer = 0; layer < 10; ++layer) {
-    UnaryParams params;
-    params.kind = UnaryKind::leaky_relu;
-    params.alpha = 0.01F * static_cast<float>(layer + 1);  // a layer of its own
-    x = graph.node(graph.add_node("n" + std::to_string(layer), OpKind::unary, params, {x})).outputs[0];
-  }
-  graph.mark_output(x, "z");
-  const CandidateSet candidates(graph, registry, {});
-  options.seconds = 0.15;  // all would take 3 s, the first layer alone 0.3 s
-  const ProfileReport report = run();
-  EXPECT_FALSE(report.complete);
-  for (const auto& [key, layer] : candidates.layers()) {
-    EXPECT_TRUE(std::ranges::any_of(layer.candidates, [&](const Candidate& candidate) {
-      return table.find(key, candidate.primitive->name()).has_value();
-    })) << key;
-  }
-  EXPECT_LT(report.measured, report.candidates / 2);
-  options.seconds = 0;
-  const ProfileReport rest = run();
-  EXPECT_TRUE(rest.complete);
-  EXPECT_GT(rest.from_store, 0u);
-  EXPECT_GE(rest.from_store + rest.measured, report.candidates);
 }
 
 TEST_F(ProfilerTest, CostsOfOtherThreadCountsAndRevisionsAreNotUsed) {

@@ -15,4 +15,8 @@ struct FileIdentity {
 /// Throws IoError.
 FileIdentity identity_of(const std::filesystem::path& path);
 
+/// Makes a link at `here` to the file at the path if it is just that file; whether there is a file then.
+bool link_to_same(const std::filesystem::path& path, const FileIdentity& wanted,
+                  const std::filesystem::path& here);
+
 }  // namespace raceline

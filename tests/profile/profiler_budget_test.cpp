@@ -1,0 +1,81 @@
+// The profiler under a stop and under a budget.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tests/profile/profiler_fixture.h"
+
+namespace raceline {
+namespace {
+
+TEST_F(ProfilerTest, StopKeepsWhatWasMeasuredAndTheNextProfileGoesOn) {
+  add_relu("fast", 350);
+  add_reorders(50);
+  add_relu("blocked", 390, Layout::nhwc);
+  int asked = 0;
+  for (int limit = 0;; ++limit) {
+    SCOPED_TRACE(limit);
+    asked = 0;
+    options.stop = [&] { return asked++ >= limit; };
+    const ProfileReport report = run();
+    for (const CostRow& row : store.rows()) EXPECT_NE(row.state, CostState::started);
+    EXPECT_EQ(table.size(), store.rows().size());
+    if (report.complete) break;
+    ASSERT_LT(limit, 1000);
+  }
+  EXPECT_GE(table.find(relu_key, relu_name("fast"))->samples, options.timing.min_rounds);
+}
+
+TEST_F(ProfilerTest, StoppedAtOnceItOnlyLooksUp) {
+  add_relu("fast", 350);
+  run();
+  add_relu("new", 300);
+  options.stop = [] { return true; };
+  options.lock = "/nowhere/at/all";
+  const ProfileReport report = run();
+  EXPECT_FALSE(report.complete);
+  EXPECT_TRUE(pretence.runs.empty());
+  EXPECT_TRUE(table.find(relu_key, relu_name("fast")));
+  EXPECT_FALSE(table.find(relu_key, relu_name("new")));
+}
+
+TEST_F(ProfilerTest, BudgetEndsTheProfile) {
+  add_relu("fast", 350);
+  options.seconds = 1e-3;
+  const ProfileReport report = run();
+  EXPECT_FALSE(report.complete);
+  EXPECT_GT(report.measured, 0u);
+  options.seconds = 0;
+  EXPECT_TRUE(run().complete);
+}
+
+TEST_F(ProfilerTest, UnderABudgetEveryLayerHasACostBeforeAnyHasAll) {
+  for (int i = 0; i < 20; ++i) add_relu("l" + std::to_string(i), 1000 + i);
+  add_reorders(30);
+  ValueId x = graph.node(NodeId{0}).outputs[0];
+  for (int layer = 0; layer < 10; ++layer) {
+    UnaryParams params;
+    params.kind = UnaryKind::leaky_relu;
+    params.alpha = 0.01F * static_cast<float>(layer + 1);  // a layer of its own
+    x = graph.node(graph.add_node("n" + std::to_string(layer), OpKind::unary, params, {x})).outputs[0];
+  }
+  graph.mark_output(x, "z");
+  const CandidateSet candidates(graph, registry, {});
+  options.seconds = 0.15;  // all would take 3 s, the first layer alone 0.3 s
+  const ProfileReport report = run();
+  EXPECT_FALSE(report.complete);
+  for (const auto& [key, layer] : candidates.layers()) {
+    EXPECT_TRUE(std::ranges::any_of(layer.candidates, [&](const Candidate& candidate) {
+      return table.find(key, candidate.primitive->name()).has_value();
+    })) << key;
+  }
+  EXPECT_LT(report.measured, report.candidates / 2);
+  options.seconds = 0;
+  const ProfileReport rest = run();
+  EXPECT_TRUE(rest.complete);
+  EXPECT_GT(rest.from_store, 0u);
+  EXPECT_GE(rest.from_store + rest.measured, report.candidates);
+}
+
+}  // namespace
+}  // namespace raceline
