@@ -64,10 +64,10 @@ TEST_F(ProfilerTest, UnderABudgetEveryLayerHasACostBeforeAnyHasAll) {
   options.seconds = 0.15;  // all would take 3 s, the first layer alone 0.3 s
   const ProfileReport report = run();
   EXPECT_FALSE(report.complete);
-  for (const auto& [key, layer] : candidates.layers()) {
-    EXPECT_TRUE(std::ranges::any_of(layer.candidates, [&](const Candidate& candidate) {
-      return table.find(key, candidate.primitive->name()).has_value();
-    })) << key;
+  for (const auto& layer : candidates.layers()) {
+    EXPECT_TRUE(std::ranges::any_of(layer.second.candidates, [&](const Candidate& candidate) {
+      return table.find(layer.first, candidate.primitive->name()).has_value();
+    })) << layer.first;
   }
   EXPECT_LT(report.measured, report.candidates / 2);
   options.seconds = 0;

@@ -197,11 +197,11 @@ class BindingDevice final : public Device {
 };
 
 TEST_F(SessionTest, AStepMayHaveThreadsOfItsOwn) {
-  BindingDevice device_;
+  BindingDevice device;
   std::vector<int> seen;
   add_test_primitive(registry_, {.op = OpKind::unary, .run = [&](const KernelArgs& args) {
                                    seen.push_back(args.queue.threads());
-                                   EXPECT_EQ(device_.bound, args.queue.threads());
+                                   EXPECT_EQ(device.bound, args.queue.threads());
                                    return Status::ok();
                                  }});
   ValueId x = graph_.add_input("x", image_desc);
@@ -211,13 +211,13 @@ TEST_F(SessionTest, AStepMayHaveThreadsOfItsOwn) {
   plan.threads = 4;
   plan.steps[1].threads = 2;
   const Tensor input = ramp(image_desc);
-  run_once(graph_, plan, registry_, device_, one(input));
+  run_once(graph_, plan, registry_, device, one(input));
   EXPECT_EQ(seen, (std::vector{4, 2, 4}));
   seen.clear();
-  run_once(graph_, plan, registry_, device_, one(input), {.threads = 1});
+  run_once(graph_, plan, registry_, device, one(input), {.threads = 1});
   EXPECT_EQ(seen, (std::vector{1, 1, 1}));
   seen.clear();
-  run_once(graph_, plan, registry_, device_, one(input), {.threads = 3});
+  run_once(graph_, plan, registry_, device, one(input), {.threads = 3});
   EXPECT_EQ(seen, (std::vector{3, 2, 3}));
 }
 
