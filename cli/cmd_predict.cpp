@@ -109,6 +109,11 @@ void print(const AskedNetwork& network, const NetworkPrediction& prediction, con
   }
 }
 
+void print_platform(const Predictor& predictor) {
+  fmt::print("{} on {} ({}), model {}\n", printable(predictor.platform), printable(predictor.accelerator),
+             printable(predictor.mode), predictor.model);
+}
+
 /// What people can read of a predictor: where it comes from, and of each model its rows and its prices.
 int describe(const Predictor& predictor, bool json) {
   if (json) {
@@ -130,6 +135,7 @@ int describe(const Predictor& predictor, bool json) {
                 {"parts", parts}});
     return done;
   }
+  print_platform(predictor);
   for (const std::string& note : predictor.notes) fmt::print("# {}\n", printable(note));
   for (const PredictorPart& part : predictor.parts) {
     fmt::print("{}{}{}, {}: {} rows, {}\n", printable(part.type), part.primitive.empty() ? "" : " by ",
@@ -142,14 +148,10 @@ int describe(const Predictor& predictor, bool json) {
 int predict(const Options& options) {
   Workbench bench;
   const Predictor predictor = open_predictor(options.predictor, bench);
-  if (options.describe && options.json) return describe(predictor, true);
-  Json list = Json::array();
-  if (!options.json) {
-    fmt::print("{} on {} ({}), model {}\n", printable(predictor.platform), printable(predictor.accelerator),
-               printable(predictor.mode), predictor.model);
-  }
-  if (options.describe) return describe(predictor, false);
+  if (options.describe) return describe(predictor, options.json);
   if (options.networks.paths.empty()) throw Error("predict: a MODEL or a FOLDER is wanted, or --describe");
+  Json list = Json::array();
+  if (!options.json) print_platform(predictor);
   for (const AskedNetwork& network : asked_networks(options.networks, bench)) {
     const NetworkPrediction prediction = predict_network(network.layers, predictor, options.level / 100);
     if (options.json) {

@@ -71,6 +71,10 @@ class Deciding {
     }
     report_.unpredicted += predicted_.contains(pair) ? 0 : 1;
     unknown_.push_back(pair);
+    expect_least(pair);
+  }
+
+  void expect_least(const CostTable::Key& pair) {
     hopeful_.set(pair.first, pair.second, {.us = least_us(pair), .source = CostSource::predicted});
   }
 
@@ -93,8 +97,7 @@ class Deciding {
     if (report_.asked >= options_.least_asked || report_.width >= options_.most_width) return false;
     report_.width *= 2;
     for (const CostTable::Key& pair : unknown_) {
-      if (!is_known(known_, pair))
-        hopeful_.set(pair.first, pair.second, {.us = least_us(pair), .source = CostSource::predicted});
+      if (!is_known(known_, pair)) expect_least(pair);
     }
     return true;
   }
