@@ -15,6 +15,7 @@
 #include "raceline/profile/error_bound.h"
 #include "raceline/profile/evict.h"
 #include "raceline/profile/layer_entry.h"
+#include "raceline/profile/promise.h"
 #include "raceline/profile/store_file.h"
 
 namespace raceline {
@@ -69,16 +70,14 @@ class Profiling {
   bool stop() const { return (options_.stop && options_.stop()) || clock_() > end_us(); }
 
   void finish_all(std::map<std::string, std::vector<Entry>>& entries, bool in_shares) {
-    // Conversions come first: what they cost says which candidates cannot win.
     size_t done = 0;
-    for (const bool reorders : {true, false}) {
-      for (const auto& [key, layer] : candidates_.layers()) {
-        if ((layer.layer.op == OpKind::reorder) != reorders) continue;
-        const auto left = static_cast<double>(entries.size() - done);
-        share_end_us_ = in_shares ? clock_() + (end_us() - clock_()) / left : infinite;
-        finish(layer, entries[key]);
-        if (options_.progress) options_.progress(++done, entries.size(), key);
-      }
+    for (const LayerCandidates* layer : in_order(candidates_, options_.seconds > 0)) {
+      const std::string key = layer->layer.key();
+      const auto left = static_cast<double>(entries.size() - done);
+      share_end_us_ = in_shares ? clock_() + (end_us() - clock_()) / left : infinite;
+      finish(*layer, entries[key]);
+      promise_.learn(layer->layer, entries[key]);
+      if (options_.progress) options_.progress(++done, entries.size(), key);
     }
   }
 
@@ -230,9 +229,7 @@ class Profiling {
     if (pending.empty()) return;
     report_.complete = report_.complete && !stop() && take_turn();
     if (!report_.complete) return;
-    // The reference is slow, and the better the others are known the sooner it is dropped.
-    std::stable_partition(pending.begin(), pending.end(),
-                          [&](size_t i) { return entries[i].primitive->info().library != "reference"; });
+    promise_.sort(layer.layer, entries, pending);
     measure_layer(layer.layer, entries, pending, replace, first == 0 ? options_.threads : 1);
     for (Entry& entry : entries) entry.run.reset();
   }
@@ -381,6 +378,7 @@ class Profiling {
   Devices devices_;
   double begin_us_;
   double share_end_us_ = infinite;  ///< of the layer in hand
+  Promise promise_;
   Sentinel sentinel_;
   std::optional<Queues> queues_;
   std::optional<CacheEvictor> evictor_;

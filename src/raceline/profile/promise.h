@@ -1,0 +1,35 @@
+// What to try first where there is no time for everything: small layers, and on each what was fast on layers
+// like it.
+#pragma once
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "raceline/profile/candidates.h"
+#include "raceline/profile/layer_entry.h"
+
+namespace raceline {
+
+/// All layers of the set, conversions first: what they cost says which candidates cannot win. With
+/// `small_first`, which then learns most about large layers from small ones, by the time that they may take;
+/// else by their keys.
+std::vector<const LayerCandidates*> in_order(const CandidateSet& candidates, bool small_first);
+
+/// How far behind the best each primitive was on layers of a kind (op, window, depthwise or not), the latest
+/// counting most. It orders and never drops: whatever it says, all are tried if there is time.
+class Promise {
+ public:
+  /// Of the entries that are known.
+  void learn(const LayerDesc& layer, const std::vector<LayerEntry>& entries);
+  /// Indices of entries, by what is expected of them; the slow reference last, as the better the others are
+  /// known the sooner it is dropped.
+  void sort(const LayerDesc& layer, const std::vector<LayerEntry>& entries,
+            std::vector<size_t>& pending) const;
+
+ private:
+  /// Logarithms of a primitive's time over the best one's.
+  std::map<std::pair<std::string, std::string>, double> behind_;
+};
+
+}  // namespace raceline
