@@ -1,4 +1,5 @@
 // Predictors, and what networks take by them.
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
@@ -90,8 +91,8 @@ std::unique_ptr<Predictor> open(const std::string& name, const std::string& fold
 std::vector<std::string> types_of(const Predictor& predictor) {
   std::vector<std::string> types;
   for (const PredictorPart& part : predictor.parts) {
-    if (part.phase == Phase::exe && part.primitive == predictor.parts.front().primitive)
-      types.push_back(part.type);
+    const bool is_new = std::ranges::find(types, part.type) == types.end();  // not of another primitive
+    if (part.phase == Phase::exe && is_new) types.push_back(part.type);
   }
   return types;
 }

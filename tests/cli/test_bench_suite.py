@@ -94,7 +94,7 @@ class Floors(support.CliTest):
     def row(self, net, ratio, threads=1, batch=1):
         """Raceline takes 100 us, one peer twice the other's time."""
         return {"net": net, "threads": threads, "batch": batch, "build": "b", "environment": {},
-                "taken_at": "2026-01-02T03:04:05+00:00",
+                "taken_at": "2026-01-02T03:04:05+00:00", "tune": {"complete": True},
                 "alone": {"p10_us": 100, "measured": {"kernels_us": 80}, "arena_bytes": 105, "peak_live_bytes": 100},
                 "sides": [self.side("raceline", 100, 1), self.side("slow", 200 * ratio, 2 * ratio),
                           self.side("quick", 100 * ratio, ratio), {"name": "broken", "why": "no reason"}]}
@@ -193,6 +193,12 @@ class Floors(support.CliTest):
                       "| squeezenet | 100.0 us | 240.0 us | 120.0 us | - | 1.20x (1.20-1.20) |", "**missed**",
                       "Geometric mean of the ratios of 2 networks: 1.59x", "| squeezenet | 50.0 us | 50 % | 21 % | 42 % |"):
             self.assertIn(words, text)
+        self.assertNotIn("ended by their bound", text)
+
+    def test_the_page_says_how_many_tunes_were_bounded(self):
+        row = self.row("squeezenet", 1.2, batch=4) | {"tune": {"complete": False}, "timing": {"tune_seconds": 60.0}}
+        text = "\n".join(page(self.results(row, self.row("vgg19", 2.1, batch=4)), "r.json", "command"))
+        self.assertIn("1 of 2 tunes were ended by their bound, 60 s, before all was measured", text)
 
 
 if __name__ == "__main__":

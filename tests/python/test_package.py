@@ -1,6 +1,7 @@
 """The Python package, as it is installed: predict, tune and run as the program does, and no exception but Error."""
 import ast
 import inspect
+import json
 import os
 import pathlib
 import subprocess
@@ -136,6 +137,15 @@ class Package(ToyPlatforms):
         predictor = raceline.Predictor("toy-cpu")
         self.assertEqual((predictor.accelerator, predictor.model, predictor.types), ("TOY", "linear", ["conv", "dense"]))
         self.error_of(raceline.Predictor, "toy", words=["'toy'", "toy-cpu"])
+
+    def test_types_are_those_of_all_primitives(self):
+        toy = self.toy_predictor()
+        document = json.loads(toy.read_text())
+        for part in document["parts"]:
+            part["primitive"] = f"{part['type']}.one"
+        document["parts"].append(document["parts"][0] | {"primitive": "another"})
+        toy.write_text(json.dumps(document))
+        self.assertEqual(raceline.Predictor(toy).types, ["conv", "dense"])
 
     def test_runs_as_the_program_does(self):
         lenet = self.zoo("lenet5")

@@ -55,6 +55,16 @@ def time_table(results, threads, batch, peers):
     return table(["network", "Raceline", *peers, "ratio"], rows) if rows else []
 
 
+def bounded(results, threads, batch):
+    """A sentence on tunes that --tune-seconds ended before all was measured; empty where there are none."""
+    rows = [row for row in results["cells"] if (row["threads"], row["batch"]) == (threads, batch)]
+    ended = [row for row in rows if not row["tune"]["complete"]]
+    if not ended:
+        return ""
+    most = max(row["timing"]["tune_seconds"] for row in ended)
+    return f"\n{len(ended)} of {len(rows)} tunes were ended by their bound, {most:g} s, before all was measured."
+
+
 def roofline_table(results, threads, peers):
     """What the machine would allow, and the share of it that each side reaches, for batch 1."""
     rows = []
@@ -152,7 +162,7 @@ def page(results, source, command):
             known = ratios(results, threads, batch, nets)
             if known:  # of the networks measured so far
                 yield (f"\nGeometric mean of the ratios of {len(known)} networks: "
-                       f"{geometric_mean(known.values()):.2f}x.")
+                       f"{geometric_mean(known.values()):.2f}x." + bounded(results, threads, batch))
     missing = list(absences(results))
     if missing:
         yield "\n## Who takes no part\n"
