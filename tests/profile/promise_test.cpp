@@ -51,8 +51,12 @@ TEST_F(PromiseTest, WhatWasFastOnLayersOfTheKindIsTriedFirstAndTheReferenceLast)
   promise.learn(layer, entries({300, 0, 110, 100, 90}));
   EXPECT_EQ(sorted(promise, layer, entries({0, 0, 0, 0, 0})), (Order{3, 2, 1, 0, 4}))
       << "the unknown one before the one that was three times as slow";
-  EXPECT_EQ(sorted(promise, convolution("32x32x1x1"), entries({0, 0, 0, 0, 0})), (Order{0, 1, 2, 3, 4}))
-      << "another kind of window";
+  const LayerDesc other = convolution("32x32x1x1");
+  EXPECT_EQ(sorted(promise, other, entries({0, 0, 0, 0, 0})), (Order{3, 2, 1, 0, 4}))
+      << "nothing is known of its kind";
+  promise.learn(other, entries({100, 0, 130, 300, 0}));
+  EXPECT_EQ(sorted(promise, other, entries({0, 0, 0, 0, 0})), (Order{0, 2, 1, 3, 4}));
+  EXPECT_EQ(sorted(promise, layer, entries({0, 0, 0, 0, 0})), (Order{3, 2, 1, 0, 4}));
 }
 
 TEST_F(PromiseTest, TheLatestLayerCountsMost) {

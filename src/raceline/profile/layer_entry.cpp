@@ -2,6 +2,15 @@
 
 namespace raceline {
 
+double limit_us(const std::vector<LayerEntry>& entries, const ReplacementCosts& replace, size_t index) {
+  double limit = LayerEntry::infinite;
+  for (size_t by = 0; by < entries.size(); ++by) {
+    if (by == index) continue;
+    limit = std::min(limit, entries[by].best_us + replace(entries[index].candidate, entries[by].candidate));
+  }
+  return limit;
+}
+
 Cost cost_of(const CostRow& row) {
   Cost cost;
   cost.us = percentile(row.samples_us, 0.1);

@@ -8,6 +8,7 @@
 
 #include "raceline/primitive/on_threads.h"
 #include "raceline/primitive/primitive.h"
+#include "raceline/profile/conversion_costs.h"
 #include "raceline/profile/cost_table.h"
 #include "raceline/profile/layer_run.h"
 #include "raceline/profile/store.h"
@@ -48,6 +49,9 @@ inline bool is_free(const Primitive& primitive, const LayerDesc& layer) {
   return sharing == Sharing::view || sharing == Sharing::gathered ||
          std::all_of(layer.outputs.begin(), layer.outputs.end(), is_empty);
 }
+
+/// The time above which a candidate cannot be in the best plan.
+double limit_us(const std::vector<LayerEntry>& entries, const ReplacementCosts& replace, size_t index);
 
 /// The statistics of a row that holds samples.
 Cost cost_of(const CostRow& row);

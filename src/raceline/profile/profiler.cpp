@@ -173,16 +173,6 @@ class Profiling {
                        wanted_error(layer, options_.max_error));
   }
 
-  /// The time above which a candidate cannot be in the best plan.
-  static double limit_us(const std::vector<Entry>& entries, const ReplacementCosts& replace, size_t index) {
-    double limit = infinite;
-    for (size_t by = 0; by < entries.size(); ++by) {
-      if (by == index) continue;
-      limit = std::min(limit, entries[by].best_us + replace(entries[index].candidate, entries[by].candidate));
-    }
-    return limit;
-  }
-
   bool is_hopeless_after_one(const Entry& entry, double limit) const {
     return entry.row.samples_us[0] > options_.first_run_factor * limit + options_.first_run_grace_us;
   }
@@ -260,16 +250,16 @@ class Profiling {
     }
     std::vector<size_t> group;
     size_t held = 0;
-    double rounds_us = 0;  // that timing the group will take at least
     for (const size_t i : pending) {
       if (stop()) {
         report_.complete = false;
         break;
       }
-      if (clock_() + rounds_us > share_end_us_ && std::ranges::any_of(entries, &Entry::known)) break;
+      const bool has_time =
+          clock_() + options_.timing.min_rounds * sum_of_near_us(entries, group) <= share_end_us_;
+      if (!has_time && std::ranges::any_of(entries, &Entry::known)) break;
       if (!run_first(layer, entries[i], *room, expected)) continue;
       group.push_back(i);
-      rounds_us += options_.timing.min_rounds * entries[i].run->first_us();
       held += entries[i].run->weights_bytes();
       if (held > weights_held_bytes_) {
         time_group(layer, entries, group, replace, *room);
@@ -278,6 +268,13 @@ class Profiling {
       }
     }
     time_group(layer, entries, group, replace, *room);
+  }
+
+  /// Whether one run says enough for now: of a layer that has but its share of the time, by those near the
+  /// best.
+  bool is_left_at_one(const Entry& entry, double limit) const {
+    return is_hopeless_after_one(entry, limit) ||
+           (share_end_us_ < infinite && entry.row.samples_us[0] > near_factor * limit);
   }
 
   /// Prepares and checks a candidate; false when it failed. The check's run is the first sample.
@@ -310,7 +307,7 @@ class Profiling {
   void time_group(const LayerDesc& layer, std::vector<Entry>& entries, std::vector<size_t> group,
                   const ReplacementCosts& replace, LayerBuffers& buffers) {
     std::erase_if(group, [&](size_t i) {
-      if (!is_hopeless_after_one(entries[i], limit_us(entries, replace, i))) return false;
+      if (!is_left_at_one(entries[i], limit_us(entries, replace, i))) return false;
       entries[i].run.reset();
       ++report_.dropped;
       return true;

@@ -16,6 +16,12 @@ namespace raceline {
 /// else by their keys.
 std::vector<const LayerCandidates*> in_order(const CandidateSet& candidates, bool small_first);
 
+/// First runs find caches and pages cold: whose took no longer than this many times the best one's may be the
+/// best.
+inline constexpr double near_factor = 1.5;
+/// One run of each entry of the group that is so near the best of it.
+double sum_of_near_us(const std::vector<LayerEntry>& entries, const std::vector<size_t>& group);
+
 /// How far behind the best each primitive was on layers of a kind (op, window, depthwise or not), the latest
 /// counting most. It orders and never drops: whatever it says, all are tried if there is time.
 class Promise {
@@ -28,7 +34,10 @@ class Promise {
             std::vector<size_t>& pending) const;
 
  private:
-  /// Logarithms of a primitive's time over the best one's.
+  /// On layers of the kind, else on any.
+  double behind(const std::string& kind, const std::string& name) const;
+
+  /// Logarithms of a primitive's time over the best one's, by kind of layer; of the kind "" those of all.
   std::map<std::pair<std::string, std::string>, double> behind_;
 };
 
