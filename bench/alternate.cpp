@@ -1,6 +1,6 @@
-// Whether libraries disturb each other's threads: a small layer by each library in a row of its own, and by all
-// in turn. With a second pool that spins, turns take a hundred times as long. Exit status 1 when they take more
-// than a tenth longer. Argument: threads; 2 if not given.
+// Whether libraries disturb each other's threads: a small layer by each library in a row of its own, and by
+// all in turn. With a second pool that spins, turns take a hundred times as long. Exit status 1 when they
+// take more than a tenth longer. Argument: threads; 2 if not given.
 #include <cstdlib>
 #include <map>
 

@@ -78,11 +78,14 @@ int run() {
   const auto layer_ns = [&](size_t index, double share) {
     return 1e3 * percentile(result.contenders[index].samples_us, share) / layers;
   };
-  fmt::print("{} layers of {} elements, ns a layer: 10th percentile, median\n", layers, desc.stored_elements());
+  fmt::print("{} layers of {} elements, ns a layer: 10th percentile, median\n", layers,
+             desc.stored_elements());
   for (const size_t index : {0, 1})
-    fmt::print("  {:8} {:7.1f} {:7.1f}\n", contenders[index].name, layer_ns(index, 0.1), layer_ns(index, 0.5));
+    fmt::print("  {:8} {:7.1f} {:7.1f}\n", contenders[index].name, layer_ns(index, 0.1),
+               layer_ns(index, 0.5));
   const double overhead_us = 1e-3 * (layer_ns(0, 0.5) - layer_ns(1, 0.5));
-  fmt::print("a session adds {:.1f} ns a layer; at most {:.0f} are allowed\n", 1e3 * overhead_us, 1e3 * most_us);
+  fmt::print("a session adds {:.1f} ns a layer; at most {:.0f} are allowed\n", 1e3 * overhead_us,
+             1e3 * most_us);
   return overhead_us <= most_us ? 0 : 1;
 }
 

@@ -27,6 +27,7 @@ struct Options {
   std::filesystem::path python, store = default_store(), csv;
   CollectOptions collect;
   double budget_ms = 100;
+  int64_t pairs = 0;
   bool dry_run = false, json = false;
 };
 
@@ -53,6 +54,8 @@ std::string machine_text(const Machine& machine) {
 /// What the sitting says of the command, without paths.
 std::string what_text(const Options& options) {
   if (!options.models.empty()) return fmt::format("models {}", join(options.models, ","));
+  if (options.pairs > 0)
+    return fmt::format("pairs {} seed {} shard {}", options.pairs, options.items.seed, options.shard);
   return fmt::format("set {} space {} layers {} samples {} seed {} shard {}", options.items.set,
                      options.items.space,
                      options.items.layers.empty() ? "all" : join(options.items.layers, ","),
@@ -94,8 +97,10 @@ int collect_items(Options& options) {
   read_shard(options);
   const ScratchFolder scratch;
   const Machine machine = Machine::detect();
-  const std::vector<CollectItem> items =
-      options.models.empty() ? layer_items(options.items) : model_items(options.models, options.batches);
+  const std::vector<CollectItem> items = !options.models.empty()
+                                             ? model_items(options.models, options.batches)
+                                         : options.pairs > 0 ? pair_items(options.items, options.pairs)
+                                                             : layer_items(options.items);
   if (options.dry_run) {
     for (const CollectItem& item : items) fmt::print("{}\t{}\n", item.origin, item.name);
     return done;
@@ -168,6 +173,11 @@ std::function<int()> setup_collect(CLI::App& app) {
   app.add_option("--models", options->models, "Whole models instead of layers: names of the zoo, or files")
       ->type_name("NET,...")
       ->delimiter(',');
+  app.add_option(
+         "--pairs", options->pairs,
+         "Instead so many pairs of layers of each kind, and their layers alone: what the platform joins")
+      ->check(CLI::Range(int64_t{1}, most_samples))
+      ->excludes("--models", "--set", "--space", "--layers", "--samples");
   app.add_option("--batch", options->batches, "Batches of the models")->delimiter(',')->capture_default_str();
   app.add_flag("--primitives", options->collect.primitives,
                "Every primitive of the platform, if it names any");

@@ -20,6 +20,7 @@
 #include "raceline/dataset/layer_type.h"
 #include "raceline/dataset/spaces.h"
 #include "raceline/dataset/splits.h"
+#include "raceline/predict/pair_shares.h"
 #include "raceline/profile/candidates.h"
 #include "raceline/profile/store.h"
 
@@ -121,6 +122,51 @@ struct Summary {
   std::set<std::string> layers, primitives;
 };
 
+/// Of each platform, mode and number of threads, what it makes of layers that follow each other.
+using SharesOf = std::map<std::tuple<std::string, std::string, int>, PairShares>;
+
+SharesOf pair_shares(const Dataset& dataset) {
+  std::map<std::tuple<std::string, std::string, int>, Dataset> parts;
+  for (const DatasetRow& row : dataset.rows)
+    parts[{row.platform + " on " + row.accelerator, row.mode, row.threads}].rows.push_back(row);
+  SharesOf shares;
+  for (const auto& [key, rows] : parts) {
+    PairShares found = PairShares::fit(rows, PhaseModel::resperfnet);
+    if (!found.kinds().empty()) shares[key] = std::move(found);
+  }
+  return shares;
+}
+
+std::string pair_table(const SharesOf& shares) {
+  std::vector<std::vector<std::string>> table{
+      {"platform", "mode", "threads", "first", "second", "pairs", "share"}};
+  for (const auto& [key, of] : shares) {
+    const auto& [platform, mode, threads] = key;
+    for (const auto& [kind, found] : of.kinds()) {
+      table.push_back({printable(platform), printable(mode), fmt::format("{}", threads), kind.first,
+                       kind.second, fmt::format("{}", found.pairs), fmt::format("{:.2f}", found.share)});
+    }
+  }
+  return align_table(table);
+}
+
+Json pair_json(const SharesOf& shares) {
+  Json list = Json::array();
+  for (const auto& [key, of] : shares) {
+    const auto& [platform, mode, threads] = key;
+    for (const auto& [kind, found] : of.kinds()) {
+      list.push_back({{"platform", platform},
+                      {"mode", mode},
+                      {"threads", threads},
+                      {"first", kind.first},
+                      {"second", kind.second},
+                      {"pairs", found.pairs},
+                      {"share", found.share}});
+    }
+  }
+  return list;
+}
+
 int info(const Options& options) {
   const Dataset dataset = read_dataset(options.file);
   std::map<std::tuple<std::string, std::string, std::string, std::string>, Summary> summaries;
@@ -134,6 +180,7 @@ int info(const Options& options) {
     summary.primitives.insert(row.primitive);
   }
   const std::vector<NoiseFloor> floors = noise_floors(dataset);
+  const SharesOf shares = pair_shares(dataset);
   Json list = Json::array(), floor_list = Json::array();
   std::vector<std::vector<std::string>> table{{"platform", "mode", "set", "type", "rows", "layers",
                                                "primitives", "repeats", "outliers", "disturbed", "exe p10",
@@ -179,11 +226,17 @@ int info(const Options& options) {
     print_json({{"rows", dataset.rows.size()},
                 {"notes", dataset.notes},
                 {"sets", list},
+                {"pairs", pair_json(shares)},
                 {"noise_floor", floor_list}});
     return done;
   }
   for (const std::string& note : dataset.notes) fmt::print("{}\n", printable(note));
   fmt::print("\n{}", align_table(table));
+  if (!shares.empty()) {
+    fmt::print(
+        "\nlayers behind another (share: of a second layer's own time, what it adds to the first's)\n{}",
+        pair_table(shares));
+  }
   if (floors.empty()) {
     fmt::print("\nno layer was measured again: the noise floor is unknown\n");
   } else {

@@ -12,6 +12,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
+#include "raceline/dataset/layer_type.h"
 #include "raceline/dataset/splits.h"
 #include "raceline/predict/accuracy.h"
 #include "raceline/profile/store.h"
@@ -42,12 +43,12 @@ struct Result {
   size_t noise_rows = 0;
 };
 
-/// The rows of what the predictor is of, repetitions included; no whole models.
+/// The rows of what the predictor is of, repetitions included; no whole models, no pairs.
 Dataset rows_of(const Dataset& dataset, const Predictor& predictor) {
   Dataset own;
   for (const DatasetRow& row : dataset.rows) {
     if (row.platform == predictor.platform && row.accelerator == predictor.accelerator &&
-        row.mode == predictor.mode && row.threads == predictor.threads && row.type != "model")
+        row.mode == predictor.mode && row.threads == predictor.threads && is_layer(row.layer))
       own.rows.push_back(row);
   }
   return own;

@@ -1,6 +1,8 @@
 #include "cli/collect_items.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -9,7 +11,10 @@
 #include "cli/workbench.h"
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
+#include "raceline/base/hash.h"
 #include "raceline/base/text.h"
+#include "raceline/dataset/layer_model.h"
+#include "raceline/dataset/layer_pair.h"
 #include "raceline/dataset/layer_type.h"
 #include "raceline/dataset/splits.h"
 #include "raceline/model/npy.h"
@@ -30,7 +35,7 @@ void say(std::string_view what, size_t got, const SampleReport& report) {
     return 100 * static_cast<double>(part) / static_cast<double>(std::max<size_t>(1, report.drawn));
   };
   fmt::print(stderr,
-             "{}: {} layers of {} draws; cut: {:.1f} % too large, {:.1f} % too slow; {:.1f} % impossible, "
+             "{}: {} of {} draws; cut: {:.1f} % too large, {:.1f} % too slow; {:.1f} % impossible, "
              "{} twice\n",
              what, got, report.drawn, share(report.too_large), share(report.too_slow),
              share(report.impossible), report.duplicates);
@@ -99,6 +104,35 @@ std::vector<CollectItem> training_set(const ItemOptions& options, const std::vec
   return items;
 }
 
+/// The shard that is asked for, small to large by the expected time of each. Every shard has small ones and
+/// large ones.
+template <class Each, class Time>
+std::vector<Each> share_of(std::vector<Each> all, const ItemOptions& options, const Time& expected_us) {
+  std::ranges::stable_sort(all, {}, expected_us);
+  std::vector<Each> mine;
+  for (size_t index = 0; index < all.size(); ++index) {
+    if (static_cast<int>(index % static_cast<size_t>(options.shards)) == options.shard - 1)
+      mine.push_back(std::move(all[index]));
+  }
+  return mine;
+}
+
+/// The item of a pair: a model of both layers.
+CollectItem pair_item(const LayerPair& pair, std::string origin, uint64_t seed) {
+  const auto write = [pair, seed](const std::filesystem::path& folder) {
+    LayerFiles files = write_pair_model(pair, hash_text(pair.name(), seed), folder);
+    ModelRequest request;
+    request.model = std::move(files.model);
+    request.inputs = std::move(files.inputs);
+    return request;
+  };
+  return {.name = pair.name(), .origin = std::move(origin), .write = write};
+}
+
+std::string kind_of(const LayerPair& pair) {
+  return fmt::format("{}+{}", layer_type(pair.first), layer_type(pair.second));
+}
+
 }  // namespace
 
 std::vector<PriorLayer> load_prior(const std::filesystem::path& file) {
@@ -124,16 +158,42 @@ std::vector<CollectItem> layer_items(const ItemOptions& options) {
                             set_test_uniform, set_test_networks));
   }
   const RoughMachine machine;
-  std::ranges::stable_sort(
-      items, {}, [&](const CollectItem& item) { return machine.expected_us(LayerDesc::parse(item.name)); });
-  std::vector<CollectItem> mine;
-  for (size_t index = 0; index < items.size(); ++index) {
-    // Every shard has small layers and large ones.
-    if (static_cast<int>(index % static_cast<size_t>(options.shards)) == options.shard - 1) {
-      mine.push_back(std::move(items[index]));
-    }
+  return share_of(std::move(items), options,
+                  [&](const CollectItem& item) { return machine.expected_us(LayerDesc::parse(item.name)); });
+}
+
+std::vector<CollectItem> pair_items(const ItemOptions& options, int64_t count) {
+  const std::vector<PriorLayer> prior = load_prior(options.prior);
+  std::vector<LayerPair> pairs;
+  for (const PairKind& kind : pair_kinds()) {
+    SampleReport report;
+    std::vector<LayerPair> drawn =
+        sample_pairs(kind, static_cast<size_t>(count), prior,
+                     caps(options.most_mebibytes, options.most_ms, options.seed), report);
+    say(fmt::format("{}+{}", kind.first, kind.second), drawn.size(), report);
+    std::ranges::move(drawn, std::back_inserter(pairs));
   }
-  return mine;
+  const RoughMachine machine;
+  pairs = share_of(std::move(pairs), options, [&](const LayerPair& pair) {
+    return machine.expected_us(pair.first) + machine.expected_us(pair.second);
+  });
+  // A layer of a frozen set stays one: the store knows a layer by its name alone.
+  std::map<std::string, std::string> origins;
+  for (const auto& frozen : {uniform_set(false), networks_set(prior, {}, false)}) {
+    for (const CollectItem& item : frozen) origins.emplace(item.name, item.origin);
+  }
+  std::vector<CollectItem> items;
+  std::set<std::string> alone;
+  for (const LayerPair& pair : pairs) {
+    const std::string origin = fmt::format("{}/{}", set_pairs, kind_of(pair));
+    for (const LayerDesc* layer : {&pair.first, &pair.second}) {
+      const std::string name = layer->key();
+      if (!alone.insert(name).second) continue;
+      items.push_back({.name = name, .origin = origins.emplace(name, origin).first->second, .write = {}});
+    }
+    items.push_back(pair_item(pair, origin, options.seed));
+  }
+  return items;
 }
 
 std::vector<CollectItem> model_items(const std::vector<std::string>& nets,

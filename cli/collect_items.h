@@ -1,4 +1,4 @@
-// What `raceline collect` measures: layers of a space, the frozen test sets, whole models.
+// What `raceline collect` measures: layers of a space, the frozen test sets, pairs of layers, whole models.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -31,6 +31,10 @@ std::vector<PriorLayer> load_prior(const std::filesystem::path& file);
 /// The layers, small to large; says on stderr what the caps cut. Layers of the frozen test sets take no part
 /// in training. Throws Error.
 std::vector<CollectItem> layer_items(const ItemOptions& options);
+
+/// So many pairs of each kind (pair_kinds()), each behind both of its layers alone: what a platform makes of
+/// layers that follow each other. A shard has whole pairs. Says on stderr what the caps cut. Throws Error.
+std::vector<CollectItem> pair_items(const ItemOptions& options, int64_t count);
 
 /// Every net at every batch; files are written when their turn comes. A net is the name of one of the zoo, or
 /// a file. Throws Error for a name of neither.

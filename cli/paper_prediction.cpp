@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <span>
 
 #include <fmt/format.h>
@@ -23,6 +24,9 @@ namespace raceline::cli {
 namespace {
 
 constexpr int64_t quick_rows = 200;
+/// In the place of a layer type: all that the papers have none of. The composition of networks counts them
+/// too.
+constexpr const char* other_types = "others";
 
 struct Options {
   PredictionPaper paper = PredictionPaper::resperfnet;
@@ -59,7 +63,7 @@ TrainingWish wish_of(Making& making, const StudyKey& key, size_t available) {
   TrainArguments& arguments = wish.arguments;
   arguments.data = making.data[{key.subject, key.type}].file;
   arguments.model = recipe.model;
-  arguments.types = {key.type};
+  if (key.type != other_types) arguments.types = {key.type};
   arguments.phases = {std::string(to_string(key.phase))};
   arguments.definition = to_string(definition_of(study.paper));
   arguments.rows = study.rows;
@@ -147,6 +151,28 @@ std::vector<EpochErrors> read_epochs(const std::filesystem::path& path) {
   return epochs;
 }
 
+/// Adds models of all other types to those of the papers' by which networks are composed.
+void add_other_types(Making& making, std::map<size_t, RecipePredictors>& predictors, KeptPredictors& kept,
+                     const Options& options, Workbench& bench) {
+  for (auto& [subject, by_recipe] : predictors) {
+    const auto composed = by_recipe.find(composed_recipe);
+    if (composed == by_recipe.end()) continue;
+    const Dataset others = rows_of_other_types(making.subjects[subject].rows);
+    if (others.rows.empty()) continue;
+    const StudyKey key{
+        .subject = subject, .recipe = composed_recipe, .type = other_types, .phase = Phase::exe};
+    making.data[{subject, other_types}].file = kept.keep(others);
+    const TrainingWish wish = wish_of(making, key, others.rows.size());
+    const TrainingResult result = kept.make({&wish, 1}, options.jobs).front();
+    if (result.predictor.empty()) {
+      fmt::print(stderr, "{}: {}\n", wish.name, result.failure);
+      continue;
+    }
+    Predictor predictor = open_predictor(result.predictor.string(), bench);
+    std::ranges::move(predictor.parts, std::back_inserter(composed->second.parts));
+  }
+}
+
 /// Trains what is missing, then judges every cell. Gives the predictors of whole networks by subject.
 std::map<size_t, RecipePredictors> fill_cells(Making& making, KeptPredictors& kept, const Options& options,
                                               Workbench& bench) {
@@ -194,6 +220,7 @@ std::map<size_t, RecipePredictors> fill_cells(Making& making, KeptPredictors& ke
       own.emplace(key.recipe, std::move(predictor));
     }
   }
+  if (!is_interrupted()) add_other_types(making, predictors, kept, options, bench);
   study.trained = kept.trained();
   study.kept = kept.found();
   return predictors;

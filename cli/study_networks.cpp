@@ -10,16 +10,18 @@
 #include "cli/predicted_networks.h"
 #include "cli/scratch_folder.h"
 #include "raceline/base/text.h"
+#include "raceline/dataset/layer_type.h"
 #include "raceline/dataset/splits.h"
 #include "raceline/model/zoo/zoo.h"
 #include "raceline/predict/composition.h"
+#include "raceline/predict/pair_shares.h"
 
 namespace raceline::cli {
 namespace {
 
 using Estimate = StudyNetwork::Estimate;
 
-/// Name, tab, key of each layer.
+/// Name, key and type of the layer before, with tabs between, of each layer.
 std::string layers_text(const std::string& net, int64_t batch, const Workbench& bench) {
   const ScratchFolder scratch;
   const std::filesystem::path file = scratch.path() / (net + ".onnx");
@@ -27,16 +29,19 @@ std::string layers_text(const std::string& net, int64_t batch, const Workbench& 
   write_zoo(net, file, {.batch = batch});
   std::string text;
   for (const NetworkLayer& each : asked_network(file, {}, 0, bench).layers)
-    text += fmt::format("{}\t{}\n", each.name, each.layer.key());
+    text += fmt::format("{}\t{}\t{}\n", each.name, each.layer.key(), each.after);
   return text;
 }
 
 std::vector<NetworkLayer> parse_layers(const std::string& text) {
   std::vector<NetworkLayer> layers;
   for (const std::string_view line : split(text, '\n')) {
-    const size_t tab = line.find('\t');
-    if (tab == std::string_view::npos) continue;
-    NetworkLayer each{std::string(line.substr(0, tab)), LayerDesc::parse(line.substr(tab + 1)), {}};
+    const std::vector<std::string_view> parts = split(line, '\t');
+    if (parts.size() != 3) continue;
+    NetworkLayer each;
+    each.name = parts[0];
+    each.layer = LayerDesc::parse(parts[1]);
+    each.after = parts[2];
     each.facts = facts_of(each.layer);
     layers.push_back(std::move(each));
   }
@@ -47,7 +52,7 @@ std::vector<NetworkLayer> parse_layers(const std::string& text) {
 std::map<std::string, Phases> measured_layers(const Dataset& rows, PhaseModel definition) {
   std::map<std::string, Phases> measured;
   for (const DatasetRow& row : rows.rows) {
-    if (row.type == "model" || row.repeat != 0) continue;
+    if (!is_layer(row.layer) || row.repeat != 0) continue;
     const Phases& phases = row.label(definition);
     measured[row.layer] = phases;
     measured.emplace(bare_key(row.layer), phases);
@@ -64,10 +69,8 @@ struct PaperNet {
 
   explicit PaperNet(const std::vector<NetworkLayer>& all) {
     for (const NetworkLayer& each : all) {
-      const bool known =
-          std::ranges::find(paper_types, std::string_view(each.facts.type)) != std::end(paper_types);
       flops += each.facts.flops;
-      if (known) {
+      if (is_paper_type(each.facts.type)) {
         layers.push_back(each);
       } else {
         ++others;
@@ -106,15 +109,22 @@ Estimate predicted_by(const Predictor& predictor, const PaperNet& net) {
   return estimate;
 }
 
-NetworkTerms terms_of(const Predictor& predictor, const PaperNet& net) {
-  const NetworkPrediction prediction = predict_network(net.layers, predictor);
+/// The papers' types by themselves, all others together. Behind the layer before it, each layer takes the
+/// share of its time that pairs show.
+NetworkTerms terms_of(const Predictor& predictor, const std::vector<NetworkLayer>& layers,
+                      const PaperNet& net, const PairShares& shares) {
   NetworkTerms terms;
-  terms.layers = static_cast<double>(net.layers.size() + net.others);
-  for (const std::optional<Prediction>& each : {prediction.pre, prediction.post}) {
+  terms.layers = static_cast<double>(layers.size());
+  const NetworkPrediction ends = predict_network(net.layers, predictor);
+  for (const std::optional<Prediction>& each : {ends.pre, ends.post}) {
     if (each) terms.ends_us += each->us;
   }
-  for (const NetworkPrediction::Row& row : prediction.layers) {
-    if (row.exe) terms.exe_us[row.facts.type] += row.exe->us;
+  const NetworkPrediction prediction = predict_network(layers, predictor);
+  for (size_t index = 0; index < layers.size(); ++index) {
+    const std::optional<Prediction>& exe = prediction.layers[index].exe;
+    if (!exe) continue;
+    const std::string& type = layers[index].facts.type;
+    terms.exe_us[is_paper_type(type) ? type : "others"] += exe->us * shares.share(layers[index].after, type);
   }
   return terms;
 }
@@ -159,7 +169,7 @@ StudyNetworks study_networks(const std::vector<std::string>& names, const std::v
   for (const std::string& name : names) {
     for (const int64_t batch : batches) {
       if (is_interrupted()) return {};
-      const std::string text = kept.text(fmt::format("layers of {} batch {}", name, batch),
+      const std::string text = kept.text(fmt::format("layers in their order of {} batch {}", name, batch),
                                          [&] { return layers_text(name, batch, bench); });
       networks[{name, batch}] = parse_layers(text);
     }
@@ -179,6 +189,7 @@ CalibratedNetworks network_rows(size_t subject, const SubjectRows& rows, const S
                                 const StudyNetworks& networks, const RecipePredictors& predictors,
                                 PhaseModel definition) {
   const std::map<std::string, Phases> measured = measured_layers(rows.rows, definition);
+  const PairShares shares = PairShares::fit(rows.rows, definition);
   CalibratedNetworks list;
   std::vector<NetworkTerms> terms;
   for (const auto& [key, layers] : networks) {
@@ -195,11 +206,13 @@ CalibratedNetworks network_rows(size_t subject, const SubjectRows& rows, const S
     const PaperNet net(layers);
     each.oracle = oracle_of(net, measured);
     for (const auto& [recipe, predictor] : predictors) each.predicted[recipe] = predicted_by(predictor, net);
-    if (const auto ours = predictors.find("boosted"); ours != predictors.end())
-      terms.push_back(terms_of(ours->second, net));
+    if (const auto ours = predictors.find(composed_recipe); ours != predictors.end())
+      terms.push_back(terms_of(ours->second, layers, net, shares));
     list.rows.push_back(std::move(each));
   }
   list.composition = calibrate(list.rows, terms);
+  if (const std::string found = shares.to_string(); !list.composition.empty() && !found.empty())
+    list.composition += "; behind the layer before: " + found;
   return list;
 }
 

@@ -24,6 +24,9 @@ StudyNetworks study_networks(const std::vector<std::string>& names, const std::v
 /// Keys of all layers, each once.
 std::vector<std::string> keys_of(const StudyNetworks& networks);
 
+/// The recipe whose predictions networks' times are composed of.
+inline constexpr const char* composed_recipe = "boosted";
+
 /// A predictor by recipe.
 using RecipePredictors = std::map<std::string, Predictor>;
 

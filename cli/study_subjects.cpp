@@ -93,7 +93,7 @@ void prepare(SubjectRows& each, const std::vector<std::string>& networks,
                                                 [](const DatasetRow& row) { return row.type != "model"; });
   models.rows.assign(layers_end, rows.end());
   rows.erase(layers_end, rows.end());
-  subject.is_there = !rows.empty();
+  subject.is_there = std::ranges::any_of(rows, [](const DatasetRow& row) { return row.set != set_pairs; });
   if (has_no_test_rows(each.rows)) split(each.rows, {.seed = seed});
   remove_layers(each.rows, network_layers);
   subject.has_networks = !models.rows.empty();
@@ -157,6 +157,14 @@ Dataset rows_of_type(const Dataset& rows, std::string_view type) {
   Dataset some;
   std::ranges::copy_if(rows.rows, std::back_inserter(some.rows),
                        [&](const DatasetRow& row) { return row.type == type; });
+  return some;
+}
+
+Dataset rows_of_other_types(const Dataset& rows) {
+  Dataset some;
+  std::ranges::copy_if(rows.rows, std::back_inserter(some.rows), [&](const DatasetRow& row) {
+    return is_layer(row.layer) && row.set != set_pairs && !is_paper_type(row.type);
+  });
   return some;
 }
 

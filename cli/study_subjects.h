@@ -34,6 +34,8 @@ std::vector<SubjectRows> study_subjects(const StudySources& sources, const std::
 
 /// Rows of one type, all sets.
 Dataset rows_of_type(const Dataset& rows, std::string_view type);
+/// Rows of layers of types that the papers have none of; none of pairs.
+Dataset rows_of_other_types(const Dataset& rows);
 /// The rows that judge: of the set test, measured the first time, with a time in this phase.
 std::vector<const DatasetRow*> test_rows(const Dataset& rows, std::string_view type, Phase phase,
                                          PhaseModel definition);

@@ -9,6 +9,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/hash.h"
 #include "raceline/base/text.h"
+#include "raceline/dataset/layer_type.h"
 #include "raceline/dataset/splits.h"
 #include "train/pipeline.h"
 
@@ -66,7 +67,7 @@ Dataset usable(const Dataset& dataset, const Rows& chosen, LeftOut& left_out) {
   Dataset used;
   std::set<std::string> has_validation;
   for (const DatasetRow* row : chosen) {
-    if (is_judged(*row) || row->type == "model") continue;
+    if (is_judged(*row) || !is_layer(row->layer)) continue;
     if (row->set != set_train && row->set != set_validation) {
       left_out.count(fmt::format("of the set '{}'", row->set));
     } else if (row->repeat != 0) {

@@ -104,6 +104,24 @@ class Collect(support.CliTest):
         self.assertEqual(set(names), {"model lenet5 batch=1", "model lenet5 batch=2"})
         self.assertGreater(float(names["model lenet5 batch=1"]["resperfnet_pre_us"]), 0)
 
+    def test_pairs_of_layers_say_what_a_platform_joins(self):
+        data = self.folder / "pairs.csv"
+        collect = ["collect", "--platform", "raceline", "--mode", "unoptimised", "--pairs", 5, "--most-ms", 0.05,
+                   "--most-memory", 0.1, "--store", self.store, "--round-gap", 0, "--rounds", 1, "--budget", 1]
+        listed = self.run_program(*collect, "--dry-run").stdout.splitlines()
+        report = self.json_of(*collect, "-o", data)
+        self.assertEqual((report["failed"], report["items"]), (0, len(listed)))
+        rows = self.rows_of(data)
+        self.assertEqual({row["set"] for row in rows}, {"pairs"})
+        pairs = [row for row in rows if row["type"] == "pair"]
+        self.assertEqual({row["layer"] for row in pairs}, {line.split("\t")[1] for line in listed if "\tpair " in line})
+        found = self.json_of("dataset", "info", data)["pairs"]
+        self.assertEqual(sum(kind["pairs"] for kind in found), len(pairs))
+        self.assertIn(("conv", "add"), {(kind["first"], kind["second"]) for kind in found})
+        self.assertIn("conv", self.run_program("dataset", "info", data).stdout.split("layers behind another")[1])
+        # Nothing is trained on them.
+        self.refused("train", data, "--model", "mean", "-o", self.folder / "p", words=["no layer type has"])
+
     def test_killing_the_collector_or_the_worker_loses_at_most_the_sample_in_hand(self):
         print(f"seed {SEED}, {KILLS} kills")
         moments = random.Random(SEED)
@@ -147,7 +165,7 @@ class Collect(support.CliTest):
         collect("--minutes", "0", status=130)
         collect(status=0)
         rows = self.rows_of(data)
-        self.assertEqual({row["set"] for row in rows}, {"train", "test-uniform", "test-networks", "models"})
+        self.assertEqual({row["set"] for row in rows}, {"train", "test-uniform", "test-networks", "pairs", "models"})
         self.assertEqual({row["rounds"] for row in rows}, {"3"})
         types = {row["type"] for row in rows if row["set"] == "train"}
         self.assertLessEqual({"conv", "max_pool", "depthwise", "softmax", "concat"}, types)

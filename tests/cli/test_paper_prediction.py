@@ -1,5 +1,6 @@
 """raceline paper perfnetrt and resperfnet, end to end on toy platforms: made whole, found again, refused by name."""
 import csv
+import gzip
 import io
 import pathlib
 import random
@@ -162,6 +163,22 @@ class PredictionPapers(support.CliTest):
         self.assertEqual((steps["conv 2"]["measured ms"], steps["conv 2"]["the paper, predicted ms"]), ("0.0100", "0.037"))
         known = [float(each["predicted ms"]) for name, each in steps.items() if name != "total" and each["predicted ms"] != "no model"]
         self.assertAlmostEqual(sum(known), float(steps["total"]["predicted ms"]), places=2)
+
+    def test_networks_are_composed_of_all_layers_and_of_what_pairs_show(self):
+        if "boosted" in self.absent:
+            self.skipTest("this build does not train boosted")
+        lines = []
+        for h in range(8, 38, 2):
+            image, size = f"1x8x{h}x{h}", 8 * h * h
+            conv, pool = f"conv2d {image} 8x8x3x3* 8* pads_begin=1x1 pads_end=1x1", f"max_pool {image} kernel=2x2 stride=2x2"
+            for layer, kind, us in ((conv, "conv", 100 + h), (pool, "max_pool", 40), (f"pair {conv} then {pool}", "pair", 100 + h + 10)):
+                lines.append(row(layer, kind, "optimised", [1, us, 1], "pairs"))
+            lines.append(row(f"unary {image} kind=tanh", "activation", "optimised", [1, 1 + 1e-3 * size, 1]))
+        self.data.write_text(self.data.read_text() + "".join(lines))
+        self.json_of(*self.command("perfnetrt", "--data", self.data))
+        self.assertIn("behind the layer before: conv+max_pool 0.25", (self.folder / "perfnetrt/report.txt").read_text())
+        texts = [gzip.decompress(path.read_bytes()).decode() for path in self.kept.glob("*.predictor.gz")]
+        self.assertTrue(any('"activation"' in text for text in texts))
 
     def test_a_stopped_run_keeps_what_it_trained_and_goes_on(self):
         command = self.command("perfnetrt", "--data", self.data, "--jobs", 1, "--json")

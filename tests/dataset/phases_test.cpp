@@ -41,6 +41,10 @@ TEST(Phases, OfARowAreTheTenthPercentileOverRoundsOfTheirMedians) {
   EXPECT_TRUE(is_outlier(rounds));
   EXPECT_FALSE(is_outlier(std::vector<std::vector<RawTimes>>{{run(100)}, {run(109)}}));
   EXPECT_TRUE(is_outlier(std::vector<std::vector<RawTimes>>{{run(100)}, {run(111)}}));
+  // Two rounds that agree are enough: the third was disturbed.
+  EXPECT_FALSE(is_outlier(std::vector<std::vector<RawTimes>>{{run(300)}, {run(100)}, {run(109)}}));
+  EXPECT_TRUE(is_outlier(std::vector<std::vector<RawTimes>>{{run(111)}, {run(300)}, {run(100)}, {run(112)}}));
+  EXPECT_FALSE(is_outlier(std::vector<std::vector<RawTimes>>{{run(100)}}));
   // Below a microsecond clocks disagree, not the layer.
   EXPECT_FALSE(is_outlier(std::vector<std::vector<RawTimes>>{{run(1)}, {run(1.9)}}));
 }

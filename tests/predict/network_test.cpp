@@ -51,6 +51,14 @@ TEST(Networks, TakeAnActivationWithTheLayerBeforeItWhereNothingElseUsesThat) {
   EXPECT_EQ(layers[3].facts.type, "add");
 }
 
+TEST(Networks, SayWhichLayerIsBeforeAnotherWhereNothingElseUsesItsResult) {
+  const std::vector<NetworkLayer> layers = network_layers(small_graph());
+  EXPECT_EQ(layers[0].after, "") << "the network's input";
+  EXPECT_EQ(layers[1].after, "conv") << "with its activation";
+  EXPECT_EQ(layers[2].after, "") << "the sum uses it too";
+  EXPECT_EQ(layers[3].after, "activation");
+}
+
 TEST(Networks, AreThePreprocessOfTheFirstTheSumOfAllAndThePostprocessOfTheLast) {
   Predictor predictor = some_predictor();
   predictor.parts.clear();

@@ -70,6 +70,15 @@ TEST_F(ProfilerTest, UnderABudgetEveryLayerHasACostBeforeAnyHasAll) {
     })) << layer.first;
   }
   EXPECT_LT(report.measured, report.candidates / 2);
+  // And by no time at all, one run each.
+  store = CostStore::temporary();
+  options.seconds = 1e-9;
+  const ProfileReport least = run();
+  EXPECT_FALSE(least.complete);
+  EXPECT_EQ(least.measured, candidates.layers().size());
+  store = CostStore::temporary();
+  options.seconds = 0.15;
+  run();
   options.seconds = 0;
   const ProfileReport rest = run();
   EXPECT_TRUE(rest.complete);

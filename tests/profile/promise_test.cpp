@@ -67,6 +67,27 @@ TEST_F(PromiseTest, TheLatestLayerCountsMost) {
   EXPECT_EQ(sorted(promise, layer, entries({0, 0, 0})), (Order{1, 0, 2}));
 }
 
+TEST_F(PromiseTest, WhatTheStoreKnowsOfOtherNetworksCounts) {
+  CostStore store = CostStore::temporary();
+  const auto save = [&](const std::string& layer, const LayerEntry& of, double us, const char* device,
+                        int threads) {
+    store.save({.key = {layer, of.primitive->name(), "1", device, threads, true},
+                .state = CostState::measured,
+                .samples_us = {us},
+                .taken_at = "2026-01-01T00:00:00Z"});
+  };
+  const auto of = entries({0, 0, 0});
+  const std::string other = convolution("32x32x3x3").key();
+  save(other, of[0], 300, "here", 1);
+  save(other, of[1], 100, "here", 1);
+  save(other, of[0], 1, "there", 1);
+  save(other, of[0], 1, "here", 2);
+  save("no layer", of[0], 1, "here", 1);
+  Promise promise;
+  promise.recall(store, "here", 1);
+  EXPECT_EQ(sorted(promise, convolution("32x32x3x3"), of), (Order{1, 0, 2}));
+}
+
 TEST_F(PromiseTest, ConversionsComeFirstAndThenSmallLayers) {
   Graph graph;
   ValueId x = graph.add_input("x", {DataType::f32, Shape{1, 8, 6, 5}, Layout::nchw});

@@ -16,9 +16,9 @@ namespace raceline {
 
 /// Something to be measured: a layer, or a whole model.
 struct CollectItem {
-  std::string name;    ///< LayerDesc::key(), or "model NAME batch=N"
+  std::string name;    ///< LayerDesc::key(), model_name() or LayerPair::name()
   std::string origin;  ///< set and group: "train/prior:resnet50"
-  /// Writes the files of a whole model to a folder when its turn comes; empty for a layer.
+  /// Writes the files of a whole model or a pair to a folder when its turn comes; empty for a layer.
   std::function<ModelRequest(const std::filesystem::path& folder)> write;
 };
 

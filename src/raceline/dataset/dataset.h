@@ -12,19 +12,19 @@
 
 namespace raceline {
 
-/// A row: one layer (or whole model) on one platform. Times are in microseconds; NaN where nobody measured
-/// them.
+/// A row: one layer (or two in a row, or a whole model) on one platform. Times are in microseconds; NaN where
+/// nobody measured them.
 struct DatasetRow {
-  std::string layer;        ///< LayerDesc::key(), or model_name()
+  std::string layer;        ///< LayerDesc::key(), model_name() or LayerPair::name()
   std::string type;         ///< type_of_name(layer)
   std::string platform;     ///< "onnxruntime"
   std::string accelerator;  ///< "cpu"
   std::string mode;         ///< "optimised", "unoptimised"
   int threads = 1;
   std::string primitive;  ///< of platforms that offer several ways to compute a layer; else empty
-  std::string set;        ///< train, validation, test, test-uniform, test-networks; see splits.h
-  std::string group;      ///< rows of one group are never on both sides of a split by group
-  int repeat = 0;         ///< 1: measured again later, for the noise floor
+  std::string set;    ///< train, validation, test, test-uniform, test-networks, pairs, models; see splits.h
+  std::string group;  ///< rows of one group are never on both sides of a split by group
+  int repeat = 0;     ///< 1: measured again later, for the noise floor
   int rounds = 1, runs = 1;
   std::array<Phases, 2> p10{}, median{};  ///< by PhaseModel; the label is p10
   bool outlier = false;                   ///< is_outlier()

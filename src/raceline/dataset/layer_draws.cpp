@@ -113,6 +113,16 @@ bool is_window(std::string_view type) {
          type == "average_pool";
 }
 
+std::vector<const PriorLayer*> of_type(std::string_view type, std::span<const PriorLayer> prior) {
+  std::vector<const PriorLayer*> found;
+  for (const PriorLayer& each : prior) {
+    if (layer_type(each.layer) == type && each.layer.outputs[0].shape.elements() > 0) found.push_back(&each);
+  }
+  return found;
+}
+
+}  // namespace
+
 std::optional<LayerDesc> window_layer(std::string_view type, WindowLayer w) {
   if (!fits(w)) return std::nullopt;
   if (type == "max_pool" || type == "average_pool") {
@@ -133,16 +143,6 @@ std::optional<LayerDesc> window_layer(std::string_view type, WindowLayer w) {
   }
   return conv_layer(w);
 }
-
-std::vector<const PriorLayer*> of_type(std::string_view type, std::span<const PriorLayer> prior) {
-  std::vector<const PriorLayer*> found;
-  for (const PriorLayer& each : prior) {
-    if (layer_type(each.layer) == type && each.layer.outputs[0].shape.elements() > 0) found.push_back(&each);
-  }
-  return found;
-}
-
-}  // namespace
 
 LayerDesc conv_layer(const WindowLayer& w) {
   const Pads pads = pads_of(w);

@@ -56,6 +56,12 @@ struct DenseLayer {
   bool relu = false, bias = false;
 };
 
+/// Whether the layer is within the caps; what is not is counted.
+bool admits(const LayerDesc& layer, const SampleOptions& options, SampleReport& report);
+
+/// A layer of the type with this window: conv, depthwise, grouped_conv, max_pool or average_pool. Nothing
+/// where there is none (a window larger than the image, or as large as a pool's).
+std::optional<LayerDesc> window_layer(std::string_view type, WindowLayer w);
 LayerDesc conv_layer(const WindowLayer& w);
 LayerDesc pool_layer(const WindowLayer& w, bool is_max);
 LayerDesc dense_layer(const DenseLayer& d);

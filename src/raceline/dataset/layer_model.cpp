@@ -1,11 +1,12 @@
 #include "raceline/dataset/layer_model.h"
 
 #include <array>
-#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
+#include "raceline/dataset/layer_nodes.h"
 #include "raceline/model/npy.h"
 #include "raceline/model/onnx_writer.h"
 #include "raceline/profile/operands.h"
@@ -15,306 +16,12 @@ namespace {
 
 constexpr int64_t opset = 13;
 
-/// A node of one output: what stands in the model for the layer, or for a step of its epilogue.
-struct NodeText {
-  std::string op;
-  std::vector<OnnxAttribute> attributes;
-  /// Operands that the op takes in ONNX and the layer has as parameters: 64-bit integers or floats.
-  std::vector<std::vector<int64_t>> integers;
-  std::vector<float> floats;
-  bool skip_one = false;  ///< the second operand in ONNX is left out
-  std::string why;        ///< not empty: it can't be said
-};
-
-using Integers = std::vector<int64_t>;
-
-NodeText refuse(std::string why) {
-  NodeText node;
-  node.why = std::move(why);
-  return node;
-}
-
-Integers joined(const Integers& begin, const Integers& end) {
-  Integers all = begin;
-  all.insert(all.end(), end.begin(), end.end());
-  return all;
-}
-
-bool all_are(const Integers& values, int64_t wanted) {
-  for (const int64_t value : values) {
-    if (value != wanted) return false;
-  }
-  return true;
-}
-
-NodeText convolution(const LayerDesc& layer) {
-  const auto& p = layer.as<ConvParams>();
-  const auto dims = layer.inputs[1].desc.shape.dims();
-  return {"Conv",
-          {{"kernel_shape", Integers(dims.begin() + 2, dims.end())},
-           {"strides", p.stride},
-           {"dilations", p.dilation},
-           {"pads", joined(p.pads_begin, p.pads_end)},
-           {"group", p.group}}};
-}
-
-NodeText transposed_convolution(const LayerDesc& layer) {
-  const auto& p = layer.as<ConvTransposeParams>();
-  const auto dims = layer.inputs[1].desc.shape.dims();
-  return {"ConvTranspose",
-          {{"kernel_shape", Integers(dims.begin() + 2, dims.end())},
-           {"strides", p.stride},
-           {"dilations", p.dilation},
-           {"pads", joined(p.pads_begin, p.pads_end)},
-           {"output_padding", p.output_padding},
-           {"group", p.group}}};
-}
-
-NodeText pool(const LayerDesc& layer) {
-  const auto& p = layer.as<PoolParams>();
-  const bool is_max = layer.op == OpKind::max_pool;
-  const auto dims = layer.inputs[0].desc.shape.dims();
-  if (layer.outputs.size() > 1) return refuse("pooling with indices is not measured");
-  const bool plain = all_are(p.pads_begin, 0) && all_are(p.pads_end, 0) && all_are(p.dilation, 1);
-  if (plain && Integers(dims.begin() + 2, dims.end()) == p.kernel) {
-    return {is_max ? "GlobalMaxPool" : "GlobalAveragePool", {}};
-  }
-  NodeText node{is_max ? "MaxPool" : "AveragePool",
-                {{"kernel_shape", p.kernel},
-                 {"strides", p.stride},
-                 {"pads", joined(p.pads_begin, p.pads_end)},
-                 {"ceil_mode", int64_t{p.ceil_mode}}}};
-  if (is_max) {
-    node.attributes.push_back({"dilations", p.dilation});
-  } else if (all_are(p.dilation, 1)) {
-    node.attributes.push_back({"count_include_pad", int64_t{p.count_include_pad}});
-  } else {
-    return refuse("average pooling with dilation came with opset 19");
-  }
-  return node;
-}
-
-NodeText softmax(const LayerDesc& layer) {
-  const auto& p = layer.as<SoftmaxParams>();
-  if (p.end_axis != p.first_axis + 1) return refuse("softmax over several axes ended with opset 13");
-  return {p.log ? "LogSoftmax" : "Softmax", {{"axis", p.first_axis}}};
-}
-
-NodeText unary(const UnaryParams& p) {
-  switch (p.kind) {
-    case UnaryKind::relu:
-      return {"Relu", {}};
-    case UnaryKind::leaky_relu:
-      return {"LeakyRelu", {{"alpha", p.alpha}}};
-    case UnaryKind::clip:
-      return {.op = "Clip", .floats = {p.alpha, p.beta}};
-    case UnaryKind::sigmoid:
-      return {"Sigmoid", {}};
-    case UnaryKind::hard_sigmoid:
-      return {"HardSigmoid", {{"alpha", p.alpha}, {"beta", p.beta}}};
-    case UnaryKind::tanh:
-      return {"Tanh", {}};
-    case UnaryKind::elu:
-      return {"Elu", {{"alpha", p.alpha}}};
-    case UnaryKind::selu:
-      return {"Selu", {{"alpha", p.alpha}, {"gamma", p.beta}}};
-    case UnaryKind::softplus:
-      return {"Softplus", {}};
-    case UnaryKind::softsign:
-      return {"Softsign", {}};
-    case UnaryKind::exp:
-      return {"Exp", {}};
-    case UnaryKind::log:
-      return {"Log", {}};
-    case UnaryKind::sqrt:
-      return {"Sqrt", {}};
-    case UnaryKind::abs:
-      return {"Abs", {}};
-    case UnaryKind::neg:
-      return {"Neg", {}};
-    case UnaryKind::floor:
-      return {"Floor", {}};
-    case UnaryKind::ceil:
-      return {"Ceil", {}};
-    case UnaryKind::reciprocal:
-      return {"Reciprocal", {}};
-    case UnaryKind::erf:
-      return {"Erf", {}};
-    default:
-      return refuse(fmt::format("'{}' is not written", to_string(p.kind)));
-  }
-}
-
-NodeText binary(const BinaryParams& p) {
-  switch (p.kind) {
-    case BinaryKind::add:
-      return {"Add", {}};
-    case BinaryKind::sub:
-      return {"Sub", {}};
-    case BinaryKind::mul:
-      return {"Mul", {}};
-    case BinaryKind::div:
-      return {"Div", {}};
-    case BinaryKind::max:
-      return {"Max", {}};
-    case BinaryKind::min:
-      return {"Min", {}};
-    case BinaryKind::pow:
-      return {"Pow", {}};
-    case BinaryKind::prelu:
-      return {"PRelu", {}};
-    default:
-      return refuse(fmt::format("'{}' is not written", to_string(p.kind)));
-  }
-}
-
-NodeText reduction(const LayerDesc& layer) {
-  const auto& p = layer.as<ReduceParams>();
-  NodeText node{"", {{"keepdims", int64_t{p.keep_dims}}}};
-  switch (p.kind) {
-    case ReduceKind::mean:
-      node.op = "ReduceMean";
-      break;
-    case ReduceKind::max:
-      node.op = "ReduceMax";
-      break;
-    case ReduceKind::min:
-      node.op = "ReduceMin";
-      break;
-    case ReduceKind::sum:
-      node.op = "ReduceSum";
-      break;
-    default:
-      return refuse(fmt::format("'{}' is not written", to_string(p.kind)));
-  }
-  if (p.axes.empty()) return node;
-  if (p.kind == ReduceKind::sum) {
-    node.integers.push_back(p.axes);  // the first to take them as an operand
-  } else {
-    node.attributes.push_back({"axes", p.axes});
-  }
-  return node;
-}
-
-NodeText slice(const LayerDesc& layer) {
-  const auto& p = layer.as<SliceParams>();
-  Integers ends, axes;
-  for (size_t axis = 0; axis < p.start.size(); ++axis) {
-    if (p.step[axis] < 0) return refuse("slices against the order are not measured");
-    ends.push_back(p.start[axis] + p.size[axis] * p.step[axis]);
-    axes.push_back(static_cast<int64_t>(axis));
-  }
-  return {.op = "Slice", .integers = {p.start, ends, axes, p.step}};
-}
-
-NodeText padding(const LayerDesc& layer) {
-  const auto& p = layer.as<PadParams>();
-  if (p.mode == PadMode::wrap) return refuse("wrapping came with opset 19");
-  NodeText node{.op = "Pad",
-                .attributes = {{"mode", std::string(to_string(p.mode))}},
-                .integers = {joined(p.begin, p.end)}};
-  if (p.mode == PadMode::constant) node.floats = {static_cast<float>(p.value)};
-  return node;
-}
-
-NodeText resizing(const LayerDesc& layer) {
-  const auto& p = layer.as<ResizeParams>();
-  std::string place;
-  switch (p.place) {
-    case ResizePlace::half_pixel:
-      place = "half_pixel";
-      break;
-    case ResizePlace::pytorch_half_pixel:
-      place = "pytorch_half_pixel";
-      break;
-    case ResizePlace::align_corners:
-      place = "align_corners";
-      break;
-    case ResizePlace::asymmetric:
-      place = "asymmetric";
-      break;
-    default:
-      return refuse("this way of resizing is not measured");
-  }
-  if (p.rounding == NearestRounding::simple || p.antialias)
-    return refuse("this way of resizing is not measured");
-  NodeText node{.op = "Resize",
-                .attributes = {{"mode", std::string(to_string(p.mode))},
-                               {"coordinate_transformation_mode", place},
-                               {"nearest_mode", std::string(to_string(p.rounding))}}};
-  node.integers = {p.sizes};
-  node.skip_one = true;  // roi and scales stand before the sizes, and are not given
-  return node;
-}
-
-NodeText node_of(const LayerDesc& layer) {
-  switch (layer.op) {
-    case OpKind::conv2d:
-    case OpKind::conv3d:
-      return convolution(layer);
-    case OpKind::conv_transpose:
-      return transposed_convolution(layer);
-    case OpKind::max_pool:
-    case OpKind::average_pool:
-      return pool(layer);
-    case OpKind::gemm: {
-      const auto& p = layer.as<GemmParams>();
-      return {"Gemm",
-              {{"alpha", p.alpha},
-               {"beta", p.beta},
-               {"transA", int64_t{p.trans_a}},
-               {"transB", int64_t{p.trans_b}}}};
-    }
-    case OpKind::matmul:
-      return {"MatMul", {}};
-    case OpKind::batch_norm:
-      return {"BatchNormalization", {{"epsilon", layer.as<BatchNormParams>().epsilon}}};
-    case OpKind::lrn: {
-      const auto& p = layer.as<LrnParams>();
-      return {"LRN", {{"size", p.size}, {"alpha", p.alpha}, {"beta", p.beta}, {"bias", p.bias}}};
-    }
-    case OpKind::softmax:
-      return softmax(layer);
-    case OpKind::unary:
-      return unary(layer.as<UnaryParams>());
-    case OpKind::binary:
-      return binary(layer.as<BinaryParams>());
-    case OpKind::concat:
-      return {"Concat", {{"axis", layer.as<ConcatParams>().axis}}};
-    case OpKind::reshape:
-      return {.op = "Reshape", .integers = {layer.as<ReshapeParams>().dims}};
-    case OpKind::transpose:
-      return {"Transpose", {{"perm", layer.as<TransposeParams>().perm}}};
-    case OpKind::identity:
-      return {"Identity", {}};
-    case OpKind::slice:
-      return slice(layer);
-    case OpKind::pad:
-      return padding(layer);
-    case OpKind::reduce:
-      return reduction(layer);
-    case OpKind::resize:
-      return resizing(layer);
-    default:
-      return refuse(fmt::format("'{}' is not measured by itself", to_string(layer.op)));
-  }
-}
-
-/// The nodes of the layer: its op, then its epilogue.
-std::vector<NodeText> nodes_of(const LayerDesc& layer) {
-  std::vector<NodeText> nodes{node_of(layer)};
-  for (const EpilogueStep& step : layer.epilogue) {
-    nodes.push_back(step.kind == EpilogueStep::Kind::add ? NodeText{"Add", {}} : unary(step.unary));
-  }
-  return nodes;
-}
-
 /// Names of initializers that hold what ONNX takes as operands.
-std::vector<std::string> add_operands(OnnxWriter& writer, const NodeText& node, size_t index) {
+std::vector<std::string> add_operands(OnnxWriter& writer, const NodeText& node, const std::string& prefix) {
   std::vector<std::string> names;
   if (node.skip_one) names.insert(names.end(), {"", ""});
-  const auto name = [&] { return names.emplace_back(fmt::format("p{}_{}", index, names.size())); };
-  for (const Integers& values : node.integers) {
+  const auto name = [&] { return names.emplace_back(fmt::format("{}_{}", prefix, names.size())); };
+  for (const std::vector<int64_t>& values : node.integers) {
     const Shape shape{static_cast<int64_t>(values.size())};
     writer.initializer(name(), Tensor::of<int64_t>(shape, values));
   }
@@ -323,6 +30,77 @@ std::vector<std::string> add_operands(OnnxWriter& writer, const NodeText& node, 
   }
   return names;
 }
+
+/// A model as it is written: layer after layer.
+class Writing {
+ public:
+  Writing(std::filesystem::path folder, uint64_t seed)
+      : folder_(std::move(folder)), seed_(seed), writer_("layer", opset) {
+    files_.model = folder_ / "layer.onnx";
+  }
+
+  /// Adds the layer, on its own operands but for the first where `given` names a value. All names of the
+  /// layer begin with the prefix; the result's is returned.
+  std::string add(const LayerDesc& layer, const std::string& prefix, const std::string& given, bool is_last) {
+    if (const std::string why = why_no_onnx(layer); !why.empty())
+      throw UnsupportedError(fmt::format("layer '{}': {}", layer.key(), why));
+    std::vector<std::string> names = add_own_operands(layer, prefix, given);
+    const std::vector<NodeText> nodes = nodes_of(layer);
+    const std::string residual = layer.has_residual() ? names.back() : "";
+    if (layer.has_residual()) names.pop_back();
+    std::string result;
+    for (size_t index = 0; index < nodes.size(); ++index) {
+      result = is_last && index + 1 == nodes.size() ? "y" : fmt::format("{}t{}", prefix, index);
+      const bool adds = index > 0 && layer.epilogue[index - 1].kind == EpilogueStep::Kind::add;
+      if (adds) names.push_back(residual);
+      const std::vector<std::string> more =
+          add_operands(writer_, nodes[index], fmt::format("{}p{}", prefix, index));
+      names.insert(names.end(), more.begin(), more.end());
+      writer_.node(nodes[index].op, names, {result}, nodes[index].attributes);
+      names = {result};
+    }
+    if (is_last) writer_.output("y", layer.outputs[0].shape, layer.outputs[0].type);
+    return result;
+  }
+
+  LayerFiles write() && {
+    writer_.write(files_.model);
+    return std::move(files_);
+  }
+
+ private:
+  std::vector<std::string> add_own_operands(const LayerDesc& layer, const std::string& prefix,
+                                            const std::string& given) {
+    std::vector<Tensor> operands = random_operands(layer, seed_);
+    std::vector<std::string> names;
+    for (size_t index = 0; index < layer.inputs.size(); ++index) {
+      const OperandDesc& operand = layer.inputs[index];
+      if (!operand.present) {
+        names.emplace_back();
+        continue;
+      }
+      if (index == 0 && !given.empty()) {
+        names.push_back(given);
+        continue;
+      }
+      names.push_back(fmt::format("{}{}{}", prefix, operand.constant ? "w" : "x", index));
+      if (operand.constant) {
+        writer_.initializer(names.back(), std::move(operands[index]));
+        continue;
+      }
+      writer_.input(names.back(), operand.desc.shape, operand.desc.type);
+      const std::filesystem::path file = folder_ / fmt::format("{}.npy", names.back());
+      write_npy(file, operands[index].view());
+      files_.inputs[names.back()] = file;
+    }
+    return names;
+  }
+
+  std::filesystem::path folder_;
+  uint64_t seed_;
+  OnnxWriter writer_;
+  LayerFiles files_;
+};
 
 }  // namespace
 
@@ -338,45 +116,16 @@ std::string why_no_onnx(const LayerDesc& layer) {
 }
 
 LayerFiles write_layer_model(const LayerDesc& layer, uint64_t seed, const std::filesystem::path& folder) {
-  if (const std::string why = why_no_onnx(layer); !why.empty()) {
-    throw UnsupportedError(fmt::format("layer '{}': {}", layer.key(), why));
-  }
-  LayerFiles files{.model = folder / "layer.onnx", .inputs = {}};
-  OnnxWriter writer("layer", opset);
-  std::vector<Tensor> operands = random_operands(layer, seed);
-  std::vector<std::string> names;
-  for (size_t index = 0; index < layer.inputs.size(); ++index) {
-    const OperandDesc& operand = layer.inputs[index];
-    if (!operand.present) {
-      names.emplace_back();
-      continue;
-    }
-    names.push_back(fmt::format("{}{}", operand.constant ? "w" : "x", index));
-    if (operand.constant) {
-      writer.initializer(names.back(), std::move(operands[index]));
-      continue;
-    }
-    writer.input(names.back(), operand.desc.shape, operand.desc.type);
-    const std::filesystem::path file = folder / fmt::format("{}.npy", names.back());
-    write_npy(file, operands[index].view());
-    files.inputs[names.back()] = file;
-  }
-  const std::vector<NodeText> nodes = nodes_of(layer);
-  const std::string residual = layer.has_residual() ? names.back() : "";
-  if (layer.has_residual()) names.pop_back();
-  writer.output("y", layer.outputs[0].shape, layer.outputs[0].type);
-  for (size_t index = 0; index < nodes.size(); ++index) {
-    const bool is_last = index + 1 == nodes.size();
-    const std::string result = is_last ? "y" : fmt::format("t{}", index);
-    const bool adds = index > 0 && layer.epilogue[index - 1].kind == EpilogueStep::Kind::add;
-    if (adds) names.push_back(residual);
-    const std::vector<std::string> more = add_operands(writer, nodes[index], index);
-    names.insert(names.end(), more.begin(), more.end());
-    writer.node(nodes[index].op, names, {result}, nodes[index].attributes);
-    names = {result};
-  }
-  writer.write(files.model);
-  return files;
+  Writing writing(folder, seed);
+  writing.add(layer, "", "", true);
+  return std::move(writing).write();
+}
+
+LayerFiles write_pair_model(const LayerPair& pair, uint64_t seed, const std::filesystem::path& folder) {
+  Writing writing(folder, seed);
+  const std::string between = writing.add(pair.first, "", "", false);
+  writing.add(pair.second, "second_", between, true);
+  return std::move(writing).write();
 }
 
 }  // namespace raceline

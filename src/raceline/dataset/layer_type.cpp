@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/text.h"
+#include "raceline/dataset/layer_pair.h"
 
 namespace raceline {
 namespace {
@@ -46,7 +47,12 @@ std::string layer_type(const LayerDesc& layer) {
 }
 
 std::string type_of_name(std::string_view name) {
-  return is_model(name) ? "model" : layer_type(LayerDesc::parse(name));
+  if (is_model(name)) return "model";
+  if (is_pair(name)) {
+    LayerPair::parse(name);  // is refused if it is none
+    return "pair";
+  }
+  return layer_type(LayerDesc::parse(name));
 }
 
 std::string model_name(std::string_view net, int64_t batch) {
@@ -55,6 +61,14 @@ std::string model_name(std::string_view net, int64_t batch) {
 
 bool is_model(std::string_view name) {
   return starts_with(name, "model ");
+}
+
+bool is_pair(std::string_view name) {
+  return starts_with(name, pair_prefix);
+}
+
+bool is_layer(std::string_view name) {
+  return !is_model(name) && !is_pair(name);
 }
 
 }  // namespace raceline

@@ -69,8 +69,10 @@ bool is_outlier(std::span<const std::vector<RawTimes>> rounds) {
     totals.push_back(
         median_of(runs, [](const RawTimes& run) { return std::accumulate(run.begin(), run.end(), 0.0); }));
   }
-  const auto [low, high] = std::ranges::minmax(totals);
-  return high - low > most_disagreement * low && high - low > slack_us;
+  if (totals.size() < 2) return false;
+  std::ranges::nth_element(totals, totals.begin() + 1);  // the fastest comes before it
+  const double low = totals[0], apart = totals[1] - low;
+  return apart > most_disagreement * low && apart > slack_us;
 }
 
 }  // namespace raceline

@@ -63,8 +63,10 @@ struct PhaseLabel {
 /// rounds: for each round the runs' times. No round may be empty, and there is one at least.
 PhaseLabel phase_label(std::span<const std::vector<RawTimes>> rounds, PhaseModel model);
 
-/// The rule by which a row is an outlier: its rounds disagree. The slowest round's total time (median over
-/// its runs) is above the fastest's by more than `most_disagreement` of it and by more than `slack_us`.
+/// The rule by which a row is an outlier: no other round confirms the fastest. The second-fastest round's
+/// total time (median over its runs) is above the fastest's by more than `most_disagreement` of it and by
+/// more than `slack_us`. The label of three rounds lies between these two; what was slower was disturbed, and
+/// says nothing of it.
 inline constexpr double most_disagreement = 0.10;
 inline constexpr double slack_us = 1.0;
 bool is_outlier(std::span<const std::vector<RawTimes>> rounds);

@@ -42,17 +42,7 @@ class Basket {
   bool is_full() const { return layers_.size() >= count_; }
   size_t size() const { return layers_.size(); }
 
-  /// Whether the layer is within the caps; counts.
-  bool admits(const LayerDesc& layer) {
-    if (layer.bytes_moved() > options_.most_tensor_bytes) {
-      ++report_.too_large;
-    } else if (options_.machine.expected_us(layer) > options_.most_expected_us) {
-      ++report_.too_slow;
-    } else {
-      return true;
-    }
-    return false;
-  }
+  bool admits(const LayerDesc& layer) { return raceline::admits(layer, options_, report_); }
 
   bool add(const LayerDesc& layer, std::string group) {
     if (!seen_.insert(layer.key()).second) {
@@ -154,6 +144,17 @@ bool is_drawn(std::string_view type) {
 
 }  // namespace
 
+bool admits(const LayerDesc& layer, const SampleOptions& options, SampleReport& report) {
+  if (layer.bytes_moved() > options.most_tensor_bytes) {
+    ++report.too_large;
+  } else if (options.machine.expected_us(layer) > options.most_expected_us) {
+    ++report.too_slow;
+  } else {
+    return true;
+  }
+  return false;
+}
+
 std::string_view to_string(Space space) {
   return space_names[static_cast<size_t>(space)];
 }
@@ -170,14 +171,6 @@ Space parse_space(std::string_view text) {
 std::span<const std::string_view> types_of(Space space) {
   if (space == Space::raceline) return our_types;
   return paper_types;
-}
-
-double RoughMachine::expected_us(const LayerDesc& layer) const {
-  return overhead_us + std::max(layer.flops() / flops_per_us, layer.bytes_moved() / bytes_per_us);
-}
-
-bool RoughMachine::is_compute_bound(const LayerDesc& layer) const {
-  return layer.flops() / flops_per_us > layer.bytes_moved() / bytes_per_us;
 }
 
 std::vector<SampledLayer> sample_layers(Space space, std::string_view type, size_t count,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "raceline/graph/layer_desc.h"
+#include "raceline/graph/rough_machine.h"
 
 namespace raceline {
 
@@ -33,16 +34,6 @@ std::span<const std::string_view> types_of(Space space);
 struct PriorLayer {
   std::string net;
   LayerDesc layer;
-};
-
-/// A very rough idea of how long a layer takes: the roofline of one core at half its peak. It orders layers,
-/// fills strata and keeps the hopelessly large ones out; no label depends on it.
-struct RoughMachine {
-  double flops_per_us = 50'000;  ///< 50 GFLOP/s
-  double bytes_per_us = 10'000;  ///< 10 GB/s
-  double overhead_us = 3;
-  double expected_us(const LayerDesc& layer) const;
-  bool is_compute_bound(const LayerDesc& layer) const;
 };
 
 struct SampleOptions {

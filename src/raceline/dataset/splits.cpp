@@ -19,10 +19,14 @@ const char* set_of(size_t place, size_t tests, size_t validations) {
   return place < tests + validations ? set_validation : set_train;
 }
 
+bool is_divided(const DatasetRow& row) {
+  return !is_frozen(row) && row.set != set_pairs;
+}
+
 }  // namespace
 
 std::string bare_key(const std::string& name) {
-  if (is_model(name)) return name;
+  if (!is_layer(name)) return name;
   LayerDesc layer = LayerDesc::parse(name);
   if (layer.has_residual()) layer.inputs.pop_back();
   layer.epilogue.clear();
@@ -48,7 +52,7 @@ void split(Dataset& dataset, const SplitOptions& options) {
     if (is_frozen(row)) frozen.insert(bare_key(row.layer));
   }
   std::erase_if(dataset.rows, [&](const DatasetRow& row) {
-    return !is_frozen(row) && !frozen.empty() && frozen.contains(bare_key(row.layer));
+    return is_divided(row) && !frozen.empty() && frozen.contains(bare_key(row.layer));
   });
   const auto unit_of = [&](const DatasetRow& row) {
     return options.by_group && !row.group.empty() ? "group " + row.group : bare_key(row.layer);
@@ -57,7 +61,7 @@ void split(Dataset& dataset, const SplitOptions& options) {
   // rows.
   std::map<std::string, std::map<std::string, size_t>> units;
   for (const DatasetRow& row : dataset.rows) {
-    if (!is_frozen(row)) ++units[options.by_group ? "" : row.type][unit_of(row)];
+    if (is_divided(row)) ++units[options.by_group ? "" : row.type][unit_of(row)];
   }
   std::map<std::string, const char*> set;
   for (const auto& [type, names] : units) {
@@ -76,7 +80,7 @@ void split(Dataset& dataset, const SplitOptions& options) {
   // By group, a layer may stand in two groups: then it is tested nowhere it was trained on.
   std::map<std::string, std::string> of_layer;
   for (DatasetRow& row : dataset.rows) {
-    if (!is_frozen(row)) row.set = set[unit_of(row)];
+    if (is_divided(row)) row.set = set[unit_of(row)];
   }
   for (const DatasetRow& row : dataset.rows) {
     if (row.set == set_test) of_layer[bare_key(row.layer)] = set_test;
@@ -85,7 +89,7 @@ void split(Dataset& dataset, const SplitOptions& options) {
     if (row.set == set_validation) of_layer.emplace(bare_key(row.layer), set_validation);
   }
   std::erase_if(dataset.rows, [&](const DatasetRow& row) {
-    if (is_frozen(row)) return false;
+    if (!is_divided(row)) return false;
     const auto found = of_layer.find(bare_key(row.layer));
     return found != of_layer.end() && row.set != found->second;
   });

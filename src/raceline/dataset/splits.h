@@ -16,13 +16,17 @@ inline constexpr const char* set_validation = "validation";
 inline constexpr const char* set_test = "test";
 inline constexpr const char* set_test_uniform = "test-uniform";    ///< uniform over the papers' ranges
 inline constexpr const char* set_test_networks = "test-networks";  ///< all layers of real networks
+/// Pairs of layers, and each of their layers alone: no split moves a row into it or out of it, and nothing is
+/// trained on it.
+inline constexpr const char* set_pairs = "pairs";
 
 bool is_frozen(const DatasetRow& row);
 /// Rows that judge what was trained on others: of a split's test set and of the frozen ones.
 bool is_judged(const DatasetRow& row);
 
 /// The key of a layer without what does not change its shape (epilogue, residual, a constant's density):
-/// whoever was trained on the one knows the other. A model's name stays. Throws as LayerDesc::parse().
+/// whoever was trained on the one knows the other. Names of models and pairs stay. Throws as
+/// LayerDesc::parse().
 std::string bare_key(const std::string& layer);
 
 struct SplitOptions {
@@ -32,10 +36,11 @@ struct SplitOptions {
   uint64_t seed = 1;
 };
 
-/// Assigns train, validation or test to every row that is not frozen. Rows of one layer are never on two
-/// sides: neither repetitions nor primitives nor platforms of it leak; by group, neither do neighbours. Each
-/// layer type is split by itself, so that small types are in every set. A row whose layer occurs in a frozen
-/// set is removed. The same rows and options give the same split, whatever the order of the rows.
+/// Assigns train, validation or test to every row that is not frozen and of no pair. Rows of one layer are
+/// never on two sides: neither repetitions nor primitives nor platforms of it leak; by group, neither do
+/// neighbours. Each layer type is split by itself, so that small types are in every set. A row whose layer
+/// occurs in a frozen set is removed. The same rows and options give the same split, whatever the order of
+/// the rows.
 void split(Dataset& dataset, const SplitOptions& options);
 
 /// Removes every row that could be trained on (train and validation) and whose layer is among these keys;

@@ -1,5 +1,6 @@
 #include "raceline/predict/network.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -29,6 +30,17 @@ NodeId activation_after(const Graph& graph, NodeId id) {
     return absent;
   const auto users = graph.consumers(node.outputs[0]);
   return users.size() == 1 && graph.node(users[0]).op == OpKind::unary ? users[0] : absent;
+}
+
+/// The last layer of which nothing but this node uses the result. `layer_of` has the layer of each value that
+/// is one's result, else -1.
+int64_t layer_before(const Graph& graph, NodeId id, const std::vector<int64_t>& layer_of) {
+  int64_t before = -1;
+  for (const ValueId value : graph.node(id).inputs) {
+    if (value == absent || graph.is_output(value) || graph.consumers(value).size() != 1) continue;
+    before = std::max(before, layer_of[static_cast<size_t>(value)]);
+  }
+  return before;
 }
 
 struct Fastest {
@@ -98,17 +110,24 @@ void add_ends(NetworkPrediction& result, std::optional<Prediction> pre, std::opt
 std::vector<NetworkLayer> network_layers(const Graph& graph) {
   std::vector<NetworkLayer> layers;
   std::vector<bool> taken(graph.nodes().size());
+  std::vector<int64_t> layer_of(graph.values().size(), -1);
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
     if (taken[static_cast<size_t>(id)]) continue;
-    NetworkLayer each{.name = graph.node(id).name, .layer = graph.layer(id), .facts = {}};
+    NetworkLayer each{.name = graph.node(id).name, .layer = graph.layer(id), .facts = {}, .after = {}};
+    if (const int64_t before = layer_before(graph, id, layer_of); before >= 0)
+      each.after = layers[static_cast<size_t>(before)].facts.type;
+    NodeId end = id;
     if (const NodeId next = activation_after(graph, id); next != absent) {
       taken[static_cast<size_t>(next)] = true;
+      end = next;
       each.name += " + " + graph.node(next).name;
       const auto& unary = std::get<UnaryParams>(graph.node(next).params);
       each.layer = LayerDesc::make(each.layer.op, each.layer.params, each.layer.inputs,
                                    {EpilogueStep{.kind = EpilogueStep::Kind::unary, .unary = unary}});
     }
     each.facts = facts_of(each.layer);
+    for (const ValueId result : graph.node(end).outputs)
+      layer_of[static_cast<size_t>(result)] = static_cast<int64_t>(layers.size());
     layers.push_back(std::move(each));
   }
   return layers;

@@ -16,6 +16,9 @@ struct NetworkLayer {
   std::string name;
   LayerDesc layer;
   LayerFacts facts;
+  /// Type of the layer whose result it uses and nothing else does, the last of them where there are several;
+  /// empty: there is none.
+  std::string after;
 };
 
 /// In the order of the graph.

@@ -58,7 +58,7 @@ class Profiling {
         look_up(layer, candidate, 0, entries[key]);
     }
     report_.layers = entries.size();
-    // However short the time is, there shall be a plan: each layer has its share of it before any has more.
+    // However short the time is, there shall be a plan: each layer has its share before any has more.
     if (options_.seconds > 0) finish_all(entries, true);
     finish_all(entries, false);
     report_.seconds = (clock_() - begin_us_) * 1e-6;
@@ -67,22 +67,27 @@ class Profiling {
 
  private:
   double end_us() const { return options_.seconds > 0 ? begin_us_ + options_.seconds * 1e6 : infinite; }
-  bool stop() const { return (options_.stop && options_.stop()) || clock_() > end_us(); }
+  bool is_stopped() const { return options_.stop && options_.stop(); }
+  bool stop() const { return is_stopped() || clock_() > end_us(); }
+  /// Whether a layer is left as it is. One whose turn for its share it is must be run once, even too late.
+  bool leaves(const std::vector<Entry>& entries) const {
+    const bool must = share_end_us_ < infinite && std::ranges::none_of(entries, &Entry::known);
+    return must ? is_stopped() : stop();
+  }
 
   void finish_all(std::map<std::string, std::vector<Entry>>& entries, bool in_shares) {
+    if (in_shares) promise_.recall(store_, machine_.fingerprint(), options_.threads);
     size_t done = 0;
     for (const LayerCandidates* layer : in_order(candidates_, options_.seconds > 0)) {
       const std::string key = layer->layer.key();
+      std::vector<Entry>& own = entries[key];
       const auto left = static_cast<double>(entries.size() - done);
       share_end_us_ = in_shares ? clock_() + (end_us() - clock_()) / left : infinite;
-      finish(*layer, entries[key]);
-      promise_.learn(layer->layer, entries[key]);
+      // What an earlier profile timed can wait for those that it did not come to.
+      if (!in_shares || !has_timed(own, options_.timing.min_rounds)) finish(*layer, own);
+      promise_.learn(layer->layer, own);
       if (options_.progress) options_.progress(++done, entries.size(), key);
     }
-  }
-
-  bool is_wanted(const LayerCandidates& layer, const Entry& entry) const {
-    return !options_.wanted || options_.wanted(layer.layer.key(), entry.primitive->name());
   }
 
   void fail(const LayerDesc& layer, Entry& entry, const std::string& why) {
@@ -211,14 +216,16 @@ class Profiling {
     std::vector<size_t> pending;
     for (size_t i = first; i < entries.size(); ++i) {
       if (!is_settled(entries[i], limit_us(entries, replace, i))) {
-        if (is_wanted(layer, entries[i])) pending.push_back(i);
+        const std::string name = entries[i].primitive->name();
+        if (!options_.wanted || options_.wanted(layer.layer.key(), name)) pending.push_back(i);
       } else if (!entries[i].failed && !entries[i].row.samples_us.empty()) {
         report_.from_store += std::exchange(entries[i].counted, true) ? 0 : 1;
       }
     }
     if (pending.empty()) return;
-    report_.complete = report_.complete && !stop() && take_turn();
-    if (!report_.complete) return;
+    const bool leave = leaves(entries) || !take_turn();
+    report_.complete = report_.complete && !leave && !stop();
+    if (leave) return;
     promise_.sort(layer.layer, entries, pending);
     measure_layer(layer.layer, entries, pending, replace, first == 0 ? options_.threads : 1);
     for (Entry& entry : entries) entry.run.reset();
@@ -226,8 +233,7 @@ class Profiling {
 
   bool take_turn() {
     return turn_.take([&] {
-      if (options_.progress)
-        options_.progress(0, candidates_.layers().size(), "another process that is timing");
+      if (options_.progress) options_.progress(0, candidates_.layers().size(), "another process is timing");
       return !stop();
     });
   }
@@ -236,8 +242,7 @@ class Profiling {
                      const ReplacementCosts& replace, int threads) {
     if (!queues_ || queues_->threads() != threads) queues_.emplace(devices_, threads);
     queues_->on({}).bind();
-    CheckOptions check;
-    check.seed = options_.seed;
+    const CheckOptions check{.seed = options_.seed};
     std::optional<LayerBuffers> room;
     Expected expected;
     try {
@@ -251,13 +256,12 @@ class Profiling {
     std::vector<size_t> group;
     size_t held = 0;
     for (const size_t i : pending) {
-      if (stop()) {
+      if (leaves(entries)) {
         report_.complete = false;
         break;
       }
-      const bool has_time =
-          clock_() + options_.timing.min_rounds * sum_of_near_us(entries, group) <= share_end_us_;
-      if (!has_time && std::ranges::any_of(entries, &Entry::known)) break;
+      const double ready_us = clock_() + options_.timing.min_rounds * sum_of_near_us(entries, group);
+      if (ready_us > share_end_us_ && std::ranges::any_of(entries, &Entry::known)) break;
       if (!run_first(layer, entries[i], *room, expected)) continue;
       group.push_back(i);
       held += entries[i].run->weights_bytes();
@@ -307,9 +311,10 @@ class Profiling {
   void time_group(const LayerDesc& layer, std::vector<Entry>& entries, std::vector<size_t> group,
                   const ReplacementCosts& replace, LayerBuffers& buffers) {
     std::erase_if(group, [&](size_t i) {
-      if (!is_left_at_one(entries[i], limit_us(entries, replace, i))) return false;
+      const double limit = limit_us(entries, replace, i);
+      if (!is_left_at_one(entries[i], limit)) return false;
       entries[i].run.reset();
-      ++report_.dropped;
+      report_.dropped += is_hopeless_after_one(entries[i], limit) ? 1 : 0;
       return true;
     });
     if (group.empty()) return;

@@ -42,7 +42,8 @@ struct ProfileOptions {
   /// Of packed weights held at a time, and never more than a quarter of the machine's memory: the candidates
   /// of a layer are timed in groups that stay about there.
   size_t weights_held_bytes = size_t{4} << 30;
-  double seconds = 0;  ///< budget of all measuring; 0: none
+  /// Budget of all measuring; 0: none. Every layer is run once by one primitive, even when it is over.
+  double seconds = 0;
   /// Whether a layer (its key) by a primitive (its name) may be measured; empty: all may. Of the others only
   /// what the store knows counts.
   std::function<bool(const std::string& layer, const std::string& primitive)> wanted;

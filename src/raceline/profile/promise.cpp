@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "raceline/base/error.h"
+#include "raceline/graph/rough_machine.h"
+
 namespace raceline {
 namespace {
 
@@ -13,17 +16,12 @@ const double unknown_behind = std::log(4.0 / 3);
 constexpr double weight_of_latest = 0.5;
 const std::string any_kind;
 
-/// About, on some core: an order is all that is made of it.
-double about_us(const LayerDesc& layer) {
-  constexpr double flops_per_us = 5e4, bytes_per_us = 1e4;
-  return layer.flops() / flops_per_us + layer.bytes_moved() / bytes_per_us;
-}
-
 std::string kind_of(const LayerDesc& layer) {
   std::string kind(to_string(layer.op));
   if (layer.op != OpKind::conv2d) return kind;
   const Shape& filters = layer.inputs[1].desc.shape;
-  return fmt::format("{} {}x{}{}", kind, filters[2], filters[3], filters[1] == 1 ? " depthwise" : "");
+  const bool is_depthwise = filters[1] == 1 && layer.as<ConvParams>().group > 1;
+  return fmt::format("{} {}x{}{}", kind, filters[2], filters[3], is_depthwise ? " depthwise" : "");
 }
 
 }  // namespace
@@ -32,11 +30,18 @@ std::vector<const LayerCandidates*> in_order(const CandidateSet& candidates, boo
   std::vector<const LayerCandidates*> layers;
   for (const auto& entry : candidates.layers()) layers.push_back(&entry.second);
   if (small_first) {
-    std::ranges::stable_sort(layers, {}, [](const LayerCandidates* layer) { return about_us(layer->layer); });
+    std::ranges::stable_sort(
+        layers, {}, [](const LayerCandidates* layer) { return RoughMachine().expected_us(layer->layer); });
   }
   std::ranges::stable_partition(
       layers, [](const LayerCandidates* layer) { return layer->layer.op == OpKind::reorder; });
   return layers;
+}
+
+bool has_timed(const std::vector<LayerEntry>& entries, int rounds) {
+  return std::ranges::any_of(entries, [&](const LayerEntry& entry) {
+    return entry.row.samples_us.size() >= static_cast<size_t>(rounds);
+  });
 }
 
 double sum_of_near_us(const std::vector<LayerEntry>& entries, const std::vector<size_t>& group) {
@@ -46,15 +51,42 @@ double sum_of_near_us(const std::vector<LayerEntry>& entries, const std::vector<
   return sum;
 }
 
+void Promise::recall(const CostStore& store, const std::string& device, int threads) {
+  std::map<std::string, std::vector<Time>> times;
+  for (const CostRow& row : store.rows()) {
+    const bool counts = row.state == CostState::measured && !row.samples_us.empty();
+    if (counts && row.key.device == device && row.key.threads == threads)
+      times[row.key.layer].push_back({row.key.primitive, std::ranges::min(row.samples_us)});
+  }
+  std::vector<std::pair<LayerDesc, const std::vector<Time>*>> layers;
+  for (const auto& [key, of] : times) {
+    try {
+      layers.emplace_back(LayerDesc::parse(key), &of);
+    } catch (const ParseError&) {  // of another version: nothing is lost but a hint
+      continue;
+    }
+  }
+  std::ranges::stable_sort(layers, {},
+                           [](const auto& each) { return RoughMachine().expected_us(each.first); });
+  for (const auto& [layer, of] : layers) learn(layer, *of);
+}
+
 void Promise::learn(const LayerDesc& layer, const std::vector<LayerEntry>& entries) {
-  double best_us = LayerEntry::infinite;
-  for (const LayerEntry& entry : entries) best_us = std::min(best_us, entry.best_us);
-  if (!(best_us > 0 && best_us < LayerEntry::infinite)) return;
+  std::vector<Time> times;
   for (const LayerEntry& entry : entries) {
-    if (entry.best_us == LayerEntry::infinite) continue;
-    const double behind = std::log(entry.best_us / best_us);
+    if (entry.best_us < LayerEntry::infinite) times.push_back({entry.name(), entry.best_us});
+  }
+  learn(layer, times);
+}
+
+void Promise::learn(const LayerDesc& layer, const std::vector<Time>& times) {
+  double best_us = LayerEntry::infinite;
+  for (const Time& time : times) best_us = std::min(best_us, time.us);
+  if (!(best_us > 0 && best_us < LayerEntry::infinite)) return;
+  for (const Time& time : times) {
+    const double behind = std::log(time.us / best_us);
     for (const std::string& kind : {kind_of(layer), any_kind}) {
-      const auto [known, is_new] = behind_.try_emplace({kind, entry.name()}, behind);
+      const auto [known, is_new] = behind_.try_emplace({kind, time.primitive}, behind);
       if (!is_new) known->second += weight_of_latest * (behind - known->second);
     }
   }

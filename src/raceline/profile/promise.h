@@ -8,6 +8,7 @@
 
 #include "raceline/profile/candidates.h"
 #include "raceline/profile/layer_entry.h"
+#include "raceline/profile/store.h"
 
 namespace raceline {
 
@@ -15,6 +16,9 @@ namespace raceline {
 /// `small_first`, which then learns most about large layers from small ones, by the time that they may take;
 /// else by their keys.
 std::vector<const LayerCandidates*> in_order(const CandidateSet& candidates, bool small_first);
+
+/// Whether one of them was timed in so many rounds.
+bool has_timed(const std::vector<LayerEntry>& entries, int rounds);
 
 /// First runs find caches and pages cold: whose took no longer than this many times the best one's may be the
 /// best.
@@ -26,6 +30,9 @@ double sum_of_near_us(const std::vector<LayerEntry>& entries, const std::vector<
 /// counting most. It orders and never drops: whatever it says, all are tried if there is time.
 class Promise {
  public:
+  /// Of all that the store knows of one device and number of threads, whatever networks it is of. Throws
+  /// IoError.
+  void recall(const CostStore& store, const std::string& device, int threads);
   /// Of the entries that are known.
   void learn(const LayerDesc& layer, const std::vector<LayerEntry>& entries);
   /// Indices of entries, by what is expected of them; the slow reference last, as the better the others are
@@ -34,6 +41,11 @@ class Promise {
             std::vector<size_t>& pending) const;
 
  private:
+  struct Time {
+    std::string primitive;
+    double us = 0;
+  };
+  void learn(const LayerDesc& layer, const std::vector<Time>& times);
   /// On layers of the kind, else on any.
   double behind(const std::string& kind, const std::string& name) const;
 

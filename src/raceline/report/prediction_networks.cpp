@@ -122,8 +122,9 @@ ReportTable network_table(const PredictionStudy& study) {
       "count "
       "nothing in the papers' sums; their number stands there."};
   table.notes.emplace_back(
-      "calibrated: start + call * layers + factors by layer type of boosted's sum, of the platform's other "
-      "networks alone. "
+      "calibrated: start + call * layers + factors by layer type of boosted's sum over all layers, each "
+      "behind "
+      "another with the share of its time that pairs of layers show, of the platform's other networks alone. "
       "On all of them:");
   table.notes.insert(table.notes.end(), study.compositions.begin(), study.compositions.end());
   if (study.compositions.empty()) table.notes.back() += " not collected";

@@ -38,6 +38,10 @@ PhaseModel definition_of(PredictionPaper paper) {
   return paper == PredictionPaper::perfnetrt ? PhaseModel::perfnetrt : PhaseModel::resperfnet;
 }
 
+bool is_paper_type(std::string_view type) {
+  return std::ranges::find(paper_types, type) != std::end(paper_types);
+}
+
 const StudyRecipe& study_recipe(std::string_view name) {
   return *std::ranges::find(recipes, name, &StudyRecipe::name);
 }

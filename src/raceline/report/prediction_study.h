@@ -23,6 +23,7 @@ PhaseModel definition_of(PredictionPaper paper);
 
 /// The papers' layer types, in the order of their tables.
 inline constexpr std::string_view paper_types[] = {"conv", "max_pool", "dense"};
+bool is_paper_type(std::string_view type);
 
 /// An approach of the papers' tables: a model of `train --model` with settings.
 struct StudyRecipe {
