@@ -112,8 +112,9 @@ class Collect(support.CliTest):
         report = self.json_of(*collect, "-o", data)
         self.assertEqual((report["failed"], report["items"]), (0, len(listed)))
         rows = self.rows_of(data)
-        self.assertEqual({row["set"] for row in rows}, {"pairs"})
         pairs = [row for row in rows if row["type"] == "pair"]
+        self.assertEqual({row["set"] for row in pairs}, {"pairs"})
+        self.assertLessEqual({row["set"] for row in rows}, {"pairs", "test-uniform", "test-networks"})
         self.assertEqual({row["layer"] for row in pairs}, {line.split("\t")[1] for line in listed if "\tpair " in line})
         found = self.json_of("dataset", "info", data)["pairs"]
         self.assertEqual(sum(kind["pairs"] for kind in found), len(pairs))

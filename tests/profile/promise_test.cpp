@@ -71,10 +71,13 @@ TEST_F(PromiseTest, WhatTheStoreKnowsOfOtherNetworksCounts) {
   CostStore store = CostStore::temporary();
   const auto save = [&](const std::string& layer, const LayerEntry& of, double us, const char* device,
                         int threads) {
-    store.save({.key = {layer, of.primitive->name(), "1", device, threads, true},
-                .state = CostState::measured,
-                .samples_us = {us},
-                .taken_at = "2026-01-01T00:00:00Z"});
+    CostRow row;
+    row.key.layer = layer;
+    row.key.primitive = of.primitive->name();
+    row.key.device = device;
+    row.key.threads = threads;
+    row.samples_us = {us};
+    store.save(row);
   };
   const auto of = entries({0, 0, 0});
   const std::string other = convolution("32x32x3x3").key();
