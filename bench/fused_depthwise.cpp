@@ -14,6 +14,7 @@
 
 #include "raceline/device/cpu_device.h"
 #include "raceline/profile/measure.h"
+#include "raceline/profile/store.h"
 
 namespace raceline {
 namespace {

@@ -33,8 +33,8 @@ std::vector<const LayerCandidates*> in_order(const CandidateSet& candidates, boo
     std::ranges::stable_sort(
         layers, {}, [](const LayerCandidates* layer) { return RoughMachine().expected_us(layer->layer); });
   }
-  std::ranges::stable_partition(
-      layers, [](const LayerCandidates* layer) { return layer->layer.op == OpKind::reorder; });
+  std::stable_partition(layers.begin(), layers.end(),
+                        [](const LayerCandidates* layer) { return layer->layer.op == OpKind::reorder; });
   return layers;
 }
 
