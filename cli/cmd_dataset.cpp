@@ -1,4 +1,5 @@
 // raceline dataset: tables of measured layers: import, export, split, judge; the layers of networks.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -126,6 +127,7 @@ struct Summary {
 using SharesOf = std::map<std::tuple<std::string, std::string, int>, PairShares>;
 
 SharesOf pair_shares(const Dataset& dataset) {
+  if (std::ranges::none_of(dataset.rows, [](const DatasetRow& row) { return is_pair(row.layer); })) return {};
   std::map<std::tuple<std::string, std::string, int>, Dataset> parts;
   for (const DatasetRow& row : dataset.rows)
     parts[{row.platform + " on " + row.accelerator, row.mode, row.threads}].rows.push_back(row);
