@@ -24,9 +24,6 @@ namespace raceline::cli {
 namespace {
 
 constexpr int64_t quick_rows = 200;
-/// In the place of a layer type: all that the papers have none of. The composition of networks counts them
-/// too.
-constexpr const char* other_types = "others";
 
 struct Options {
   PredictionPaper paper = PredictionPaper::resperfnet;
@@ -154,22 +151,27 @@ std::vector<EpochErrors> read_epochs(const std::filesystem::path& path) {
 /// Adds models of all other types to those of the papers' by which networks are composed.
 void add_other_types(Making& making, std::map<size_t, RecipePredictors>& predictors, KeptPredictors& kept,
                      const Options& options, Workbench& bench) {
+  std::vector<TrainingWish> wishes;
+  std::vector<Predictor*> of;
   for (auto& [subject, by_recipe] : predictors) {
     const auto composed = by_recipe.find(composed_recipe);
     if (composed == by_recipe.end()) continue;
     const Dataset others = rows_of_other_types(making.subjects[subject].rows);
     if (others.rows.empty()) continue;
+    making.data[{subject, other_types}].file = kept.keep(others);
     const StudyKey key{
         .subject = subject, .recipe = composed_recipe, .type = other_types, .phase = Phase::exe};
-    making.data[{subject, other_types}].file = kept.keep(others);
-    const TrainingWish wish = wish_of(making, key, others.rows.size());
-    const TrainingResult result = kept.make({&wish, 1}, options.jobs).front();
-    if (result.predictor.empty()) {
-      fmt::print(stderr, "{}: {}\n", wish.name, result.failure);
+    wishes.push_back(wish_of(making, key, others.rows.size()));
+    of.push_back(&composed->second);
+  }
+  const std::vector<TrainingResult> results = kept.make(wishes, options.jobs);
+  for (size_t index = 0; index < wishes.size(); ++index) {
+    if (results[index].predictor.empty()) {
+      fmt::print(stderr, "{}: {}\n", wishes[index].name, results[index].failure);
       continue;
     }
-    Predictor predictor = open_predictor(result.predictor.string(), bench);
-    std::ranges::move(predictor.parts, std::back_inserter(composed->second.parts));
+    Predictor predictor = open_predictor(results[index].predictor.string(), bench);
+    std::ranges::move(predictor.parts, std::back_inserter(of[index]->parts));
   }
 }
 

@@ -124,7 +124,8 @@ NetworkTerms terms_of(const Predictor& predictor, const std::vector<NetworkLayer
     const std::optional<Prediction>& exe = prediction.layers[index].exe;
     if (!exe) continue;
     const std::string& type = layers[index].facts.type;
-    terms.exe_us[is_paper_type(type) ? type : "others"] += exe->us * shares.share(layers[index].after, type);
+    terms.exe_us[is_paper_type(type) ? type : other_types] +=
+        exe->us * shares.share(layers[index].after, type);
   }
   return terms;
 }

@@ -26,6 +26,8 @@ std::vector<std::string> keys_of(const StudyNetworks& networks);
 
 /// The recipe whose predictions networks' times are composed of.
 inline constexpr const char* composed_recipe = "boosted";
+/// In the place of a layer type: all that the papers have none of. The composition counts them too.
+inline constexpr const char* other_types = "others";
 
 /// A predictor by recipe.
 using RecipePredictors = std::map<std::string, Predictor>;

@@ -73,6 +73,22 @@ class BenchSuite(support.CliTest):
                           self.folder / "other.json", statuses=[1])
         self.assertIn("failed: lenet5_caffe, 1 thread, batch 1", done.stdout)
 
+    def test_terminated_it_ends_its_command_and_keeps_what_was_measured(self):
+        environment = dict(os.environ, XDG_CACHE_HOME=str(self.folder / "cache"))
+        suite = subprocess.Popen([sys.executable, SUITE, "--raceline", support.PROGRAM, "--quick", "--nets", "squeezenet",
+                                  "--peers", "", "--results", self.results], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+        for line in suite.stderr:
+            if line.startswith("profile:"):
+                break
+        suite.terminate()
+        self.assertIn("not finished", suite.communicate(timeout=60)[1])
+        self.assertEqual(suite.returncode, 130)
+        with self.assertRaises(ProcessLookupError):
+            os.killpg(suite.pid, 0)
+        store = self.folder / "cache/raceline/bench-suite/costs.db"
+        self.assertGreater(self.json_of("store", "info", "--store", store)["rows"], 0)
+
     def test_results_of_another_machine_or_format_are_refused(self):
         self.results.write_text('{"format": "raceline-bench/9"}')
         self.assertIn("raceline-bench/9", self.suite(statuses=[2]).stderr)
@@ -101,7 +117,7 @@ class Floors(support.CliTest):
 
     def results(self, *rows):
         results = Results(self.folder / "results.json")
-        results["machine"] = {"cpu": "a processor", "physical_cores": 2}
+        results["machine"] = {"cpu": "a processor", "physical_cores": 2, "fingerprint": "f00"}
         results["version"] = ["raceline 1", "onednn 2"]
         for row in rows:
             results.put("cells", row)
@@ -154,7 +170,7 @@ class Floors(support.CliTest):
         self.assertEqual(self.floor(results, "vgg19 within ONNX Runtime's memory").measured, 1.4)
         floor = self.floor(results, "networks with a plan within ONNX Runtime's memory")
         self.assertEqual((floor.holds, floor.where), (False, "squeezenet"))
-        text = "\n".join(page(results, "r.json", "command"))
+        text = "\n".join(page([results], ["r.json"], "command"))
         self.assertIn("| vgg19 | 128 MiB | 64 MiB | 128 MiB | 1.80x | 1.40x (1.30-1.50) |", text)
         self.assertIn("no plan is so small", text)
 
@@ -188,16 +204,28 @@ class Floors(support.CliTest):
         self.assertTrue(shop.measure_memory(Cell(1, 1, "squeezenet"), row, lambda what: None)["fastest_fits"])
 
     def test_the_page_names_machine_versions_floors_and_sides(self):
-        text = "\n".join(page(self.results(self.row("squeezenet", 1.2), self.row("vgg19", 2.1)), "r.json", "command"))
+        text = "\n".join(page([self.results(self.row("squeezenet", 1.2), self.row("vgg19", 2.1))], ["r.json"], "command"))
         for words in ("a processor", "onednn 2", "slow 1.0, quick 1.0", "2026-01-02", "`command`",
                       "| squeezenet | 100.0 us | 240.0 us | 120.0 us | - | 1.20x (1.20-1.20) |", "**missed**",
                       "Geometric mean of the ratios of 2 networks: 1.59x", "| squeezenet | 50.0 us | 50 % | 21 % | 42 % |"):
             self.assertIn(words, text)
         self.assertNotIn("ended by their bound", text)
 
+    def test_the_page_has_a_part_for_each_machine_the_one_with_the_most_cells_first(self):
+        few, many = self.results(self.row("squeezenet", 1.2)), self.results(self.row("alexnet", 2), self.row("vgg19", 3))
+        few["machine"] = few["machine"] | {"cpu": "another", "fingerprint": "abc"}
+        text = "\n".join(page([few, many], ["a.json", "b.json"], "command"))
+        self.assertIn("from a.json and b.json", text)
+        first, second = text.split("\n## ")[1:]
+        self.assertTrue(first.startswith("a processor, 2 cores"))
+        self.assertIn("| vgg19 |", first)
+        self.assertTrue(second.startswith("another, 2 cores"))
+        self.assertIn("Machine abc;", second)
+        self.assertNotIn("| vgg19 |", second)
+
     def test_the_page_says_how_many_tunes_were_bounded(self):
         row = self.row("squeezenet", 1.2, batch=4) | {"tune": {"complete": False}, "timing": {"tune_seconds": 60.0}}
-        text = "\n".join(page(self.results(row, self.row("vgg19", 2.1, batch=4)), "r.json", "command"))
+        text = "\n".join(page([self.results(row, self.row("vgg19", 2.1, batch=4))], ["r.json"], "command"))
         self.assertIn("1 of 2 tunes were ended by their bound, 60 s, before all was measured", text)
 
 

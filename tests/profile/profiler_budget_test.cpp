@@ -86,5 +86,23 @@ TEST_F(ProfilerTest, UnderABudgetEveryLayerHasACostBeforeAnyHasAll) {
   EXPECT_GE(rest.from_store + rest.measured, report.candidates);
 }
 
+TEST_F(ProfilerTest, UnderABudgetALayerThatOnlyPoorCandidatesWereTimedOnIsNotLeftWithThem) {
+  add_relu("fast", 100);
+  for (int i = 0; i < 20; ++i) add_relu("l" + std::to_string(i), 1000 + i);
+  const ValueId x = graph.add_input("large", {DataType::f32, Shape{1, 8, 60, 50}, Layout::nchw});
+  const NodeId relu = graph.add_node("large_relu", OpKind::unary, UnaryParams{}, {x});
+  graph.mark_output(graph.node(relu).outputs[0], "z");
+  const std::string large_key = graph.layer(relu).key();
+  CostRow poor;
+  poor.key = key(relu_name("l19"));
+  poor.key.layer = large_key;
+  poor.samples_us.assign(static_cast<size_t>(options.timing.min_rounds), 5000);
+  store.save(poor);
+  options.seconds = 0.1;  // all candidates of the small layer alone take three times as long
+  EXPECT_FALSE(run().complete);
+  ASSERT_TRUE(table.find(large_key, relu_name("fast")));
+  EXPECT_GE(table.find(large_key, relu_name("fast"))->samples, options.timing.min_rounds);
+}
+
 }  // namespace
 }  // namespace raceline

@@ -67,6 +67,36 @@ TEST_F(PromiseTest, TheLatestLayerCountsMost) {
   EXPECT_EQ(sorted(promise, layer, entries({0, 0, 0})), (Order{1, 0, 2}));
 }
 
+TEST_F(PromiseTest, ALayerByOnePrimitiveAloneSaysNothing) {
+  Promise promise;
+  const LayerDesc layer = convolution("32x32x3x3");
+  promise.learn(layer, entries({300, 100, 0}));
+  promise.learn(layer, entries({500, 0, 0}));
+  promise.learn(layer, entries({500, 0, 0}));
+  EXPECT_EQ(sorted(promise, layer, entries({0, 0, 0})), (Order{1, 0, 2}));
+}
+
+TEST_F(PromiseTest, ALayerIsSettledWhenTheMostPromisingWasTimed) {
+  constexpr int rounds = 3;
+  const LayerDesc layer = convolution("32x32x3x3");
+  Promise promise;
+  promise.learn(layer, entries({300, 100, 110, 0}));
+  std::vector<LayerEntry> own = entries({0, 0, 0, 0});
+  EXPECT_FALSE(promise.is_settled(layer, own, rounds));
+  own[0].take({600, 600, 600});
+  EXPECT_FALSE(promise.is_settled(layer, own, rounds)) << "timed, but two others promise more";
+  own[1].failed = true;
+  EXPECT_FALSE(promise.is_settled(layer, own, rounds));
+  own[2].take({200});
+  EXPECT_TRUE(promise.is_settled(layer, own, rounds)) << "nothing promising is left; the reference never is";
+  own[1].failed = false;
+  own[2].take({200, 200, 200});
+  EXPECT_FALSE(promise.is_settled(layer, own, rounds)) << "the most promising is still to be tried";
+  own[1].take({190});
+  EXPECT_TRUE(promise.is_settled(layer, own, rounds)) << "it was, if once";
+  EXPECT_FALSE(promise.is_settled(layer, own, rounds + 1)) << "none was timed in so many rounds";
+}
+
 TEST_F(PromiseTest, WhatTheStoreKnowsOfOtherNetworksCounts) {
   CostStore store = CostStore::temporary();
   const auto save = [&](const std::string& layer, const LayerEntry& of, double us, const char* device,

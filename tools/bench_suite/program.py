@@ -17,6 +17,17 @@ class OutOfTime(Exception):
     """The time given for this run of the suite is over; what was measured is kept."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: unlike Ctrl-C in a terminal it reaches this process alone."""
+
+
+def end_gently_when_terminated():
+    """SIGTERM, of a job scheduler or a shutdown, ends as Ctrl-C does: what was measured is kept, no child is left."""
+    def terminated(*_):
+        raise Terminated
+    signal.signal(signal.SIGTERM, terminated)
+
+
 class Raceline:
     def __init__(self, program, deadline=None):
         self.program, self.deadline = pathlib.Path(program), deadline
@@ -38,7 +49,9 @@ class Raceline:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             output = self.wait(process, resumes)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            if isinstance(stop, Terminated):
+                process.send_signal(signal.SIGINT)
             process.communicate()
             raise
         if process.returncode == INTERRUPTED:

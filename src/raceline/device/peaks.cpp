@@ -196,7 +196,8 @@ Peaks measure_peaks(const Machine& machine, int threads) {
   // Memory: what no cache holds, but never more than a part of what the machine has.
   const int64_t all_l2 = threads * machine.l2_bytes;
   const int64_t cached = std::max(all_l2, machine.l3_bytes);
-  const int64_t wanted = std::clamp<int64_t>(4 * cached, int64_t{64} << 20, int64_t{512} << 20);
+  const int64_t uncached = (cached + cached / 4) / 512 * 512 + 512;
+  const int64_t wanted = std::clamp(4 * cached, int64_t{64} << 20, std::max(uncached, int64_t{512} << 20));
   const int64_t bytes = std::min(wanted, machine.ram_bytes > 0 ? machine.ram_bytes / 8 : wanted) / 512 * 512;
   const std::unique_ptr<float, Free> memory(
       static_cast<float*>(std::aligned_alloc(64, static_cast<size_t>(bytes))));
@@ -211,7 +212,7 @@ Peaks measure_peaks(const Machine& machine, int threads) {
         read_gbs(read, buffer, std::min(machine.l3_bytes / 2 / threads, 8 * machine.l2_bytes), threads);
   }
   // Read over and over in one direction, even little more than a cache holds is never found in it.
-  if (bytes >= cached + cached / 4) peaks.ram_gbs = read_gbs(read, buffer, bytes / threads, threads);
+  if (bytes >= uncached) peaks.ram_gbs = read_gbs(read, buffer, bytes / threads, threads);
   return peaks;
 }
 

@@ -83,8 +83,9 @@ class Profiling {
       std::vector<Entry>& own = entries[key];
       const auto left = static_cast<double>(entries.size() - done);
       share_end_us_ = in_shares ? clock_() + (end_us() - clock_()) / left : infinite;
-      // What an earlier profile timed can wait for those that it did not come to.
-      if (!in_shares || !has_timed(own, options_.timing.min_rounds)) finish(*layer, own);
+      // Where an earlier profile timed the most promising, the rest can wait for layers where it did not.
+      const bool waits = in_shares && promise_.is_settled(layer->layer, own, options_.timing.min_rounds);
+      if (!waits) finish(*layer, own);
       promise_.learn(layer->layer, own);
       if (options_.progress) options_.progress(++done, entries.size(), key);
     }

@@ -38,12 +38,6 @@ std::vector<const LayerCandidates*> in_order(const CandidateSet& candidates, boo
   return layers;
 }
 
-bool has_timed(const std::vector<LayerEntry>& entries, int rounds) {
-  return std::ranges::any_of(entries, [&](const LayerEntry& entry) {
-    return entry.row.samples_us.size() >= static_cast<size_t>(rounds);
-  });
-}
-
 double sum_of_near_us(const std::vector<LayerEntry>& entries, const std::vector<size_t>& group) {
   double best_us = LayerEntry::infinite, sum = 0;
   for (const size_t i : group) best_us = std::min(best_us, entries[i].best_us);
@@ -82,7 +76,7 @@ void Promise::learn(const LayerDesc& layer, const std::vector<LayerEntry>& entri
 void Promise::learn(const LayerDesc& layer, const std::vector<Time>& times) {
   double best_us = LayerEntry::infinite;
   for (const Time& time : times) best_us = std::min(best_us, time.us);
-  if (!(best_us > 0 && best_us < LayerEntry::infinite)) return;
+  if (times.size() < 2 || !(best_us > 0 && best_us < LayerEntry::infinite)) return;
   for (const Time& time : times) {
     const double behind = std::log(time.us / best_us);
     for (const std::string& kind : {kind_of(layer), any_kind}) {
@@ -107,6 +101,21 @@ void Promise::sort(const LayerDesc& layer, const std::vector<LayerEntry>& entrie
     place[i] = {entries[i].primitive->info().library == "reference", behind(kind, entries[i].name())};
   }
   std::ranges::stable_sort(pending, {}, [&](size_t i) { return place[i]; });
+}
+
+bool Promise::is_settled(const LayerDesc& layer, const std::vector<LayerEntry>& entries, int rounds) const {
+  const LayerEntry* best = nullptr;
+  for (const LayerEntry& entry : entries) {
+    const bool is_timed = entry.row.samples_us.size() >= static_cast<size_t>(rounds);
+    if (is_timed && (best == nullptr || entry.best_us < best->best_us)) best = &entry;
+  }
+  if (best == nullptr) return false;
+  const std::string kind = kind_of(layer);
+  const double of_best = behind(kind, best->name());
+  return std::ranges::none_of(entries, [&](const LayerEntry& entry) {
+    const bool is_pending = !entry.known && !entry.failed && entry.primitive->info().library != "reference";
+    return is_pending && behind(kind, entry.name()) < of_best;
+  });
 }
 
 }  // namespace raceline

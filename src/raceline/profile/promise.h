@@ -17,9 +17,6 @@ namespace raceline {
 /// else by their keys.
 std::vector<const LayerCandidates*> in_order(const CandidateSet& candidates, bool small_first);
 
-/// Whether one of them was timed in so many rounds.
-bool has_timed(const std::vector<LayerEntry>& entries, int rounds);
-
 /// First runs find caches and pages cold: whose took no longer than this many times the best one's may be the
 /// best.
 inline constexpr double near_factor = 1.5;
@@ -39,12 +36,16 @@ class Promise {
   /// known the sooner it is dropped.
   void sort(const LayerDesc& layer, const std::vector<LayerEntry>& entries,
             std::vector<size_t>& pending) const;
+  /// Whether the layer can wait: one of its entries was timed in so many rounds, and of none that is still to
+  /// be tried more is expected than of the best of those.
+  bool is_settled(const LayerDesc& layer, const std::vector<LayerEntry>& entries, int rounds) const;
 
  private:
   struct Time {
     std::string primitive;
     double us = 0;
   };
+  /// One time alone says nothing of who is behind.
   void learn(const LayerDesc& layer, const std::vector<Time>& times);
   /// On layers of the kind, else on any.
   double behind(const std::string& kind, const std::string& name) const;
