@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import support
 
@@ -79,8 +80,9 @@ class BenchSuite(support.CliTest):
                                   "--peers", "", "--results", self.results], stdout=subprocess.DEVNULL,
                                  stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
         for line in suite.stderr:
-            if line.startswith("profile:"):
+            if line.startswith("squeezenet-batch1:"):  # the tune has begun
                 break
+        time.sleep(1)
         suite.terminate()
         self.assertIn("not finished", suite.communicate(timeout=60)[1])
         self.assertEqual(suite.returncode, 130)

@@ -183,6 +183,39 @@ double read_gbs(ReadLoop loop, std::span<const float> buffer, int64_t bytes, int
          });
 }
 
+/// Whether `flush` can: where it cannot, what is to be read from memory must be larger than all caches.
+#if defined(__x86_64__)
+constexpr bool can_flush = true;
+#else
+constexpr bool can_flush = false;
+#endif
+
+/// Pushes the buffer out of every cache, however large.
+void flush(std::span<const float> buffer) {
+#if defined(__x86_64__)
+  constexpr size_t line = 64 / sizeof(float);
+  for (size_t at = 0; at < buffer.size(); at += line) _mm_clflush(&buffer[at]);
+  _mm_mfence();
+#else
+  (void)buffer;
+#endif
+}
+
+/// GB/s of threads that each read a part of the buffer once, flushed before.
+double read_flushed_gbs(ReadLoop loop, std::span<const float> buffer, int threads) {
+  constexpr int repeats = 8;
+  const int64_t count = static_cast<int64_t>(buffer.size()) / threads / 128 * 128;
+  double best = 0;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    flush(buffer);
+    best = std::max(best, best_rate(1, static_cast<double>(count * 4 * threads), [&] {
+                      return on_threads(threads,
+                                        [&](int thread) { return loop(&buffer[0] + thread * count, count); });
+                    }));
+  }
+  return 1e-9 * best;
+}
+
 struct Free {
   void operator()(float* memory) const { std::free(memory); }
 };
@@ -193,11 +226,14 @@ Peaks measure_peaks(const Machine& machine, int threads) {
   Peaks peaks{.threads = threads};
   peaks.fma_gflops = fma_gflops(choose_fma(machine), threads);
 
-  // Memory: what no cache holds, but never more than a part of what the machine has.
   const int64_t all_l2 = threads * machine.l2_bytes;
   const int64_t cached = std::max(all_l2, machine.l3_bytes);
-  const int64_t uncached = (cached + cached / 4) / 512 * 512 + 512;
-  const int64_t wanted = std::clamp(4 * cached, int64_t{64} << 20, std::max(uncached, int64_t{512} << 20));
+  // Several times the second level, so that it holds none of what is read from the third.
+  const int64_t l3_part = std::min(machine.l3_bytes / 2 / threads, 8 * machine.l2_bytes);
+  const int64_t least = std::max(int64_t{64} << 20, threads * l3_part);
+  const int64_t wanted =
+      can_flush ? least : std::clamp(4 * cached, least, std::max(least, int64_t{512} << 20));
+  // Never more than a part of what the machine has.
   const int64_t bytes = std::min(wanted, machine.ram_bytes > 0 ? machine.ram_bytes / 8 : wanted) / 512 * 512;
   const std::unique_ptr<float, Free> memory(
       static_cast<float*>(std::aligned_alloc(64, static_cast<size_t>(bytes))));
@@ -206,13 +242,13 @@ Peaks measure_peaks(const Machine& machine, int threads) {
   std::fill(buffer.begin(), buffer.end(), 1.0f);
   const ReadLoop read = choose_read(machine);
   peaks.l2_gbs = read_gbs(read, buffer, machine.l2_bytes / 2, threads);
-  // Several times the second level, so that it holds none of what comes next.
-  if (machine.l3_bytes > 2 * all_l2) {
-    peaks.l3_gbs =
-        read_gbs(read, buffer, std::min(machine.l3_bytes / 2 / threads, 8 * machine.l2_bytes), threads);
+  if (machine.l3_bytes > 2 * all_l2) peaks.l3_gbs = read_gbs(read, buffer, l3_part, threads);
+  if (can_flush) {
+    peaks.ram_gbs = read_flushed_gbs(read, buffer, threads);
+  } else if (bytes >= cached + cached / 4) {
+    // Read over and over in one direction, even little more than a cache holds is never found in it.
+    peaks.ram_gbs = read_gbs(read, buffer, bytes / threads, threads);
   }
-  // Read over and over in one direction, even little more than a cache holds is never found in it.
-  if (bytes >= uncached) peaks.ram_gbs = read_gbs(read, buffer, bytes / threads, threads);
   return peaks;
 }
 

@@ -15,8 +15,9 @@ struct Peaks {
 };
 
 /// Runs small loops: multiply-adds in registers, then sums over buffers that fit the threads' second-level
-/// caches, the third only, and neither. The best of several repetitions, since all else that runs on the
-/// machine only slows them.
+/// caches, the third only, and over one that is flushed from all of them (where no instruction flushes, one
+/// that none of them holds). The best of several repetitions, since all else that runs on the machine only
+/// slows them.
 Peaks measure_peaks(const Machine& machine, int threads);
 
 }  // namespace raceline
