@@ -37,49 +37,24 @@ struct Options {
 
 constexpr int most_timed_runs = 20;
 
-/// Times of the session's steps in some runs, one run after the other.
-std::vector<double> step_times(Session& session, std::span<const TensorView> inputs,
-                               std::span<const TensorView> outputs, int rounds) {
-  const size_t steps = session.steps().size();
-  const auto runs = static_cast<size_t>(std::min(rounds, most_timed_runs));
-  std::vector<double> times(runs * steps);
-  for (size_t run = 0; run < runs; ++run) {
-    session.run_timed(inputs, outputs, std::span(times).subspan(run * steps, steps));
+/// Times of the steps in some runs, one run after the other.
+std::vector<double> run_by_run(std::span<const RunRow> rows) {
+  std::vector<double> times;
+  for (size_t run = 0; run < rows[0].samples_us.size(); ++run) {
+    for (const RunRow& row : rows.subspan(1)) times.push_back(row.samples_us[run]);
   }
   return times;
 }
 
-/// Writes a copy of the model with each step's time (10th percentile of the timed runs) beside its nodes.
-void annotate(const Options& options, const LoadedModel& model, const Session& session,
-              std::span<const double> times, double whole_us) {
-  const size_t steps = session.steps().size();
-  std::vector<double> typical(steps), samples;
-  for (size_t step = 0; step < steps; ++step) {
-    samples.clear();
-    for (size_t at = step; at < times.size(); at += steps) samples.push_back(times[at]);
-    typical[step] = percentile(samples, 0.1);
-  }
-  OnnxNotes notes = notes_of(model.graph, session.steps(), typical);
+/// Writes a copy of the model with each step's time in a typical run beside its nodes.
+void annotate(const Options& options, const LoadedModel& model, const Session& session, const RunSplit& split,
+              double whole_us) {
+  OnnxNotes notes = notes_of(model.graph, session.steps(), split.step_us);
   notes.model.emplace_back("raceline.run_us", fmt::format("{:.2f}", whole_us));
   notes.model.emplace_back("raceline.threads", fmt::format("{}", session.threads()));
   const auto lost = write_onnx_notes(options.model.path, options.annotated, notes);
   fmt::print(stderr, "{}: {} nodes with times, {} layers have no node of their own in the file\n",
              options.annotated.string(), notes.nodes.size() - lost.size(), lost.size());
-}
-
-/// The steps' typical times (10th percentile of the timed runs) in sums; dispatch is what the untimed whole
-/// takes beyond.
-TimeSplit split_of_times(const Session& session, std::span<const double> times, double whole_us) {
-  const size_t steps = session.steps().size();
-  TimeSplit split;
-  std::vector<double> samples;
-  for (size_t step = 0; step < steps; ++step) {
-    samples.clear();
-    for (size_t at = step; at < times.size(); at += steps) samples.push_back(times[at]);
-    (session.steps()[step].conversion ? split.conversions_us : split.kernels_us) += percentile(samples, 0.1);
-  }
-  split.dispatch_us = std::max(0.0, whole_us - split.kernels_us - split.conversions_us);
-  return split;
 }
 
 Json to_json(const TimeSplit& split) {
@@ -142,16 +117,23 @@ int bench_model(const Options& options) {
   const auto at = [&](double share) { return percentile(measured.samples_us, share); };
   if (threads != usual) peaks = measure_peaks(machine, threads);
   const NetworkRoofline roofline = roofline_of(model.graph, plan, bench.registry, machine, peaks);
-  TimeSplit expected, split;
+  TimeSplit expected;
+  RunSplit split;
   for (const PlanStep& step : plan.steps) expected.kernels_us += step.expected_us;
   for (const PlanConversion& conversion : plan.conversions) expected.conversions_us += conversion.expected_us;
   if (plan.expected_us > 0 || !options.trace.empty() || !options.annotated.empty()) {
-    const std::vector<double> times = step_times(session, inputs, views, options.rounds);
-    split = split_of_times(session, times, at(0.1));
+    // Apart from the runs above, which no clock between the steps may slow down, but in rounds like theirs.
+    const std::vector<RunRow> rows = time_steps(
+        session, rows_of(session, plan, model.graph, bench.registry), inputs, views, *queue, sentinel,
+        {.rounds = std::min(options.rounds, most_timed_runs), .enough_us = options.seconds * 1e6, .stop = [] {
+           return is_interrupted();
+         }});
+    if (rows[0].samples_us.empty()) return interrupted;
+    split = split_of(rows);
     if (!options.trace.empty()) {
-      write_file(options.trace, chrome_trace(model.name, session.steps(), times));
+      write_file(options.trace, chrome_trace(model.name, session.steps(), run_by_run(rows)));
     }
-    if (!options.annotated.empty()) annotate(options, model, session, times, at(0.1));
+    if (!options.annotated.empty()) annotate(options, model, session, split, at(0.1));
   }
   if (options.json) {
     print_json({{"model", model.name},

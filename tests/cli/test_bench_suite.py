@@ -113,7 +113,8 @@ class Floors(support.CliTest):
         """Raceline takes 100 us, one peer twice the other's time."""
         return {"net": net, "threads": threads, "batch": batch, "build": "b", "environment": {},
                 "taken_at": "2026-01-02T03:04:05+00:00", "tune": {"complete": True},
-                "alone": {"p10_us": 100, "measured": {"kernels_us": 80}, "arena_bytes": 105, "peak_live_bytes": 100},
+                "alone": {"p10_us": 100, "measured": {"kernels_us": 80, "conversions_us": 5, "dispatch_us": 15},
+                          "arena_bytes": 105, "peak_live_bytes": 100},
                 "sides": [self.side("raceline", 100, 1), self.side("slow", 200 * ratio, 2 * ratio),
                           self.side("quick", 100 * ratio, ratio), {"name": "broken", "why": "no reason"}]}
 

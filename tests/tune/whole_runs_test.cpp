@@ -88,6 +88,28 @@ class Correcting : public testing::Test {
   std::string key;
 };
 
+TEST_F(Correcting, StepsAreTimedInTheRunsThatTheWholeIsTimedIn) {
+  Plan plan = plan_of("first");
+  plan.threads = 1;
+  plan.graph_key = graph.key();
+  Session session(graph, plan, registry, device);
+  const Tensor x({DataType::f32, shape, Layout::nchw}), y(x.desc());
+  std::fill_n(x.data<float>(), shape.elements(), 1.0f);
+  const TensorView inputs[] = {x.view()}, outputs[] = {y.view()};
+  const auto queue = device.make_queue(1);
+  Sentinel sentinel(steady_clock());
+  const std::vector<RunRow> rows = time_steps(session, rows_of(session, plan, graph, registry), inputs,
+                                              outputs, *queue, sentinel, {.rounds = 3, .max_repeats = 1});
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[1].layer, key);
+  EXPECT_GE(rows[0].samples_us.size(), 2u);
+  ASSERT_EQ(rows[0].samples_us.size(), rows[1].samples_us.size()) << "runs of the warm-up are no samples";
+  for (size_t run = 0; run < rows[0].samples_us.size(); ++run) {
+    EXPECT_GT(rows[1].samples_us[run], 0) << run;
+    EXPECT_LE(rows[1].samples_us[run], rows[0].samples_us[run]) << run;
+  }
+}
+
 TEST_F(Correcting, ChangesThePlanWhenItsLayersAreSlowerInside) {
   ran("first", 60);
   ran("second", 52);

@@ -43,6 +43,15 @@ std::string layer_key(const Graph& graph, const Plan& plan, const StepInfo& step
   return {};
 }
 
+/// For before_round: what ran before the first round warmed up.
+std::function<void()> after_warm_up(std::span<StepRecorder> recorders) {
+  return [recorders, warm = false]() mutable {
+    if (warm) return;
+    for (StepRecorder& recorder : recorders) recorder.forget();
+    warm = true;
+  };
+}
+
 }  // namespace
 
 std::string protocol::race_against(const std::string& signature) {
@@ -138,45 +147,79 @@ size_t plans_at_a_time(const Graph& graph) {
   return std::max<size_t>(2, room / std::max<size_t>(1, packed_larger * bytes));
 }
 
+StepRecorder::StepRecorder(Session& session, std::vector<RunRow> rows)
+    : session_(&session),
+      rows_(std::move(rows)),
+      last_us_(session.steps().size()),
+      sums_us_(session.steps().size()) {}
+
+void StepRecorder::run(std::span<const TensorView> inputs, std::span<const TensorView> outputs) {
+  session_->run_timed(inputs, outputs, last_us_);
+  if (calls_++ == 0) std::ranges::fill(sums_us_, 0.0);
+  for (size_t step = 0; step < last_us_.size(); ++step) sums_us_[step] += last_us_[step];
+}
+
+void StepRecorder::end_sample() {
+  if (calls_ == 0) return;
+  for (size_t step = 0; step < sums_us_.size(); ++step)
+    rows_[step + 1].samples_us.push_back(sums_us_[step] / calls_);
+  calls_ = 0;
+}
+
+void StepRecorder::forget() {
+  calls_ = 0;
+  for (RunRow& row : rows_) row.samples_us.clear();
+}
+
+std::vector<RunRow> StepRecorder::finish(const std::vector<double>& whole_us) {
+  end_sample();
+  rows_[0].samples_us = whole_us;
+  return std::move(rows_);
+}
+
+std::vector<RunRow> time_steps(Session& session, std::vector<RunRow> rows, std::span<const TensorView> inputs,
+                               std::span<const TensorView> outputs, Queue& queue, Sentinel& sentinel,
+                               MeasureOptions options) {
+  StepRecorder recorder(session, std::move(rows));
+  const Contender whole{.name = {},
+                        .run =
+                            [&](Queue&) {
+                              recorder.run(inputs, outputs);
+                              return Status::ok();
+                            },
+                        .before_sample = [&](Queue&) { recorder.end_sample(); }};
+  options.before_round = after_warm_up({&recorder, 1});
+  return recorder.finish(measure({&whole, 1}, queue, sentinel, options).contenders[0].samples_us);
+}
+
 std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, const RunScene& scene,
                                                  const WholeRunOptions& options) {
   const std::vector<Tensor> outputs = output_tensors(scene.graph);
   const std::vector<TensorView> views = views_of(outputs);
-  struct Runs {
-    Session session;
-    std::vector<RunRow> rows;
-    std::vector<double> last_us;  // of each step in the latest run
-    bool fresh = false;           // a run whose steps are not in the rows yet
-  };
-  std::vector<Runs> all;
   KernelPool kernels;
+  std::vector<Session> sessions;
+  std::vector<StepRecorder> recorders;
+  sessions.reserve(plans.size());
   for (const Plan& plan : plans) {
-    Session session(scene.graph, plan, scene.registry, scene.devices, {.kernels = &kernels});
-    std::vector<RunRow> rows = rows_of(session, plan, scene.graph, scene.registry);
-    std::vector<double> steps(session.steps().size());
-    all.push_back({std::move(session), std::move(rows), std::move(steps)});
+    Session& session = sessions.emplace_back(scene.graph, plan, scene.registry, scene.devices,
+                                             SessionOptions{.kernels = &kernels});
+    recorders.emplace_back(session, rows_of(session, plan, scene.graph, scene.registry));
   }
   std::vector<Contender> contenders;
-  bool warm = false;
-  const auto keep = [&](Runs& runs) {
-    if (!runs.fresh || !warm) return;
-    runs.fresh = false;
-    for (size_t step = 0; step < runs.last_us.size(); ++step)
-      runs.rows[step + 1].samples_us.push_back(runs.last_us[step]);
-  };
-  for (Runs& runs : all) {
+  for (size_t index = 0; index < plans.size(); ++index) {
+    Session& session = sessions[index];
+    StepRecorder& recorder = recorders[index];
     contenders.push_back({.name = {},
                           .run =
                               [&](Queue&) {
-                                runs.session.run_timed(scene.inputs, views, runs.last_us);
-                                runs.fresh = true;
+                                recorder.run(scene.inputs, views);
                                 return Status::ok();
                               },
                           // As in the race: a deployed network finds its own weights in the cache.
                           .before_sample =
                               [&](Queue&) {
-                                keep(runs);
-                                runs.session.run(scene.inputs, views);
+                                recorder.end_sample();
+                                session.run(scene.inputs, views);
                               }});
   }
   Sentinel sentinel(steady_clock(), plans.front().threads);
@@ -187,23 +230,14 @@ std::vector<std::vector<RunRow>> time_whole_runs(std::span<const Plan> plans, co
                .min_rounds = fewest_rounds,
                .enough_us = options.seconds * 1e6 * static_cast<double>(plans.size()),
                .seed = options.seed,
-               .before_round =
-                   [&] {
-                     // Runs of the warm-up are no samples.
-                     if (!warm) {
-                       for (Runs& runs : all) runs.fresh = false;
-                     }
-                     warm = true;
-                   },
+               .before_round = after_warm_up(recorders),
                .stop = options.stop});
   if (result.stopped && result.rounds < fewest_rounds) return {};
   std::vector<std::vector<RunRow>> rows;
-  for (size_t index = 0; index < all.size(); ++index) {
+  for (size_t index = 0; index < recorders.size(); ++index) {
     const Measurement& measured = result.contenders[index];
     if (!measured.why.empty()) throw Error(fmt::format("a run of the network failed: {}", measured.why));
-    keep(all[index]);
-    all[index].rows[0].samples_us = measured.samples_us;
-    rows.push_back(std::move(all[index].rows));
+    rows.push_back(recorders[index].finish(measured.samples_us));
   }
   return rows;
 }

@@ -93,6 +93,33 @@ struct RunSplit : TimeSplit {
 /// rows as of rows_of(), with samples. Throws Error when they do not fit together.
 RunSplit split_of(std::span<const RunRow> rows);
 
+/// Runs of a session with the time of each step, gathered sample by sample while measure() times the whole.
+class StepRecorder {
+ public:
+  /// rows: of rows_of() for the session, which must outlive this.
+  StepRecorder(Session& session, std::vector<RunRow> rows);
+  /// One more run of the sample at hand.
+  void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
+  /// The sample is whole: the mean of its runs is kept. Does nothing where there were none.
+  void end_sample();
+  /// All runs so far belong to no sample: they warmed up.
+  void forget();
+  /// The rows with all samples; whole_us are those of the whole.
+  std::vector<RunRow> finish(const std::vector<double>& whole_us);
+
+ private:
+  Session* session_;
+  std::vector<RunRow> rows_;
+  std::vector<double> last_us_, sums_us_;
+  int calls_ = 0;
+};
+
+/// Runs of a session by itself, timed by step: rows as of rows_of(), with samples; none when stopped before
+/// the first. A step that fails throws, as in Session::run(). The caller holds the TimingLock.
+std::vector<RunRow> time_steps(Session& session, std::vector<RunRow> rows, std::span<const TensorView> inputs,
+                               std::span<const TensorView> outputs, Queue& queue, Sentinel& sentinel,
+                               MeasureOptions options);
+
 /// How many plans of the graph can be ready to run at once within a third of the machine's memory; 2 at
 /// least.
 size_t plans_at_a_time(const Graph& graph);
