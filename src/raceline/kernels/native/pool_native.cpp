@@ -1,65 +1,25 @@
-// max_pool and average_pool of images in every layout: for each row of outputs, one pass over the row for
-// each tap of the window, so that the innermost loop runs over neighbouring outputs and channels. The global
-// average has a kernel of its own, a sum over each channel. Limits: f32, two spatial dimensions, no
-// dilation (a window could then miss the image), no indices.
-#include <limits>
-
+// max_pool and average_pool of images in every layout. Where channels come in blocks of 8 or 16, the outputs
+// of a window stay in registers; else there is one pass over a row of outputs for each tap of the window, so
+// that the innermost loop runs over neighbouring outputs and channels. The global average has a kernel of its
+// own, a sum over each channel. Limits: f32, two spatial dimensions, no dilation (a window could then miss
+// the image), no indices.
 #include "raceline/kernels/common/epilogue.h"
 #include "raceline/kernels/common/im2col.h"
 #include "raceline/kernels/common/parallel.h"
 #include "raceline/kernels/common/target.h"
 #include "raceline/kernels/native/native_common.h"
+#include "raceline/kernels/native/pool_blocks.h"
 #include "raceline/kernels/native/reduce_rows.h"
 
 namespace raceline {
 namespace {
 
-struct PoolShape {
-  int64_t height, width, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left;
-  int64_t padded_h, padded_w;  ///< where counting stops: the image's end, or that of its padding
-
-  static PoolShape of(const LayerDesc& layer) {
-    const PoolParams& p = layer.as<PoolParams>();
-    const Shape& x = layer.inputs[0].desc.shape;
-    const Shape& y = layer.outputs[0].shape;
-    PoolShape shape{x[2],
-                    x[3],
-                    y[2],
-                    y[3],
-                    p.kernel[0],
-                    p.kernel[1],
-                    p.stride[0],
-                    p.stride[1],
-                    p.pads_begin[0],
-                    p.pads_begin[1],
-                    x[2],
-                    x[3]};
-    if (p.count_include_pad) {
-      shape.padded_h += p.pads_end[0];
-      shape.padded_w += p.pads_end[1];
-    }
-    return shape;
-  }
-};
-
-/// One row of outputs: `lanes` channels of each pixel, whose pixels lie `step` apart.
-struct Row {
-  const float* image;  ///< the first pixel of the plane
-  float* y;            ///< the first output of the row
-  int64_t out_y, lanes, step;
-};
-
-/// Taps [first, last) of a window that starts at `start` and lies inside [0, extent).
-RACELINE_INLINE Slice taps(int64_t start, int64_t kernel, int64_t extent) {
-  const int64_t last = extent - start < kernel ? extent - start : kernel;
-  return {start < 0 ? -start : 0, last};
-}
-
-template <bool is_max, int64_t fixed_lanes>
+/// `lone`: one channel after the other, whose pixels lie side by side.
+template <bool is_max, bool lone>
 RACELINE_INLINE void add_tap(const float* x, float* y, int64_t count, int64_t lanes, int64_t x_step,
                              int64_t y_step) {
-  const int64_t width = fixed_lanes > 0 ? fixed_lanes : lanes;
-  if (fixed_lanes == 1 && x_step == 1) {
+  const int64_t width = lone ? 1 : lanes;
+  if (lone && x_step == 1) {
     for (int64_t i = 0; i < count; ++i) {
       if (is_max) {
         y[i] = (y[i] > x[i] || y[i] != y[i]) ? y[i] : x[i];
@@ -80,11 +40,10 @@ RACELINE_INLINE void add_tap(const float* x, float* y, int64_t count, int64_t la
   }
 }
 
-template <bool is_max, int64_t fixed_lanes>
-void pool_row(const PoolShape& shape, const Row& row, bool include_pad) {
+template <bool is_max, bool lone>
+void pool_row(const PoolShape& shape, const PoolRow& row, bool include_pad) {
   vectorised([&, shape, row]() RACELINE_LAMBDA {
-    const int64_t lanes = fixed_lanes > 0 ? fixed_lanes : row.lanes;
-    const int64_t y_step = fixed_lanes > 0 ? fixed_lanes : row.step;
+    const int64_t lanes = lone ? 1 : row.lanes, y_step = lone ? 1 : row.step;
     const float start = is_max ? -std::numeric_limits<float>::infinity() : 0.0f;
     for (int64_t x = 0; x < shape.out_w; ++x) {
       for (int64_t i = 0; i < lanes; ++i) row.y[x * y_step + i] = start;
@@ -97,17 +56,15 @@ void pool_row(const PoolShape& shape, const Row& row, bool include_pad) {
         const Slice outputs = outputs_inside(shape.out_w, shape.stride_w, shift, shape.width);
         if (outputs.size() <= 0) continue;
         const int64_t first = (top + tap_y) * shape.width + outputs.first * shape.stride_w + shift;
-        add_tap<is_max, fixed_lanes>(row.image + first * y_step, row.y + outputs.first * y_step,
-                                     outputs.size(), lanes, shape.stride_w * y_step, y_step);
+        add_tap<is_max, lone>(row.image + first * y_step, row.y + outputs.first * y_step, outputs.size(),
+                              lanes, shape.stride_w * y_step, y_step);
       }
     }
     if (is_max) return;
-    const int64_t rows = include_pad ? std::min(top + shape.kernel_h, shape.padded_h) - top : vertical.size();
     for (int64_t x = 0; x < shape.out_w; ++x) {
       const int64_t left = x * shape.stride_w - shape.pad_left;
-      const int64_t columns = include_pad ? std::min(left + shape.kernel_w, shape.padded_w) - left
-                                          : taps(left, shape.kernel_w, shape.width).size();
-      const float share = 1.0f / static_cast<float>(rows * columns);
+      const float share =
+          average_share(shape, top, left, vertical, taps(left, shape.kernel_w, shape.width), include_pad);
       for (int64_t i = 0; i < lanes; ++i) row.y[x * y_step + i] *= share;
     }
   });
@@ -119,7 +76,8 @@ class PoolKernel final : public Kernel {
   PoolKernel(const LayerDesc& layer, Layout layout)
       : shape_(PoolShape::of(layer)),
         form_(ChannelForm::of(layer.outputs[0].with(layout))),
-        include_pad_(layer.as<PoolParams>().count_include_pad) {}
+        include_pad_(layer.as<PoolParams>().count_include_pad),
+        blocks_(pool_blocks_of<is_max>(form_.inner, shape_)) {}
 
   Status run(const KernelArgs& args) const noexcept override {
     const float* x = args.inputs[0].data<const float>();
@@ -135,9 +93,9 @@ class PoolKernel final : public Kernel {
         const int64_t row = index / parts;
         const Slice lanes = slice_of(form_.inner, index % parts, parts, 16);
         const int64_t plane = row / shape_.out_h;
-        pool(Row{x + plane * shape_.height * shape_.width * form_.inner + lanes.first,
-                 y + row * shape_.out_w * form_.inner + lanes.first, row % shape_.out_h, lanes.size(),
-                 form_.inner});
+        pool(PoolRow{x + plane * shape_.height * shape_.width * form_.inner + lanes.first,
+                     y + row * shape_.out_w * form_.inner + lanes.first, row % shape_.out_h, lanes.size(),
+                     form_.inner});
         // A window of padded channels holds only zeros, and so does its average.
       }
     });
@@ -145,16 +103,16 @@ class PoolKernel final : public Kernel {
   }
 
  private:
-  void pool(const Row& row) const {
-    if (form_.inner == 1) return pool_row<is_max, 1>(shape_, row, include_pad_);
-    if (form_.inner == 8 && row.lanes == 8) return pool_row<is_max, 8>(shape_, row, include_pad_);
-    if (form_.inner == 16 && row.lanes == 16) return pool_row<is_max, 16>(shape_, row, include_pad_);
-    pool_row<is_max, 0>(shape_, row, include_pad_);
+  void pool(const PoolRow& row) const {
+    if (form_.inner == 1) return pool_row<is_max, true>(shape_, row, include_pad_);
+    if (blocks_ != nullptr) return blocks_(shape_, row, include_pad_);
+    pool_row<is_max, false>(shape_, row, include_pad_);
   }
 
   PoolShape shape_;
   ChannelForm form_;
   bool include_pad_;
+  PoolBlocks blocks_;  ///< nullptr where channels don't come in blocks
 };
 
 /// The mean of each channel.
