@@ -128,10 +128,84 @@ RACELINE_INLINE void store_block(const DirectBlock& block, float* y, const float
   }
 }
 
+/// Adds the products with channels and pixels that lie any steps apart.
 template <int lanes, int pixels, int vectors>
+RACELINE_INLINE void add_channels(const DirectBlock& block, const float* first,
+                                  Vec<lanes> (&sums)[pixels][vectors]) {
+  DirectSteps steps(block.pixel_step);
+  const float* filters = block.filters;
+  for (int64_t segment = 0; segment < block.segment_count; ++segment) {
+    const float* x = bytes_on(first, block.segments[segment]);
+    const int64_t channels = segment < block.whole_segments ? block.length : block.last_length;
+    for (int64_t channel = channels; channel > 0; --channel) {
+      steps.hold<pixels>();
+      Vec<lanes> factors[vectors];
+      unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+        load<lanes>(factors[vector], filters + vector * lanes);
+        keep<lanes>(factors[vector]);
+      });
+      unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+        const float input = *bytes_on(x, steps.of<pixel>());
+        unrolled<vectors>([&](auto vector)
+                              RACELINE_LAMBDA { sums[pixel][vector] += input * factors[vector]; });
+      });
+      x = bytes_on(x, block.channel_step);
+      filters += vectors * lanes;
+    }
+  }
+}
+
+/// Adds the products with channels that come in whole vectors, pixels `stride` of them apart: then the
+/// offsets of pixels are constants. Sums begin with what `tile` holds and end there.
+template <int lanes, int pixels, int vectors, int stride>
+RACELINE_INLINE void add_vectors(const DirectBlock& block, const float* first, float* tile) {
+  Vec<lanes> sums[pixels][vectors];
+  unrolled<pixels * vectors>(
+      [&](auto at) RACELINE_LAMBDA { load<lanes>(sums[at / vectors][at % vectors], tile + at * lanes); });
+  const float* filters = block.filters;
+  const int64_t* const segments = block.segments;
+  const int64_t count = block.segment_count;
+  for (int64_t segment = 0; segment < count; ++segment) {
+    const float* x = bytes_on(first, segments[segment]);
+    for (int64_t channel = 0; channel < lanes; channel += 4) {
+      unrolled<4>([&](auto next) RACELINE_LAMBDA {
+        Vec<lanes> factors[vectors];
+        unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
+          load<lanes>(factors[vector], filters + (next * vectors + vector) * lanes);
+        });
+        unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
+          const float input = x[pixel * stride * lanes + next];
+          unrolled<vectors>([&](auto vector)
+                                RACELINE_LAMBDA { sums[pixel][vector] += input * factors[vector]; });
+        });
+      });
+      x += 4;
+      filters += 4 * vectors * lanes;
+    }
+  }
+  unrolled<pixels * vectors>(
+      [&](auto at) RACELINE_LAMBDA { store<lanes>(tile + at * lanes, sums[at / vectors][at % vectors]); });
+}
+
+/// A function of its own, in which the compiler has nothing else to find registers for.
+template <int lanes, int pixels, int vectors, int stride>
+[[gnu::noinline]] void run_add_vectors(const DirectBlock& block, const float* first, float* tile) {
+  run_with_lanes<lanes>(
+      [&]() RACELINE_LAMBDA { add_vectors<lanes, pixels, vectors, stride>(block, first, tile); });
+}
+
+/// Whether add_vectors() is for the block, and its products are so many that it pays.
+inline bool has_vectors(const DirectBlock& block, int lanes, int stride) {
+  return block.channel_step == 4 && block.pixel_step == int64_t{4} * stride * lanes &&
+         block.length == lanes && block.whole_segments == block.segment_count && block.segment_count >= 8;
+}
+
+/// by_vectors: with add_vectors().
+template <int lanes, int pixels, int vectors, bool by_vectors>
 RACELINE_INLINE void direct_block(const DirectBlock& task) {
   const DirectBlock block = task;  // a copy, which no output can alias
-  DirectSteps steps(block.pixel_step);
+  const auto add = has_vectors(block, lanes, 1) ? run_add_vectors<lanes, pixels, vectors, 1>
+                                                : run_add_vectors<lanes, pixels, vectors, 2>;
   const float* first = block.x;
   float* y = block.y;
   const float* residual = block.residual;
@@ -142,25 +216,17 @@ RACELINE_INLINE void direct_block(const DirectBlock& task) {
       load<lanes>(bias, block.bias + vector * lanes);
       unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA { sums[pixel][vector] = bias; });
     });
-    const float* filters = block.filters;
-    for (int64_t segment = 0; segment < block.segment_count; ++segment) {
-      const float* x = bytes_on(first, block.segments[segment]);
-      const int64_t channels = segment < block.whole_segments ? block.length : block.last_length;
-      for (int64_t channel = channels; channel > 0; --channel) {
-        steps.hold<pixels>();
-        Vec<lanes> factors[vectors];
-        unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
-          load<lanes>(factors[vector], filters + vector * lanes);
-          keep<lanes>(factors[vector]);
-        });
-        unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
-          const float input = *bytes_on(x, steps.of<pixel>());
-          unrolled<vectors>([&](auto vector)
-                                RACELINE_LAMBDA { sums[pixel][vector] += input * factors[vector]; });
-        });
-        x = bytes_on(x, block.channel_step);
-        filters += vectors * lanes;
-      }
+    if constexpr (by_vectors) {
+      alignas(64) float tile[pixels * vectors * lanes];
+      unrolled<pixels * vectors>([&](auto index) RACELINE_LAMBDA {
+        store<lanes>(tile + index * lanes, sums[index / vectors][index % vectors]);
+      });
+      add(block, first, tile);
+      unrolled<pixels * vectors>([&](auto index) RACELINE_LAMBDA {
+        load<lanes>(sums[index / vectors][index % vectors], tile + index * lanes);
+      });
+    } else {
+      add_channels<lanes, pixels, vectors>(block, first, sums);
     }
     if (block.tile != nullptr) {
       unrolled<pixels>([&](auto pixel) RACELINE_LAMBDA {
@@ -179,7 +245,13 @@ RACELINE_INLINE void direct_block(const DirectBlock& task) {
 
 template <int lanes, int pixels, int vectors>
 void run_direct_block(const DirectBlock& block) {
-  run_with_lanes<lanes>([&]() RACELINE_LAMBDA { direct_block<lanes, pixels, vectors>(block); });
+  run_with_lanes<lanes>([&]() RACELINE_LAMBDA {
+    if (has_vectors(block, lanes, 1) || has_vectors(block, lanes, 2)) {
+      direct_block<lanes, pixels, vectors, true>(block);
+    } else {
+      direct_block<lanes, pixels, vectors, false>(block);
+    }
+  });
 }
 
 /// Exchanges rows and columns of a square of vectors, pairs of squares of 1, 2, 4, ... at a time.
