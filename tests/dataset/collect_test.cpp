@@ -142,6 +142,22 @@ TEST_F(CollectTest, RepetitionsComeWhenTheyAreDue) {
   EXPECT_EQ(collect(items({4, 5, 6}), store, asked).samples, 0u);
 }
 
+TEST_F(CollectTest, RepetitionsThatAreDueComeBeforeItemsThatAreNew) {
+  SampleStore store = SampleStore::temporary();
+  CollectOptions asked = options("pass");
+  asked.repeat_rows = 2;
+  asked.repeat_after_seconds = 0;
+  collect(items({4}), store, options("pass"));
+  std::vector<std::string> order;
+  asked.progress = [&](size_t, size_t, const std::string& now) { order.push_back(now); };
+  const std::vector<CollectItem> all = items({5, 6, 4});
+  EXPECT_EQ(collect(all, store, asked).samples, 12u);
+  ASSERT_EQ(order.size(), 13u);  // the item of the store is passed once
+  EXPECT_EQ(order[0], all[2].name);
+  EXPECT_EQ(order[3], all[0].name);
+  EXPECT_EQ(collect(all, store, asked).samples, 0u) << "two of the type are repeated";
+}
+
 TEST_F(CollectTest, ItStopsWhenAskedAndGoesOnLater) {
   SampleStore store = SampleStore::temporary();
   CollectOptions asked = options("pass");

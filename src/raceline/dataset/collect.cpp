@@ -4,6 +4,7 @@
 #include <chrono>
 #include <ctime>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <thread>
@@ -34,14 +35,8 @@ double seconds_of(const std::string& time) {
 }
 
 std::string text_of(ChildError::Kind kind) {
-  switch (kind) {
-    case ChildError::Kind::timeout:
-      return "timeout";
-    case ChildError::Kind::garbage:
-      return "garbage";
-    default:
-      return "ended";
-  }
+  if (kind == ChildError::Kind::timeout) return "timeout";
+  return kind == ChildError::Kind::garbage ? "garbage" : "ended";
 }
 
 class Collector {
@@ -54,13 +49,12 @@ class Collector {
     start_worker();
     begin_sitting();
     report_.items = items_.size();
-    all_ = items_.size() * static_cast<size_t>(options_.rounds);
-    std::vector<size_t> every(items_.size());
-    for (size_t index = 0; index < every.size(); ++index) every[index] = index;
-    measure_all(every, 0);
-    const std::vector<size_t> again = due_for_repetition();
-    all_ += again.size() * static_cast<size_t>(options_.rounds);
-    measure_all(again, 1);
+    all_ = items_.size() * rounds();
+    // Those of an earlier sitting first: the slowest items come last, and may take longer than there is time.
+    repeat_due();
+    measure_all(every_item(), 0);
+    report_.repeats_not_due = 0;
+    repeat_due();
     report_.complete = !stopped();
     report_.seconds = (options_.clock() - begin) * 1e-6;
     return report_;
@@ -113,9 +107,8 @@ class Collector {
       known.failed = true;
     }
     std::vector<std::string>& primitives = primitives_of_[sample.layer];
-    if (std::find(primitives.begin(), primitives.end(), sample.primitive) == primitives.end()) {
+    if (std::find(primitives.begin(), primitives.end(), sample.primitive) == primitives.end())
       primitives.push_back(sample.primitive);
-    }
   }
 
   const Known& known(const CollectItem& item, const std::string& primitive, int repeat) {
@@ -140,6 +133,7 @@ class Collector {
   /// fill the gap, and a few that are left at the end, so that waiting is rare, and a killed collection
   /// leaves few half-measured items.
   void measure_all(const std::vector<size_t>& order, int repeat) {
+    const size_t before = done_;
     for (size_t next = 0; next < order.size() && !stopped();) {
       const double begin = system_seconds();
       std::vector<size_t> pass;
@@ -166,7 +160,7 @@ class Collector {
           advance(index);
         }
       }
-      done_ = next * static_cast<size_t>(options_.rounds) + (repeat == 0 ? 0 : items_.size() * rounds());
+      done_ = before + next * rounds();
     }
   }
 
@@ -178,10 +172,7 @@ class Collector {
   }
 
   void wait_for_gap(const CollectItem& item, int repeat) {
-    double last = 0;
-    for (const std::string& primitive : primitives_of_[item.name]) {
-      last = std::max(last, known(item, primitive, repeat).last);
-    }
+    const double last = last_round(item, repeat);
     while (!stopped()) {
       const double left = last + options_.round_gap_seconds - system_seconds();
       if (left <= 0) return;
@@ -334,30 +325,53 @@ class Collector {
     known_[{sample.layer, sample.primitive, sample.repeat}].last = system_seconds();
   }
 
-  /// Items measured in full long enough ago, as many of each type as asked for.
+  std::vector<size_t> every_item() const {
+    std::vector<size_t> every(items_.size());
+    std::iota(every.begin(), every.end(), size_t{0});
+    return every;
+  }
+
+  void repeat_due() {
+    const std::vector<size_t> again = due_for_repetition();
+    all_ += again.size() * rounds();
+    measure_all(again, 1);
+  }
+
+  /// Whether each primitive that is known for the item had so many rounds, or failed.
+  bool has_rounds(const CollectItem& item, int repeat, int rounds) {
+    const std::vector<std::string>& primitives = primitives_of_[item.name];
+    return !primitives.empty() &&
+           std::all_of(primitives.begin(), primitives.end(), [&](const auto& primitive) {
+             const Known& found = known(item, primitive, repeat);
+             return found.failed || found.rounds >= rounds;
+           });
+  }
+
+  /// When the latest round of the item was taken, in the system's seconds.
+  double last_round(const CollectItem& item, int repeat) {
+    double last = 0;
+    for (const std::string& primitive : primitives_of_[item.name])
+      last = std::max(last, known(item, primitive, repeat).last);
+    return last;
+  }
+
+  /// Items measured in full long enough ago, as many of each type as asked for, less those that were repeated
+  /// already.
   std::vector<size_t> due_for_repetition() {
-    std::vector<size_t> due, order(items_.size());
-    for (size_t index = 0; index < order.size(); ++index) order[index] = index;
+    std::vector<size_t> due, order = every_item();
     Random random(options_.seed);
     random.shuffle(order);
+    std::stable_partition(order.begin(), order.end(),
+                          [&](size_t index) { return has_rounds(items_[index], 1, 1); });
     std::map<std::string, int> chosen;
     for (const size_t index : order) {
       const CollectItem& item = items_[index];
-      const std::vector<std::string>& primitives = primitives_of_[item.name];
-      const bool whole =
-          !primitives.empty() && std::all_of(primitives.begin(), primitives.end(), [&](const auto& p) {
-            const Known& found = known(item, p, 0);
-            return found.failed || found.rounds >= options_.rounds;
-          });
-      if (!whole || known(item, "", 0).failed) continue;
+      if (!has_rounds(item, 0, options_.rounds) || known(item, "", 0).failed) continue;
       if (++chosen[type_of_name(item.name)] > options_.repeat_rows) continue;
-      double last = 0;
-      for (const std::string& primitive : primitives) last = std::max(last, known(item, primitive, 0).last);
-      if (system_seconds() - last < options_.repeat_after_seconds) {
-        ++report_.repeats_not_due;
-      } else {
-        due.push_back(index);
-      }
+      if (has_rounds(item, 1, options_.rounds)) continue;
+      const bool is_due = system_seconds() - last_round(item, 0) >= options_.repeat_after_seconds;
+      if (is_due) due.push_back(index);
+      report_.repeats_not_due += is_due ? 0 : 1;
     }
     std::sort(due.begin(), due.end());
     return due;

@@ -60,11 +60,12 @@ struct CollectReport {
   double seconds = 0;
 };
 
-/// Measures what the store lacks, of this platform on this machine with these versions: each item (and, with
-/// primitives, each primitive of it) in `rounds` rounds, items in the order given; then the repetitions that
-/// are due. An item that fails gets a sample that says how, and is not tried again. A worker that ends,
-/// hangs or talks nonsense is started anew. Throws ChildError when no worker can be started at all, Error
-/// when it has no such mode, IoError.
+/// Measures what the store lacks, of this platform on this machine with these versions: the repetitions that
+/// are due of what an earlier sitting measured; each item (and, with primitives, each primitive of it) in
+/// `rounds` rounds, items in the order given; then the repetitions that are due by then. An item that fails
+/// gets a sample that says how, and is not tried again. A worker that ends, hangs or talks nonsense is
+/// started anew. Throws ChildError when no worker can be started at all, Error when it has no such mode,
+/// IoError.
 CollectReport collect(std::span<const CollectItem> items, SampleStore& store, const CollectOptions& options);
 
 }  // namespace raceline
