@@ -9,7 +9,9 @@
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/predictors.h"
+#include "raceline/base/csv.h"
 #include "raceline/base/error.h"
+#include "raceline/base/gzip.h"
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 #include "raceline/dataset/layer_type.h"
@@ -22,7 +24,7 @@ namespace {
 
 struct Options {
   std::string predictor;
-  std::filesystem::path data;
+  std::filesystem::path data, rows;
   std::vector<std::string> sets;
   double level = 90;
   bool json = false;
@@ -30,8 +32,10 @@ struct Options {
 
 /// Rows of one set, type, primitive and phase.
 struct Group {
+  std::vector<const DatasetRow*> rows;
   std::vector<LayerFacts> layers;
   std::vector<double> measured_us;
+  std::vector<Prediction> predictions;
 };
 using GroupKey = std::tuple<std::string, std::string, std::string, Phase>;
 
@@ -77,6 +81,7 @@ Groups groups_of(const Dataset& own, const Predictor& predictor, const Options& 
         continue;
       }
       Group& group = groups.judged[key];
+      group.rows.push_back(&row);
       group.layers.push_back(facts_of(LayerDesc::parse(row.layer)));
       group.measured_us.push_back(us);
     }
@@ -84,13 +89,18 @@ Groups groups_of(const Dataset& own, const Predictor& predictor, const Options& 
   return groups;
 }
 
-Result judge(const Predictor& predictor, const GroupKey& key, const Group& group, double level) {
+/// Of a type that the predictor has a model of.
+void predict(const Predictor& predictor, const GroupKey& key, Group& group, double level) {
   const auto& [set, type, primitive, phase] = key;
-  const auto predictions = predictor.predict(group.layers, phase, level / 100, primitive);
+  for (const std::optional<Prediction>& each : predictor.predict(group.layers, phase, level / 100, primitive))
+    group.predictions.push_back(*each);
+}
+
+Result judge(const Group& group) {
   std::vector<double> predicted, widths, beyond_predicted, beyond_measured;
   size_t covered = 0;
-  for (size_t row = 0; row < predictions.size(); ++row) {
-    const Prediction& prediction = *predictions[row];
+  for (size_t row = 0; row < group.predictions.size(); ++row) {
+    const Prediction& prediction = group.predictions[row];
     const double measured = group.measured_us[row];
     predicted.push_back(prediction.us);
     widths.push_back(prediction.high_us / prediction.us);
@@ -102,9 +112,26 @@ Result judge(const Predictor& predictor, const GroupKey& key, const Group& group
   }
   Result result{.all = accuracy(predicted, group.measured_us), .beyond = {}};
   if (!beyond_measured.empty()) result.beyond = accuracy(beyond_predicted, beyond_measured);
-  result.coverage = 100 * static_cast<double>(covered) / static_cast<double>(predictions.size());
+  result.coverage = 100 * static_cast<double>(covered) / static_cast<double>(group.predictions.size());
   result.width = percentile(widths, 0.5);
   return result;
+}
+
+/// A line for each row: what was measured, what was predicted, and between which bounds.
+std::string rows_csv(const std::map<GroupKey, Group>& groups) {
+  std::string text =
+      "set,type,primitive,phase,layer,measured_us,predicted_us,low_us,high_us,outlier,beyond_training\n";
+  for (const auto& [key, group] : groups) {
+    const auto& [set, type, primitive, phase] = key;
+    for (size_t row = 0; row < group.rows.size(); ++row) {
+      const Prediction& prediction = group.predictions[row];
+      text += fmt::format("{},{},{},{},{},{:.6g},{:.6g},{:.6g},{:.6g},{},{}\n", csv_field(set), type,
+                          csv_field(primitive), to_string(phase), csv_field(group.rows[row]->layer),
+                          group.measured_us[row], prediction.us, prediction.low_us, prediction.high_us,
+                          group.rows[row]->outlier ? 1 : 0, csv_field(prediction.beyond));
+    }
+  }
+  return text;
 }
 
 /// `floors` are of the predictor's own rows.
@@ -152,7 +179,7 @@ int evaluate(const Options& options) {
   const Predictor predictor = open_predictor(options.predictor, bench);
   const Dataset dataset = read_dataset(options.data);
   const Dataset own = rows_of(dataset, predictor);
-  const auto [groups, without_model] = groups_of(own, predictor, options);
+  auto [groups, without_model] = groups_of(own, predictor, options);
   if (groups.empty()) {
     throw Error(fmt::format(
         "'{}' has no rows to judge by: wanted are rows of {} on {} ({}, {} threads) in {} of types "
@@ -166,8 +193,9 @@ int evaluate(const Options& options) {
                                                "<= 5 %", "<= 10 %", "<= 15 %", "MAE", "RMSE", "R2", "bias %",
                                                "rank", fmt::format("in {:g} %", options.level), "factor",
                                                "beyond", "noise %"}};
-  for (const auto& [key, group] : groups) {
-    Result result = judge(predictor, key, group, options.level);
+  for (auto& [key, group] : groups) {
+    predict(predictor, key, group, options.level);
+    Result result = judge(group);
     add_noise(result, floors, key);
     rows.push_back(json_of(key, result));
     const auto& [set, type, primitive, phase] = key;
@@ -181,6 +209,7 @@ int evaluate(const Options& options) {
          fmt::format("{:.3f}", result.width), fmt::format("{}", result.beyond.rows),
          result.noise_rows == 0 ? "unknown" : percent_text(result.noise)});
   }
+  if (!options.rows.empty()) write_maybe_gzip(options.rows, rows_csv(groups));
   Json unknown = Json::array();
   std::string unknown_text;
   for (const auto& [key, count] : without_model) {
@@ -223,6 +252,9 @@ std::function<int()> setup_evaluate(CLI::App& app) {
   app.add_option("--sets", options->sets, "Sets of rows; all test sets if not given")
       ->delimiter(',')
       ->allow_extra_args(false);
+  app.add_option("--rows", options->rows,
+                 "Write each row's measured and predicted time as CSV (packed if it ends in .gz)")
+      ->type_name("OUT.csv");
   app.add_option("--level", options->level, "Of the intervals, in percent")
       ->check(CLI::Range(1.0, 99.9))
       ->capture_default_str();

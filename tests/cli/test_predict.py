@@ -39,6 +39,21 @@ class Predict(ToyPlatforms):
         self.assertIn("no model of this type", shown)
         self.assertIn("have no model and count nothing", shown)
 
+    def test_evaluate_writes_what_each_row_was_predicted_to_take(self):
+        data = self.dataset()
+        linear, rows = self.predictor(data), self.folder / "rows.csv"
+        results = {row["type"]: row for row in self.json_of("evaluate", linear, data, "--rows", rows)["results"]}
+        with rows.open() as file:
+            read = list(csv.DictReader(file))
+        for kind, result in results.items():
+            own = [row for row in read if row["type"] == kind]
+            self.assertEqual(len(own), result["rows"])
+            errors = [abs(float(row["predicted_us"]) / float(row["measured_us"]) - 1) for row in own]
+            self.assertAlmostEqual(100 * sum(errors) / len(errors), result["mape_percent"], places=1)
+            held = sum(float(row["low_us"]) <= float(row["measured_us"]) <= float(row["high_us"]) for row in own)
+            self.assertAlmostEqual(100 * held / len(own), result["coverage_percent"], places=1)
+        self.refused("evaluate", linear, data, "--rows", self.folder / "none" / "rows.csv", words=["rows.csv"])
+
     def test_what_can_be_read_of_a_predictor_is_printed(self):
         linear = self.predictor(self.dataset(conv=60, dense=60), model="linear")
         parts = self.json_of("predict", "--predictor", linear, "--describe")["parts"]
