@@ -2,6 +2,7 @@
 
 optimised: Grappler, constant folding, remapping to fused kernels. unoptimised: none of them.
 """
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -304,6 +305,8 @@ def aligned(array):
 
 
 class TensorFlow:
+    session = callable = fetches = feeds = results = None
+
     def facts(self):
         return {"platform": "tensorflow", "accelerator": "cpu", "modes": ["optimised", "unoptimised"],
                 "versions": {"tensorflow": tf.__version__, "numpy": numpy.__version__}}
@@ -319,11 +322,18 @@ class TensorFlow:
             config.graph_options.optimizer_options.opt_level = v1.OptimizerOptions.L0
         return config
 
+    def close(self):
+        """Graphs are full of reference cycles: unless collected at once, dead ones stay, some gigabytes of them."""
+        if self.session is not None:
+            self.session.close()
+        self.session = self.callable = self.fetches = self.feeds = self.results = None
+        gc.collect()
+
     def open(self, path, inputs, threads, mode, plan):
+        self.close()
         model = Model(path)
         if set(model.inputs) != set(inputs):
             raise Refusal("unsupported", f"the model takes {sorted(model.inputs)}, given {sorted(inputs)}")
-        self.session = None
         self.outputs = model.outputs
         graph = tf.Graph()
         with graph.as_default():
@@ -372,4 +382,5 @@ class TensorFlow:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # the modules stay anyway: only graphs need to be looked at
     serve(TensorFlow())
