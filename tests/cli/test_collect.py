@@ -170,7 +170,7 @@ class Collect(support.CliTest):
         self.assertEqual({row["rounds"] for row in rows}, {"3"})
         types = {row["type"] for row in rows if row["set"] == "train"}
         self.assertLessEqual({"conv", "max_pool", "depthwise", "softmax", "concat"}, types)
-        self.assertEqual(sum(row["set"] == "train" and row["type"] == "dense" for row in rows), 3)
+        self.assertEqual(sum(row["set"] == "train" and row["type"] == "dense" for row in rows), 5)
         self.assertEqual(sum(row["set"] == "models" for row in rows), 2)
         before = self.samples()
         collect(status=0)
