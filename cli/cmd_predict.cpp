@@ -37,8 +37,10 @@ double percent(double part, double whole) {
 
 Json json_of(const AskedNetwork& network, const NetworkPrediction& prediction, const Options& options) {
   Json layers = Json::array();
-  for (const NetworkPrediction::Row& row : prediction.layers) {
+  for (size_t index = 0; index < prediction.layers.size(); ++index) {
+    const NetworkPrediction::Row& row = prediction.layers[index];
     layers.push_back({{"name", row.name},
+                      {"layer", network.layers[index].layer.key()},
                       {"type", row.facts.type},
                       {"primitive", row.primitive},
                       {"flops", row.facts.flops},

@@ -29,6 +29,7 @@ class Predict(ToyPlatforms):
         self.assertEqual(len(networks), 1)
         network = networks[0]
         known = [layer["exe"]["us"] for layer in network["layers"] if layer["exe"]]
+        self.assertEqual(network["layers"][0]["layer"].split()[0], "conv2d")
         self.assertGreaterEqual(len(known), 4)
         self.assertAlmostEqual(sum(known), network["exe_us"], places=6)
         self.assertAlmostEqual(network["total_us"], network["exe_us"], places=6)
