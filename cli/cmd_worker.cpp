@@ -144,11 +144,10 @@ class Worker {
     }
     std::vector<std::string> names;
     for (const auto& primitive : bench_.registry.all()) {
-      if (primitive->info().op != layers[0].op) continue;
       if (bench_.accelerator && !there_.admits(primitive->name())) continue;
       if (request.at("mode") == "optimised" && primitive->info().library == "reference") continue;
       const bool can = std::any_of(layers.begin(), layers.end(), [&](const LayerDesc& layer) {
-        return static_cast<bool>(primitive->supports(layer));
+        return primitive->info().op == layer.op && primitive->supports(layer);
       });
       if (can) names.push_back(primitive->name());
     }

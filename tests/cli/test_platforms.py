@@ -1,4 +1,7 @@
 """Workers through the command line: Raceline as its own peer, a peer of the guide's length, peers that fail."""
+import hashlib
+import json
+import subprocess
 import textwrap
 
 import support
@@ -47,6 +50,17 @@ class Platforms(support.CliTest):
         self.assertEqual(len(peer["rounds_us"]), found["rounds"])
         self.assertGreater(peer["peak_bytes"], 1e6)
         self.assertIn("raceline", peer["versions"])
+
+    def test_raceline_tells_who_computes_a_layer_or_a_fusion_that_begins_with_it(self):
+        data = self.zoo("lenet5_caffe").read_bytes()
+        name = hashlib.sha256(data).hexdigest()
+        requests = [{"verb": "hello"}, {"verb": "put", "hash": name, "bytes": len(data)},
+                    {"verb": "primitives", "model": name, "inputs": {}, "threads": 1, "mode": "optimised"}, {"verb": "bye"}]
+        text = b"".join(json.dumps({"id": number, **request}).encode() + b"\n" + (data if "bytes" in request else b"")
+                        for number, request in enumerate(requests))
+        done = subprocess.run([support.PROGRAM, "worker"], input=text, timeout=60, capture_output=True, check=True)
+        primitives = [json.loads(line) for line in done.stdout.splitlines()][2]["primitives"]
+        self.assertEqual({name.split(".")[0] for name in primitives}, {"conv2d", "conv2d_max_pool"})
 
     def test_wrong_outputs_and_refusals_take_no_part(self):
         wrong = self.worker("return ['y']")

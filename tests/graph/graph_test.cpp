@@ -73,6 +73,46 @@ TEST(Graph, RefusesFusionsThatAreNoLayer) {
   EXPECT_REFUSED(fusion({"a", "conv_b"}), "neither a unary function");
 }
 
+/// conv, perhaps a function, a pooling: as one layer, or why not.
+std::string pooled_layer(const PoolParams& pool, std::optional<UnaryParams> before = {}) {
+  GraphMaker g;
+  std::vector<NodeId> nodes = {0};
+  ValueId v = g.conv3x3("conv", g.input("x", {1, 2, 7, 9}), 3);
+  if (before) {
+    nodes.push_back(1);
+    v = g.node("function", OpKind::unary, *before, {v});
+  }
+  nodes.push_back(nodes.back() + 1);
+  g.output(g.node("pool", OpKind::max_pool, pool, {v}));
+  Graph& graph = g.graph();
+  const std::string why = refusal([&] { graph.add_fusion({nodes}); });
+  return why.empty() ? graph.layer(graph.fusions()[0]).key() : why;
+}
+
+TEST(Graph, FusesConvolutionsWithPoolingOfWindowsThatDoNotOverlapBehindMonotonicFunctions) {
+  const PoolParams pool{.kernel = {2, 3}, .stride = {2, 3}};
+  const std::string layer = "conv2d_max_pool 1x2x7x9 3x2x3x3* pads_begin=1x1 pads_end=1x1 window=2x3";
+  EXPECT_EQ(pooled_layer(pool), layer);
+  EXPECT_EQ(pooled_layer(pool, UnaryParams{UnaryKind::relu}), layer + " +relu");
+  EXPECT_EQ(pooled_layer(pool, UnaryParams{UnaryKind::leaky_relu, 0.1f}), layer + " +leaky_relu(0.1)");
+  EXPECT_EQ(pooled_layer(pool, UnaryParams{UnaryKind::selu, 1.5f, 1}), layer + " +selu(1.5,1)");
+  constexpr const char* refused = "such a pooling is not computed with what is before it";
+  for (const UnaryParams& function : {UnaryParams{UnaryKind::leaky_relu, -0.1f}, UnaryParams{UnaryKind::abs},
+                                      UnaryParams{UnaryKind::hard_swish}, UnaryParams{UnaryKind::neg}}) {
+    EXPECT_NE(pooled_layer(pool, function).find(refused), std::string::npos) << to_string(function.kind);
+  }
+  for (const PoolParams& other :
+       {PoolParams{.kernel = {2, 2}}, PoolParams{.kernel = {3, 3}, .stride = {2, 2}},
+        PoolParams{.kernel = {2, 2}, .stride = {2, 2}, .pads_begin = {1, 0}},
+        PoolParams{.kernel = {2, 2}, .stride = {2, 2}, .dilation = {2, 1}},
+        PoolParams{.kernel = {2, 2}, .stride = {2, 2}, .ceil_mode = true}}) {
+    EXPECT_NE(pooled_layer(other).find(refused), std::string::npos) << pooled_layer(other);
+  }
+  // 9 columns are whole windows of 3, and so are 6 rows: rounding up changes nothing then.
+  EXPECT_EQ(pooled_layer({.kernel = {1, 3}, .stride = {1, 3}, .ceil_mode = true}),
+            "conv2d_max_pool 1x2x7x9 3x2x3x3* pads_begin=1x1 pads_end=1x1 window=1x3");
+}
+
 TEST(Graph, SaysWhoUsesWhat) {
   GraphMaker g;
   const ValueId x = g.input("x", {3});

@@ -73,10 +73,12 @@ class LayerMaker {
     std::vector<OperandDesc> inputs;
     OpParams params = op_info(op).defaults;
     int outputs = 1;
-    const int64_t spatial = op == OpKind::conv2d ? 2 : op == OpKind::conv3d ? 3 : from(1, 3);
+    const bool is_flat = op == OpKind::conv2d || op == OpKind::conv2d_max_pool;
+    const int64_t spatial = is_flat ? 2 : op == OpKind::conv3d ? 3 : from(1, 3);
     const int64_t group = from(1, 3);
     switch (op) {
       case OpKind::conv2d:
+      case OpKind::conv2d_max_pool:
       case OpKind::conv3d: {
         auto p = window<ConvParams>(spatial);
         p.group = group;
@@ -85,6 +87,7 @@ class LayerMaker {
                   operand(weights.with(0, group * weights[0]))};
         if (random_.below(2) == 0) inputs.push_back(operand(Shape{group * weights[0]}));
         params = p;
+        if (op == OpKind::conv2d_max_pool) params = ConvMaxPoolParams{p, values(2, 1, 3)};
         break;
       }
       case OpKind::conv_transpose: {

@@ -228,6 +228,30 @@ Graph activations_that_stay() {
   return g.take();
 }
 
+Graph poolings() {
+  GraphMaker g;
+  const PoolParams pool{.kernel = {2, 2}, .stride = {2, 2}};
+  ValueId v = g.node("pool1", OpKind::max_pool, pool,
+                     {g.relu("relu1", g.conv3x3("conv1", g.input("x", {1, 2, 16, 16}), 2))});
+  v = g.relu("relu2", g.node("pool2", OpKind::max_pool, pool, {g.conv3x3("conv2", v, 2)}));
+  v = g.relu("relu3b", g.node("pool3", OpKind::max_pool, pool, {g.relu("relu3a", g.conv3x3("conv3", v, 2))}));
+  g.output(v);
+  return g.take();
+}
+
+Graph poolings_that_stay() {
+  GraphMaker g;
+  const PoolParams pool{.kernel = {2, 2}, .stride = {2, 2}};
+  const ValueId x = g.input("x", {1, 2, 16, 16});
+  ValueId v = g.node("overlapping", OpKind::max_pool, PoolParams{.kernel = {3, 3}, .stride = {2, 2}},
+                     {g.conv3x3("conv1", x, 2)});
+  const ValueId twice = g.conv3x3("used_twice", v, 2);
+  v = g.add("sum", {g.node("pool2", OpKind::max_pool, PoolParams{.kernel = {1, 1}}, {twice}), twice});
+  v = g.node("after_residual", OpKind::max_pool, pool, {g.add("residual", {g.conv3x3("conv3", v, 2), v})});
+  g.output(g.node("of_no_conv", OpKind::max_pool, pool, {v}));
+  return g.take();
+}
+
 Graph residuals() {
   GraphMaker g;
   const ValueId x = g.input("x", {1, 2, 4, 4});
@@ -277,6 +301,8 @@ constexpr PassCase cases[] = {
     {"activations_that_stay", "fuse_activation", activations_that_stay},
     {"residuals", "fuse_residual", residuals},
     {"residuals_that_stay", "fuse_residual", residuals_that_stay},
+    {"poolings", "fuse_max_pool", poolings},
+    {"poolings_that_stay", "fuse_max_pool", poolings_that_stay},
 };
 
 }  // namespace

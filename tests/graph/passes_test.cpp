@@ -23,6 +23,8 @@ Graph busy_graph() {
   ValueId v = g.node("dropout", OpKind::identity, NoParams{}, {g.batch_norm("bn", g.conv3x3("conv1", x, 3))});
   v = g.relu("relu1", g.add("bias", {g.conv3x3("conv2", v, 3), folded}));
   v = g.relu("relu2", g.add("residual", {g.conv3x3("conv3", v, 3), v}));
+  v = g.node("pool", OpKind::max_pool, PoolParams{.kernel = {2, 2}, .stride = {2, 2}},
+             {g.relu("relu4", g.conv3x3("conv4", v, 3))});
   g.relu("dead", v);
   g.output(v);
   return g.take();
@@ -36,14 +38,19 @@ TEST(Passes, RunInTheirOrderAndCheckTheGraph) {
   const Graph graph = run_passes(busy_graph(), test::stand_in);
   std::vector<std::string> names;
   for (const Node& node : graph.nodes()) names.push_back(node.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"conv1", "conv2", "relu1", "conv3", "residual", "relu2"}));
-  ASSERT_EQ(graph.fusions().size(), 3u);
+  EXPECT_EQ(names, (std::vector<std::string>{"conv1", "conv2", "relu1", "conv3", "residual", "relu2", "conv4",
+                                             "relu4", "pool"}));
+  ASSERT_EQ(graph.fusions().size(), 5u);
   EXPECT_EQ(graph.layer(graph.fusions()[0]).key(),
             "conv2d 1x3x6x6 3x3x3x3* 3* pads_begin=1x1 pads_end=1x1 +relu");
   EXPECT_EQ(graph.layer(graph.fusions()[1]).key(),
-            "conv2d 1x3x6x6 3x3x3x3* 1x3x6x6 pads_begin=1x1 pads_end=1x1 +add");
+            "conv2d 1x3x6x6 3x3x3x3* pads_begin=1x1 pads_end=1x1 +relu");
   EXPECT_EQ(graph.layer(graph.fusions()[2]).key(),
+            "conv2d 1x3x6x6 3x3x3x3* 1x3x6x6 pads_begin=1x1 pads_end=1x1 +add");
+  EXPECT_EQ(graph.layer(graph.fusions()[3]).key(),
             "conv2d 1x3x6x6 3x3x3x3* 1x3x6x6 pads_begin=1x1 pads_end=1x1 +add +relu");
+  EXPECT_EQ(graph.layer(graph.fusions()[4]).key(),
+            "conv2d_max_pool 1x3x6x6 3x3x3x3* pads_begin=1x1 pads_end=1x1 window=2x2 +relu");
   for (const Fusion& fusion : graph.fusions()) {
     EXPECT_EQ(LayerDesc::parse(graph.layer(fusion).key()).key(), graph.layer(fusion).key());
   }
@@ -64,8 +71,9 @@ TEST(Passes, CanEachBeLeftOutByName) {
   EXPECT_TRUE(has_node(without("remove_identity"), "dropout"));
   EXPECT_TRUE(has_node(without("fold_batch_norm"), "bn"));
   EXPECT_TRUE(has_node(without("fold_bias"), "bias"));
-  EXPECT_EQ(without("fuse_activation").fusions().size(), 2u);
-  EXPECT_EQ(without("fuse_residual").fusions().size(), 1u);
+  EXPECT_EQ(without("fuse_activation").fusions().size(), 3u);
+  EXPECT_EQ(without("fuse_residual").fusions().size(), 3u);
+  EXPECT_EQ(without("fuse_max_pool").fusions().size(), 4u);
 }
 
 TEST(Passes, KeepThePapersLayersWithoutFusion) {
@@ -81,7 +89,7 @@ TEST(Passes, KeepThePapersLayersWithoutFusion) {
     EXPECT_FALSE(pass.what.empty());
   }
   EXPECT_EQ(fusion, (std::vector<std::string_view>{"fold_batch_norm", "fold_bias", "fuse_activation",
-                                                   "fuse_residual"}));
+                                                   "fuse_residual", "fuse_max_pool"}));
 }
 
 TEST(Passes, NameTheNearestOfAnUnknownOne) {

@@ -40,6 +40,9 @@ constexpr Rule rules[] = {
      "1x4x10x10"},
     {"conv_transpose 1x8x5 8x4x3* group=2 stride=3", "1x8x15"},
     {"conv_transpose 1x2x3x3x3 2x4x2x2x2* dilation=2x1x1", "1x4x5x4x4"},
+    {"conv2d_max_pool 1x3x224x224 64x3x3x3* pads_begin=1x1 pads_end=1x1 window=2x2", "1x64x112x112"},
+    {"conv2d_max_pool 1x3x9x11 4x3x3x3* 4* 1x4x3x3 window=2x3 +add", "1x4x3x3"},
+    {"conv2d_max_pool 2x3x9x11 4x3x3x3*", "2x4x7x9"},
     {"max_pool 1x64x112x112 kernel=3x3 stride=2x2 pads_begin=1x1 pads_end=1x1", "1x64x56x56"},
     {"max_pool 1x3x6x6 kernel=2x2 stride=2x2 outputs=2", "1x3x3x3 1x3x3x3:i64"},
     {"max_pool 1x3x7 kernel=3 stride=2 ceil=1", "1x3x3"},
@@ -221,6 +224,12 @@ constexpr Rule refusals[] = {
     {"conv_transpose 1x8x5x5 8x4x3x3 pads_begin=4x4 pads_end=4x4", "the pads leave -1 elements"},
     {"conv_transpose 1x8x5x5 8x4x3x3 group=9223372036854775807", "its channels in"},
     {"conv_transpose 1x1x1099511627776 1x1x1 stride=1073741824", "empty or too long"},
+    {"conv2d_max_pool 1x3x8x8 4x3x3x3 window=7x2",
+     "the window covers 7 results of spatial axis 0, which has 6"},
+    {"conv2d_max_pool 1x3x8x8 4x3x3x3 window=0x2", "window=0x2"},
+    {"conv2d_max_pool 1x3x8x8 4x3x3x3 window=2", "window has 1 values; 2 wanted"},
+    {"conv2d_max_pool 1x3x8 4x3x3 window=2", "4 dimensions wanted"},
+    {"conv2d_max_pool 1x3x8x8 4x3x3x3 1x4x6x6 window=2x2 +add", "the residual is 1x4x6x6; 1x4x3x3 wanted"},
     {"max_pool 1x3x8x8", "kernel has 0 values; 2 wanted"},
     {"max_pool 1x3x8x8 kernel=3x0", "kernel=3x0"},
     {"max_pool 1x3x8x8 kernel=3x9", "covers 9 elements of spatial axis 1, which has 8"},
@@ -369,26 +378,6 @@ TEST(ShapeRules, TakeAnyParametersAndOperands) {
   }
   EXPECT_GT(answered, 1000);
   EXPECT_GT(refused, 1000);
-}
-
-TEST(Flops, CountAMultiplyAddAsTwo) {
-  const auto flops = [](const char* key) { return LayerDesc::parse(key).flops(); };
-  EXPECT_EQ(flops("conv2d 1x64x56x56 64x64x3x3* pads_begin=1x1 pads_end=1x1"), 2.0 * 64 * 56 * 56 * 64 * 9);
-  EXPECT_EQ(flops("conv2d 1x64x56x56 64x64x1x1* 64* +relu"), 64.0 * 56 * 56 * (2 * 64 + 1 + 1));
-  EXPECT_EQ(flops("conv2d 1x32x14x14 32x1x3x3* group=32"), 2.0 * 32 * 12 * 12 * 9);
-  EXPECT_EQ(flops("conv_transpose 1x8x5x5 8x4x3x3*"), 2.0 * 8 * 25 * 4 * 9);
-  EXPECT_EQ(flops("gemm 4x512 512x10* 10*"), 4.0 * 10 * (2 * 512 + 1));
-  EXPECT_EQ(flops("matmul 3x4x5 5x6"), 2.0 * 3 * 4 * 5 * 6);
-  EXPECT_EQ(flops("max_pool 1x1x4x4 kernel=2x2 stride=2x2"), 16);
-  EXPECT_EQ(flops("reshape 3x4 dims=12"), 0);
-}
-
-TEST(BytesMoved, CountEachTensorOnceAndAReordersPadding) {
-  const auto bytes = [](const char* key) { return LayerDesc::parse(key).bytes_moved(); };
-  EXPECT_EQ(bytes("conv2d 1x3x8x8 4x3x3x3* 4*"), 4.0 * (3 * 64 + 4 * 27 + 4 + 4 * 36));
-  EXPECT_EQ(bytes("conv2d 1x3x8x8 4x3x3x3* 1x4x6x6 +add"), 4.0 * (3 * 64 + 4 * 27 + 2 * 4 * 36));
-  EXPECT_EQ(bytes("max_pool 1x3x8x8 kernel=2x2 stride=2x2 outputs=2"), 4.0 * 3 * 64 + 12.0 * 3 * 16);
-  EXPECT_EQ(bytes("reorder 1x3x8x8 from=cpu:nchw to=cpu:nchw8c"), 4.0 * (3 + 8) * 64);
 }
 
 }  // namespace

@@ -140,6 +140,20 @@ void concat(const LayerDesc& layer, std::span<const TensorView> in, const Tensor
   }
 }
 
+/// Windows without padding.
+void max_pool(const PoolParams& p, const TensorView& x, const Tensor& y) {
+  each(y.desc().shape.dims(), [&](const Index& at) {
+    float largest = -INFINITY;
+    each(p.kernel, [&](const Index& tap) {
+      Index from = at;
+      for (size_t axis = 0; axis < tap.size(); ++axis)
+        from[2 + axis] = at[2 + axis] * p.stride[axis] + tap[axis];
+      largest = std::max(largest, x.data<const float>()[offset(x.desc.shape, from)]);
+    });
+    y.data<float>()[offset(y.desc().shape, at)] = largest;
+  });
+}
+
 void transpose(const TransposeParams& p, const TensorView& x, const Tensor& y) {
   each(y.desc().shape.dims(), [&](const Index& at) {
     Index from(at.size());
@@ -171,6 +185,9 @@ std::vector<Tensor> stand_in(const LayerDesc& layer, std::span<const TensorView>
       break;
     case OpKind::gemm:
       multiply(layer.as<GemmParams>(), in, y);
+      break;
+    case OpKind::max_pool:
+      max_pool(layer.as<PoolParams>(), in[0], y);
       break;
     case OpKind::batch_norm:
       normalise(layer.as<BatchNormParams>(), in, y);

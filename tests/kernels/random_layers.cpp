@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "raceline/base/error.h"
+#include "raceline/profile/error_bound.h"
 #include "tests/kernels/layer_draw.h"
 
 namespace raceline {
@@ -16,6 +17,7 @@ class Sampler : public ChosenLayers {
   LayerDesc draw() {
     switch (op_) {
       case OpKind::conv2d:
+      case OpKind::conv2d_max_pool:
         return conv(2);
       case OpKind::conv3d:
         return conv(3);
@@ -147,7 +149,10 @@ class Sampler : public ChosenLayers {
     const bool constant = chance(0.9);
     OperandDesc weights = tensor(w, constant);
     draw_density(weights);
-    return with_epilogue(p, {tensor(x), weights, maybe_bias(outputs, constant)});
+    OpParams params = p;
+    if (op_ == OpKind::conv2d_max_pool)
+      params = ConvMaxPoolParams{p, chance(0.7) ? Dims{2, 2} : several(2, 1, 3)};
+    return with_epilogue(params, {tensor(x), weights, maybe_bias(outputs, constant)});
   }
 
   LayerDesc conv_transpose() {
@@ -374,17 +379,13 @@ class Sampler : public ChosenLayers {
 
 LayerDesc random_layer(OpKind op, uint64_t seed) {
   Sampler sampler(op, seed);
-  constexpr double most_flops = 2e7;
   // Errors are measured against the largest output; a sum that stands alone may cancel to nearly nothing.
-  const bool sums = op == OpKind::conv2d || op == OpKind::conv3d || op == OpKind::conv_transpose ||
-                    op == OpKind::gemm || op == OpKind::matmul;
-  const int64_t least_outputs = sums ? 16 : 0;
-  constexpr int64_t most_outputs = 1 << 18;
+  const int64_t least_outputs = sums_products(op) ? 16 : 0;
   while (true) {
     try {
       LayerDesc layer = sampler.draw();
       const int64_t outputs = layer.outputs[0].shape.elements();
-      if (layer.flops() < most_flops && outputs >= least_outputs && outputs < most_outputs) {
+      if (layer.flops() < 2e7 && outputs >= least_outputs && outputs < 1 << 18) {
         // Most primitives are for f32; one layer in eight asks them what they say to others.
         constexpr DataType floats[] = {DataType::f16, DataType::bf16, DataType::f64};
         Random random(seed * 7919 + static_cast<uint64_t>(op));

@@ -2,11 +2,13 @@
 #include "raceline/kernels/native/winograd.h"
 
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
 #include "raceline/base/random.h"
 #include "raceline/kernels/native/lanes.h"
+#include "raceline/profile/operands.h"
 #include "tests/kernels/primitive_check.h"
 
 namespace raceline {
@@ -27,6 +29,12 @@ LayerDesc layer_of(const WinogradSize& size, int64_t images, int64_t channels, i
        {.desc = {DataType::f32, {filters}}, .constant = true}});
 }
 
+/// The layer as the largest of each 2x2 of its results.
+LayerDesc pooled(const LayerDesc& conv) {
+  return LayerDesc::make(OpKind::conv2d_max_pool, ConvMaxPoolParams{conv.as<ConvParams>(), {2, 2}},
+                         conv.inputs);
+}
+
 /// Layers that end within a tile, a vector of channels and a block of filters. Lazy ones take few tiles.
 std::vector<LayerDesc> tails_of(const WinogradFamily& family, const WinogradSize& size) {
   if (family.lazy) {
@@ -41,14 +49,18 @@ TEST_F(Winograd, IsRightWithEverySetOfInstructionsAtEveryTailOfTilesChannelsAndF
   for (const WinogradFamily& family : winograd_families()) {
     for (const Layout layout : all_layouts) {
       for (const Isa most : {Isa::baseline, Isa::avx2, Isa::avx512}) {
-        const auto primitive = make_winograd(family, layout, most);
-        for (const WinogradSize& size : family.sizes) {
-          for (const LayerDesc& layer : tails_of(family, size)) {
-            ASSERT_TRUE(primitive->supports(layer)) << primitive->supports(layer).why();
-            for (const int threads : {1, 3}) {
-              EXPECT_LE(error(*primitive, layer, 11, threads), family.error_bound)
-                  << primitive->name() << " with " << lanes_of(most) << " lanes on " << layer.key() << ", "
-                  << threads << " threads";
+        for (const OpKind op : {OpKind::conv2d, OpKind::conv2d_max_pool}) {
+          if (op == OpKind::conv2d_max_pool && !family.can_pool()) continue;
+          const auto primitive = make_winograd(op, family, layout, most);
+          for (const WinogradSize& size : family.sizes) {
+            for (const LayerDesc& conv : tails_of(family, size)) {
+              const LayerDesc layer = op == OpKind::conv2d ? conv : pooled(conv);
+              ASSERT_TRUE(primitive->supports(layer)) << primitive->supports(layer).why();
+              for (const int threads : {1, 3}) {
+                EXPECT_LE(error(*primitive, layer, 11, threads), family.error_bound)
+                    << primitive->name() << " with " << lanes_of(most) << " lanes on " << layer.key() << ", "
+                    << threads << " threads";
+              }
             }
           }
         }
@@ -79,7 +91,7 @@ TEST_F(Winograd, ErrorsAgainstDoublePrecisionStayBelowTheStatedBounds) {
       const LayerDesc layer = layer_of(size, 1, draw(1, 200), draw(1, 40), draw(least, most),
                                        draw(least, most), static_cast<int>(draw(0, 2)));
       for (const Isa isa : {Isa::baseline, Isa::avx512}) {
-        const double found = error(*make_winograd(family, Layout::nhwc, isa), layer, seed);
+        const double found = error(*make_winograd(OpKind::conv2d, family, Layout::nhwc, isa), layer, seed);
         if (found > largest) {
           largest = found;
           where = layer.key();
@@ -115,7 +127,35 @@ TEST_F(Winograd, SaysWhatItKeepsAndWhatItNeeds) {
   EXPECT_LE(primitive.workspace_bytes(layer, 1), size_t{36 * (32 + 64) * 49 * 4 + 36 * 2 * 64});
 }
 
+// The pixel is the first of a window, which only one of the tile's outputs depends on: the other three that
+// are compared with it are numbers.
+TEST_F(Winograd, KeepsWhatIsNotANumberWhenItPools) {
+  const LayerDesc layer =
+      LayerDesc::parse("conv2d_max_pool 1x16x8x8 16x16x3x3* - pads_begin=1x1 pads_end=1x1 window=2x2");
+  std::vector<Tensor> operands = random_operands(layer, 3);
+  operands[0].data<float>()[3 * 8 + 3] = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<TensorView> constants = {{}, operands[1].view()};
+  for (const Layout layout : all_layouts) {
+    const Tensor x = with_layout(operands[0].view(), layout);
+    for (const Isa most : {Isa::baseline, Isa::avx2, Isa::avx512}) {
+      const auto primitive = make_winograd(OpKind::conv2d_max_pool, winograd_families()[0], layout, most);
+      const auto kernel = primitive->prepare(layer, {constants, device, 1});
+      Tensor y(layer.outputs[0].with(layout));
+      Tensor workspace({DataType::u8, {static_cast<int64_t>(primitive->workspace_bytes(layer, 1))}});
+      const std::vector<TensorView> inputs = {x.view(), {}};
+      const TensorView output = y.view();
+      const auto queue = device.make_queue(1);
+      ASSERT_TRUE(kernel->run({inputs, {&output, 1}, workspace.view().memory, *queue}).is_ok());
+      const Tensor found = with_layout(output, Layout::nchw);
+      EXPECT_TRUE(std::isnan(found.data<float>()[2 * 4 + 2])) << primitive->name() << ", " << lanes_of(most);
+      EXPECT_FALSE(std::isnan(found.data<float>()[0])) << primitive->name() << ", " << lanes_of(most);
+    }
+  }
+}
+
 TEST_F(Winograd, RefusesWhatItIsNotMadeFor) {
+  expect_refused("conv2d_max_pool.native.wino_4x3.nchw16c@cpu",
+                 "conv2d_max_pool 1x16x8x8 16x16x3x3* 16* window=2x3", "windows of 2x2 only");
   const std::string name = "conv2d.native.wino_4x3.nchw16c@cpu";
   expect_refused(name, "conv2d 1x16x8x8 16x16x5x5* 16*", "3x3 only");
   expect_refused(name, "conv2d 1x16x8x8 16x16x3x3* 16* stride=2x1", "stride 1");

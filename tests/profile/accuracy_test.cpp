@@ -153,8 +153,10 @@ TEST(SampledOutputs, AgreeWithTheWholeReference) {
   for (const char* key :
        {"conv2d 2x6x9x11 8x3x3x2* 8* stride=2x1 dilation=1x2 pads_begin=1x2 pads_end=0x3 group=2",
         "conv2d 1x5x7x7 4x5x3x3* 4* 1x4x7x7 pads_begin=1x1 pads_end=1x1 +add +relu",
-        "conv2d 1x5x7x7 4x5x3x3* pads_begin=1x1 pads_end=1x1 +sigmoid", "gemm 5x7 7x6* 6*",
-        "gemm 7x5 6x7* 5x1* alpha=0.5 beta=2 trans_a=1 trans_b=1 +relu", "gemm 4x9 9x3*"}) {
+        "conv2d 1x5x7x7 4x5x3x3* pads_begin=1x1 pads_end=1x1 +sigmoid",
+        "conv2d_max_pool 2x5x9x8 4x5x3x3* 4* 2x4x4x2 pads_begin=1x1 pads_end=1x1 window=2x3 +add +relu",
+        "gemm 5x7 7x6* 6*", "gemm 7x5 6x7* 5x1* alpha=0.5 beta=2 trans_a=1 trans_b=1 +relu",
+        "gemm 4x9 9x3*"}) {
     SCOPED_TRACE(key);
     const LayerDesc layer = LayerDesc::parse(key);
     ASSERT_TRUE(can_be_sampled(layer));

@@ -73,6 +73,14 @@ TEST_F(RooflineTest, winograd_counts_whole_tiles_of_the_best_size_offered) {
   // Along one axis: 12 outputs are two tiles of 8.
   const LayerRoofline row = of("conv2d 1x64x5x12 64x64x1x3* - pads_begin=0x1 pads_end=0x1");
   EXPECT_NEAR(row.products_us / row.compute_us, 16.0 / 36, 1e-9);
+  // What is pooled counts, whatever is stored of it.
+  PrimitiveInfo info = stand_in_info(OpKind::conv2d_max_pool, "ours", Layout::nchw, Layout::nchw);
+  info.algorithm = "wino_4x3";
+  registry_.add(std::make_unique<ForKernels>(info));
+  const LayerRoofline pooled =
+      of("conv2d_max_pool 1x64x8x8 64x64x3x3* - pads_begin=1x1 pads_end=1x1 window=2x2");
+  EXPECT_NEAR(pooled.products_us / pooled.compute_us, 144.0 / 576, 1e-9);
+  EXPECT_NEAR(pooled.compute_us, (2 * 64 * 64 * 576 + 64 * 64) / 100e3, 1e-9);
   // No primitive for it.
   const LayerRoofline large = of("conv2d 1x64x8x8 64x64x5x5* - pads_begin=2x2 pads_end=2x2");
   EXPECT_EQ(large.products_us, large.compute_us);

@@ -127,8 +127,7 @@ TEST_F(TwoDevices, what_lies_on_the_accelerator_takes_no_memory_of_the_host) {
     most = std::max(most, working[layer][at]);
     const ChoiceMeaning& meaning = built.meanings[layer][at];
     if (meaning.primitive == nullptr) continue;
-    const LayerDesc desc =
-        meaning.covers.size() == 1 ? graph.layer(meaning.covers[0]) : graph.layer(Fusion{meaning.covers});
+    const LayerDesc desc = graph.layer(meaning.covers);
     workspaces += meaning.primitive->workspace_bytes(desc, 1);
     EXPECT_EQ(working[layer][at], 0) << meaning.primitive->name();
   }

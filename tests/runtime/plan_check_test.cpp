@@ -71,6 +71,29 @@ TEST_F(PlanCheck, APlanThatFitsPassesAndNeedsNoRepair) {
   EXPECT_TRUE(repaired.changes.empty());
 }
 
+TEST_F(PlanCheck, APooledConvolutionWantsAPrimitiveForBoth) {
+  Graph graph;
+  Random random(3);
+  const ValueId x = graph.add_input("x", {DataType::f32, {1, 4, 6, 6}});
+  const ValueId w = graph.add_constant("w", random_tensor({DataType::f32, {4, 4, 1, 1}}, random));
+  graph.add_node("conv", OpKind::conv2d, ConvParams{}, {x, w});
+  graph.add_node("pool", OpKind::max_pool, PoolParams{.kernel = {2, 2}, .stride = {2, 2}},
+                 {graph.find_value("conv:0")});
+  graph.mark_output(graph.find_value("pool:0"), "y");
+  graph.add_fusion({{0, 1}});
+  for (const OpKind op : {OpKind::conv2d_max_pool, OpKind::max_pool}) {
+    const auto run = [](const KernelArgs&) { return Status::ok(); };
+    add_test_primitive(registry_, {.op = op, .library = "reference", .run = run});
+  }
+  Plan plan = Plan::reference(graph, registry_);
+  plan.steps = {{.covers = {"conv", "pool"}, .primitive = "conv2d.reference.plain.nchw@cpu"}};
+  const std::string why = message_of<PlanError>([&] { plan.check(graph, registry_, ""); });
+  EXPECT_TRUE(contains(why, "computes conv2d, wanted is one for conv2d_max_pool"));
+  const Plan repaired = repair_plan(plan, graph, registry_, "").plan;
+  ASSERT_EQ(repaired.steps.size(), 1u);
+  EXPECT_EQ(repaired.steps[0].primitive, "conv2d_max_pool.reference.plain.nchw@cpu");
+}
+
 TEST_F(PlanCheck, TheReferencePlanFitsAnyMachine) {
   const Plan reference = Plan::reference(graph_, registry_);
   EXPECT_NO_THROW(reference.check(graph_, registry_, machine));

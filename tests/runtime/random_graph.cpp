@@ -121,6 +121,9 @@ class GraphMaker {
       }
     }
     if (random_.below(2) == 0) add(OpKind::unary, UnaryParams{UnaryKind::relu}, {values_.back()});
+    const Shape& last = graph_.desc(values_.back()).shape;
+    if (random_.below(3) == 0 && last[2] > 1 && last[3] > 1)
+      add(OpKind::max_pool, PoolParams{.kernel = {2, 2}, .stride = {2, 2}}, {values_.back()});
   }
 
   void add_pool(ValueId x, const Shape& shape) {
@@ -178,7 +181,7 @@ class GraphMaker {
       const OpKind op = graph_.node(first).op;
       if (op != OpKind::conv2d && op != OpKind::gemm) continue;
       Fusion fusion{{first}};
-      for (NodeId next = first + 1; next < count && next < first + 3; ++next) {
+      for (NodeId next = first + 1; next < count && next < first + 4; ++next) {
         fusion.nodes.push_back(next);
         try {
           graph_.add_fusion(fusion);

@@ -62,6 +62,14 @@ TEST_P(ForcedPlan, ComputesAllThatThePrimitiveCanByIt) {
   }
 }
 
+TEST_P(ForcedPlan, LayersThatOnlyFusionsMakeAreLeftToPrimitivesThatTheFilterAdmits) {
+  const CandidateSet candidates(graph_, registry_, {.only = {"onednn"}, .without = {}});
+  for (const Fusion& fusion : graph_.fusions()) {
+    for (const Candidate& candidate : candidates.at(graph_.layer(fusion).key()).candidates)
+      EXPECT_EQ(candidate.primitive->info().library, "onednn") << graph_.layer(fusion).key();
+  }
+}
+
 TEST_P(ForcedPlan, FillsInByLibrariesWhereThereAreSome) {
   const CandidateSet candidates(graph_, registry_, {});
   const Plan plan = forced_plan(
@@ -86,7 +94,7 @@ TEST_P(ForcedPlan, BringsLayoutsTogetherForEachReorder) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(of_networks, ForcedPlan, testing::Values("lenet5", "squeezenet"),
+INSTANTIATE_TEST_SUITE_P(of_networks, ForcedPlan, testing::Values("lenet5", "lenet5_caffe", "squeezenet"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

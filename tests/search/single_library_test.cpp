@@ -111,6 +111,8 @@ TEST(PrimitiveTypes, FormsThatALibraryChoosesByShapeAreOne) {
   EXPECT_EQ(primitive_type("conv2d.onednn.jit_dw.avx512_core.nhwc@cpu"), jit);
   EXPECT_NE(primitive_type("conv2d.onednn.jit.avx512_core.nchw16c@cpu"), jit);
   EXPECT_NE(primitive_type("conv2d.onednn.jit.avx2.nhwc@cpu"), jit);
+  EXPECT_EQ(primitive_type("conv2d_max_pool.native.wino_4x3.nhwc@cpu"),
+            primitive_type("conv2d.native.wino_4x3.nhwc@cpu"));
   EXPECT_EQ(primitive_type("max_pool.onednn.jit.avx512_core.nhwc@cpu"), PrimitiveType{});
   EXPECT_EQ(primitive_type(""), PrimitiveType{});
   EXPECT_EQ(primitive_type("deferred"), PrimitiveType{});

@@ -35,8 +35,10 @@ bool looks_dense(const float* weights, int64_t count) {
 
 std::optional<WeightGrid> WeightGrid::of(OpKind op, const OpParams& params, const Shape& weights) {
   switch (op) {
-    case OpKind::conv2d: {
-      const int64_t groups = std::get<ConvParams>(params).group;
+    case OpKind::conv2d:
+    case OpKind::conv2d_max_pool: {
+      const auto* pooled = std::get_if<ConvMaxPoolParams>(&params);
+      const int64_t groups = pooled != nullptr ? pooled->conv.group : std::get<ConvParams>(params).group;
       const int64_t inputs = weights.elements(1, weights.rank()), outputs = weights[0] / groups;
       return WeightGrid{groups, outputs, inputs, outputs * inputs, inputs, 1};
     }

@@ -117,11 +117,6 @@ NodeId Graph::add_node(std::string name, OpKind op, OpParams params, std::vector
   return id;
 }
 
-void Graph::add_fusion(Fusion fusion) {
-  layer(fusion);  // throws where the nodes do not make one layer
-  fusions_.push_back(std::move(fusion));
-}
-
 void Graph::mark_output(ValueId value, std::string name) {
   if (value < 0 || static_cast<size_t>(value) >= values_.size()) {
     throw GraphError(fmt::format("output '{}' is no value of the graph", name));
@@ -205,57 +200,6 @@ LayerDesc Graph::layer(NodeId id) const {
   }
   for (const ValueId output : node.outputs) layer.outputs.push_back(desc(output));
   return layer;
-}
-
-LayerDesc Graph::layer(const Fusion& fusion) const {
-  const std::vector<ValueId> operands = this->operands(fusion);
-  LayerDesc layer = this->layer(fusion.nodes.front());
-  for (size_t index = 1; index < fusion.nodes.size(); ++index) {
-    const Node& node = this->node(fusion.nodes[index]);
-    if (node.op == OpKind::binary) {
-      layer.epilogue.push_back({EpilogueStep::Kind::add, {}});
-    } else {
-      layer.epilogue.push_back({EpilogueStep::Kind::unary, std::get<UnaryParams>(node.params)});
-    }
-  }
-  if (operands.size() > layer.inputs.size()) layer.inputs.push_back({.desc = desc(operands.back())});
-  return layer;
-}
-
-std::vector<ValueId> Graph::operands(const Fusion& fusion) const {
-  const auto fail = [&](std::string_view why) {
-    std::vector<std::string> names;
-    for (const NodeId id : fusion.nodes) {
-      names.push_back(id >= 0 && static_cast<size_t>(id) < nodes_.size() ? node(id).name
-                                                                         : fmt::format("{}", id));
-    }
-    throw GraphError(fmt::format("fusion of {}: {}", join(names, "+"), why));
-  };
-  if (fusion.nodes.size() < 2) fail("it has fewer than two nodes");
-  for (const NodeId id : fusion.nodes) {
-    if (id < 0 || static_cast<size_t>(id) >= nodes_.size()) fail("a node does not exist");
-  }
-  const Node& anchor = node(fusion.nodes.front());
-  if (anchor.outputs.size() != 1) fail("its first node has several outputs");
-  std::vector<ValueId> operands = anchor.inputs;
-  ValueId current = anchor.outputs[0];
-  bool residual = false;
-  for (size_t index = 1; index < fusion.nodes.size(); ++index) {
-    const Node& node = this->node(fusion.nodes[index]);
-    if (consumers(current).size() != 1 || is_output(current)) fail("an inner value has another use");
-    if (consumers(current)[0] != fusion.nodes[index]) fail("its nodes do not follow each other");
-    if (node.op == OpKind::binary && std::get<BinaryParams>(node.params).kind == BinaryKind::add &&
-        !residual) {
-      const ValueId other = node.inputs[0] == current ? node.inputs[1] : node.inputs[0];
-      if (is_constant(other) || desc(other) != desc(current)) fail("the added operand is no residual");
-      operands.push_back(other);
-      residual = true;
-    } else if (node.op != OpKind::unary) {
-      fail("a node is neither a unary function nor the only residual add");
-    }
-    current = node.outputs[0];
-  }
-  return operands;
 }
 
 void Graph::set_density(ValueId id, uint8_t density, uint8_t block_density) {

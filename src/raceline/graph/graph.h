@@ -41,7 +41,9 @@ struct Value {
 };
 
 /// Several nodes that one layer could compute: nodes[0] (a convolution or matrix product) and the elementwise
-/// nodes that follow it. An alternative that the search may decline. The inner values have one use each.
+/// nodes that follow it; a conv2d may be followed by a max_pool of windows that do not overlap as well, with
+/// nothing before that but monotonic functions (then the layer is a conv2d_max_pool, and they follow the
+/// pooling). An alternative that the search may decline. The inner values have one use each.
 struct Fusion {
   std::vector<NodeId> nodes;
   friend bool operator==(const Fusion&, const Fusion&) = default;
@@ -101,6 +103,10 @@ class Graph {
   /// The layer that computes all nodes of a fusion. Its operands are nodes[0]'s, then the residual if there
   /// is one.
   LayerDesc layer(const Fusion& fusion) const;
+  /// Of one node, or of the fusion of several.
+  LayerDesc layer(std::span<const NodeId> nodes) const;
+  /// The values behind the operands of layer(nodes).
+  std::vector<ValueId> operands(std::span<const NodeId> nodes) const;
   /// The values behind the operands of layer(fusion).
   std::vector<ValueId> operands(const Fusion& fusion) const;
 

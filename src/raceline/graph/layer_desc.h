@@ -55,6 +55,8 @@ struct LayerDesc {
   bool has_residual() const;
   /// Index of the residual operand; only with has_residual().
   size_t residual() const { return inputs.size() - 1; }
+  /// Whether a fusion made it: an alternative, which no node is by itself.
+  bool is_fused() const { return !epilogue.empty() || op == OpKind::conv2d_max_pool; }
   double flops() const;
   /// Bytes of all operands and outputs, each counted once.
   double bytes_moved() const;

@@ -23,6 +23,7 @@ enum class OpKind : uint8_t {
   conv2d,
   conv3d,
   conv_transpose,
+  conv2d_max_pool,
   max_pool,
   average_pool,
   gemm,
@@ -61,12 +62,12 @@ enum class OpKind : uint8_t {
 };
 
 using OpParams =
-    std::variant<NoParams, ConvParams, ConvTransposeParams, PoolParams, GemmParams, BatchNormParams,
-                 LrnParams, SoftmaxParams, UnaryParams, BinaryParams, ConcatParams, ReshapeParams,
-                 TransposeParams, SliceParams, GatherParams, PadParams, CastParams, ExpandParams,
-                 ShapeOfParams, ReorderParams, ReduceParams, ArgReduceParams, TopKParams, CumSumParams,
-                 GatherNdParams, ScatterParams, CompressParams, NonMaxSuppressionParams, ResizeParams,
-                 GridSampleParams, RoiAlignParams>;
+    std::variant<NoParams, ConvParams, ConvTransposeParams, ConvMaxPoolParams, PoolParams, GemmParams,
+                 BatchNormParams, LrnParams, SoftmaxParams, UnaryParams, BinaryParams, ConcatParams,
+                 ReshapeParams, TransposeParams, SliceParams, GatherParams, PadParams, CastParams,
+                 ExpandParams, ShapeOfParams, ReorderParams, ReduceParams, ArgReduceParams, TopKParams,
+                 CumSumParams, GatherNdParams, ScatterParams, CompressParams, NonMaxSuppressionParams,
+                 ResizeParams, GridSampleParams, RoiAlignParams>;
 
 /// What the table knows of an op. Operands that may be absent are passed as empty pointers.
 struct OpInfo {

@@ -195,12 +195,9 @@ double relative_error(const TensorView& got, const TensorView& want, double usua
 double usual_size(const PrimitiveRegistry& registry, Device& device, const LayerDesc& layer,
                   std::span<const Tensor> operands) {
   constexpr int64_t few = 16;
-  const bool is_product = layer.op == OpKind::conv2d || layer.op == OpKind::conv3d ||
-                          layer.op == OpKind::conv_transpose || layer.op == OpKind::gemm ||
-                          layer.op == OpKind::matmul;
   const bool is_sum = layer.op == OpKind::reduce && (layer.as<ReduceParams>().kind == ReduceKind::sum ||
                                                      layer.as<ReduceParams>().kind == ReduceKind::mean);
-  if ((!is_product && !is_sum) || layer.outputs[0].shape.elements() >= few) return 0;
+  if ((!sums_products(layer.op) && !is_sum) || layer.outputs[0].shape.elements() >= few) return 0;
   std::vector<Tensor> magnitudes(operands.size());
   for (size_t i = 0; i < operands.size(); ++i) {
     if (!operands[i]) continue;

@@ -18,14 +18,13 @@ void add(std::vector<Interface>& interfaces, const Interface& one) {
   if (place == interfaces.end() || *place != one) interfaces.insert(place, one);
 }
 
-/// A layer with an epilogue is an alternative that nobody needs: for it the filter's word stands.
+/// A fused layer is an alternative that nobody needs: for it the filter's word stands.
 LayerCandidates find_candidates(const PrimitiveRegistry& registry, const LayerDesc& layer,
                                 const PrimitiveFilter& filter) {
   LayerCandidates found{layer, {}};
   std::vector<const Primitive*> able = registry.candidates(layer);
   const auto refused = [&](const Primitive* primitive) { return !filter.admits(primitive->name()); };
-  if (!layer.epilogue.empty() || !std::all_of(able.begin(), able.end(), refused))
-    std::erase_if(able, refused);
+  if (layer.is_fused() || !std::all_of(able.begin(), able.end(), refused)) std::erase_if(able, refused);
   for (const Primitive* primitive : able) found.candidates.push_back({primitive, primitive->layouts(layer)});
   return found;
 }

@@ -88,6 +88,7 @@ double own_additions(const LayerDesc& layer) {
   };
   switch (layer.op) {
     case OpKind::conv2d:
+    case OpKind::conv2d_max_pool:
     case OpKind::conv3d:
       return extent(shape(1), 1, Shape::max_rank) + 1;
     case OpKind::conv_transpose:
@@ -159,6 +160,20 @@ double additions(const LayerDesc& layer) {
     count += step.kind == EpilogueStep::Kind::add ? 1 : additions_of(step.unary);
   }
   return count;
+}
+
+bool sums_products(OpKind op) {
+  switch (op) {
+    case OpKind::conv2d:
+    case OpKind::conv2d_max_pool:
+    case OpKind::conv3d:
+    case OpKind::conv_transpose:
+    case OpKind::gemm:
+    case OpKind::matmul:
+      return true;
+    default:
+      return false;
+  }
 }
 
 double storing_error(DataType type) {

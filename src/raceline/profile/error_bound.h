@@ -13,6 +13,9 @@ inline constexpr double rounding_constant = 4;
 /// How many roundings stand behind one output: terms of its longest sum, and those of function evaluations.
 double additions(const LayerDesc& layer);
 
+/// Whether results are sums of products: convolutions of all kinds, gemm and matmul.
+bool sums_products(OpKind op);
+
 /// What rounding a result of the largest size to its type may change, as a share of it: half a unit in the
 /// last place of f16 and bf16; 0 for other types, whose roundings error_bound() counts.
 double storing_error(DataType type);

@@ -174,6 +174,7 @@ Draw draw_for(const LayerDesc& layer, size_t operand) {
   const Draw bias{.scale = 0.5};
   switch (layer.op) {
     case OpKind::conv2d:
+    case OpKind::conv2d_max_pool:
     case OpKind::conv3d:
       if (operand == 1) return he(static_cast<double>(shape.elements(1, shape.rank())));
       return operand == 2 ? bias : Draw{};

@@ -18,9 +18,10 @@ const std::string any_kind;
 
 std::string kind_of(const LayerDesc& layer) {
   std::string kind(to_string(layer.op));
-  if (layer.op != OpKind::conv2d) return kind;
+  const bool pools = layer.op == OpKind::conv2d_max_pool;
+  if (layer.op != OpKind::conv2d && !pools) return kind;
   const Shape& filters = layer.inputs[1].desc.shape;
-  const bool is_depthwise = filters[1] == 1 && layer.as<ConvParams>().group > 1;
+  const bool is_depthwise = filters[1] == 1 && layer.inputs[0].desc.shape[1] > 1;
   return fmt::format("{} {}x{}{}", kind, filters[2], filters[3], is_depthwise ? " depthwise" : "");
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "raceline/base/random.h"
 
@@ -45,8 +47,7 @@ int64_t awkward_coordinate(int64_t extent, Random& random) {
   }
 }
 
-double conv2d_at(const LayerDesc& layer, std::span<const Tensor> operands, const Coordinates& at) {
-  const auto& params = layer.as<ConvParams>();
+double conv2d_at(const ConvParams& params, std::span<const Tensor> operands, const Coordinates& at) {
   const Shape& x = operands[0].desc().shape;
   const Shape& w = operands[1].desc().shape;
   const auto along = [](const std::vector<int64_t>& values, size_t axis, int64_t otherwise) {
@@ -71,6 +72,21 @@ double conv2d_at(const LayerDesc& layer, std::span<const Tensor> operands, const
     }
   }
   return sum;
+}
+
+double conv2d_max_pool_at(const ConvMaxPoolParams& params, std::span<const Tensor> operands,
+                          const Coordinates& at) {
+  double largest = -std::numeric_limits<double>::infinity();
+  for (int64_t row = 0; row < params.window[0]; ++row) {
+    for (int64_t column = 0; column < params.window[1]; ++column) {
+      Coordinates result = at;
+      result[2] = at[2] * params.window[0] + row;
+      result[3] = at[3] * params.window[1] + column;
+      const double value = conv2d_at(params.conv, operands, result);
+      if (value > largest || std::isnan(value)) largest = value;
+    }
+  }
+  return largest;
 }
 
 double gemm_at(const LayerDesc& layer, std::span<const Tensor> operands, const Coordinates& at) {
@@ -100,10 +116,22 @@ double gemm_at(const LayerDesc& layer, std::span<const Tensor> operands, const C
   return sum;
 }
 
+double output_at(const LayerDesc& layer, std::span<const Tensor> operands, const Coordinates& at) {
+  switch (layer.op) {
+    case OpKind::conv2d:
+      return conv2d_at(layer.as<ConvParams>(), operands, at);
+    case OpKind::conv2d_max_pool:
+      return conv2d_max_pool_at(layer.as<ConvMaxPoolParams>(), operands, at);
+    default:
+      return gemm_at(layer, operands, at);
+  }
+}
+
 }  // namespace
 
 bool can_be_sampled(const LayerDesc& layer) {
-  const bool known = layer.op == OpKind::conv2d || layer.op == OpKind::gemm;
+  const bool known =
+      layer.op == OpKind::conv2d || layer.op == OpKind::conv2d_max_pool || layer.op == OpKind::gemm;
   return known && std::all_of(layer.inputs.begin(), layer.inputs.end(), [](const OperandDesc& operand) {
            return !operand.present || operand.desc.type == DataType::f32;
          });
@@ -141,7 +169,7 @@ std::vector<double> sampled_outputs(const PrimitiveRegistry& registry, Device& d
   Tensor values(values_desc);
   for (size_t i = 0; i < positions.size(); ++i) {
     const Coordinates at = coordinates_of(shape, positions[i]);
-    values.data<double>()[i] = layer.op == OpKind::gemm ? gemm_at(layer, own, at) : conv2d_at(layer, own, at);
+    values.data<double>()[i] = output_at(layer, own, at);
   }
   const Evaluator evaluate = reference_evaluator(registry, device);
   for (const EpilogueStep& step : layer.epilogue) {

@@ -9,7 +9,7 @@
 
 namespace raceline {
 
-/// Whether sampled_outputs() knows the layer: a conv2d or gemm whose operands are all f32.
+/// Whether sampled_outputs() knows the layer: a conv2d, conv2d_max_pool or gemm whose operands are all f32.
 bool can_be_sampled(const LayerDesc& layer);
 
 /// Positions to check: all corners, and up to `count` at random of which half have each coordinate at a

@@ -17,10 +17,6 @@ size_t layer_of(const Graph& graph, NodeId node) {
   return graph.inputs().size() + static_cast<size_t>(node);
 }
 
-LayerDesc desc_of(const Graph& graph, const std::vector<NodeId>& covers) {
-  return covers.size() == 1 ? graph.layer(covers.front()) : graph.layer(Fusion{covers});
-}
-
 /// The best plan in which the layer makes this choice, put into the alternative.
 void judge(const SelectionProblem& problem, size_t layer, size_t choice, Alternative& alternative) {
   SelectionProblem forced = problem;
@@ -54,7 +50,7 @@ std::vector<StepExplanation> explain(const Graph& graph, const Plan& plan, const
     std::vector<NodeId> covers;
     for (const std::string& name : step.covers) covers.push_back(graph.find_node(name));
     const size_t layer = layer_of(graph, covers.back());
-    const std::string key = desc_of(graph, covers).key();
+    const std::string key = graph.layer(covers).key();
     StepExplanation explanation{.step = step, .index = static_cast<size_t>(&step - plan.steps.data())};
     const std::string name = on_threads(step.primitive, step.threads);
     if (const auto cost = costs.find(key, name)) explanation.spread_us = cost->spread_us;

@@ -60,8 +60,9 @@ double LayerRoofline::winograd_us() const {
 
 double winograd_share(const LayerDesc& layer, const PrimitiveRegistry& registry) {
   double least = 1;
-  if (layer.op != OpKind::conv2d) return least;
-  const Shape& y = layer.outputs[0].shape;
+  if (layer.op != OpKind::conv2d && layer.op != OpKind::conv2d_max_pool) return least;
+  Shape y = layer.outputs[0].shape;
+  if (layer.op == OpKind::conv2d_max_pool) y = layer.as<ConvMaxPoolParams>().results(y);
   const Shape& weights = layer.inputs[1].desc.shape;
   const auto definition = static_cast<double>(y[2] * weights[2] * y[3] * weights[3]);
   for (const auto& primitive : registry.all()) {

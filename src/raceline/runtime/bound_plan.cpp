@@ -85,7 +85,7 @@ std::optional<BoundStep> bind_step(const PlanStep& step, const Graph& graph,
                                    const PrimitiveRegistry& registry, std::string& why) {
   auto nodes = find_nodes(step, graph, why);
   if (!nodes) return std::nullopt;
-  const Primitive* primitive = find_primitive(step.primitive, graph.node(nodes->front()).op, registry, why);
+  const Primitive* primitive = find_primitive(step.primitive, graph.layer(*nodes).op, registry, why);
   if (primitive == nullptr) return std::nullopt;
   return bind_nodes(std::move(*nodes), *primitive, graph, why);
 }
@@ -94,14 +94,8 @@ std::optional<BoundStep> bind_nodes(std::vector<NodeId> nodes, const Primitive& 
                                     std::string& why) {
   BoundStep step{.nodes = std::move(nodes), .primitive = &primitive};
   const Node& last = graph.node(step.nodes.back());
-  if (step.nodes.size() == 1) {
-    step.layer = graph.layer(step.nodes[0]);
-    step.inputs = last.inputs;
-  } else {
-    const Fusion fusion{step.nodes};
-    step.layer = graph.layer(fusion);
-    step.inputs = graph.operands(fusion);
-  }
+  step.layer = graph.layer(step.nodes);
+  step.inputs = graph.operands(step.nodes);
   step.outputs = last.outputs;
   if (const Support support = primitive.supports(step.layer); !support) {
     why = fmt::format("{} cannot: {}", primitive.name(), support.why());

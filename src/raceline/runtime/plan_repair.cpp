@@ -116,7 +116,7 @@ class PlanRepair {
   }
 
   void add_reference(const std::vector<NodeId>& nodes) {
-    const LayerDesc layer = nodes.size() == 1 ? graph_.layer(nodes[0]) : graph_.layer(Fusion{nodes});
+    const LayerDesc layer = graph_.layer(nodes);
     const Primitive& primitive = registry_.reference(layer);
     std::string why;
     auto bound = bind_nodes(nodes, primitive, graph_, why);

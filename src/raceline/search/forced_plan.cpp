@@ -92,7 +92,7 @@ class ForcedCosts {
       wants_layers_ = true;
       costs_.set(key, candidate.primitive->name(), {.us = wanted_cost * (1 + 1e-6 * rank++)});
     }
-    if (!layer.layer.epilogue.empty()) return;
+    if (layer.layer.is_fused()) return;
     for (const Candidate* candidate : fillers(layer, fill_)) {
       if (is_wanted(*candidate)) continue;
       costs_.set(key, candidate->primitive->name(), {.us = cost_of_filling(*candidate)});

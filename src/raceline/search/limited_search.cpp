@@ -40,8 +40,7 @@ bool exclude_varying(const SearchScene& scene, const LimitedSearch& found,
     const ChoiceMeaning& meaning =
         found.built.meanings[layer][static_cast<size_t>(found.answer.choice[layer])];
     if (meaning.primitive == nullptr) continue;
-    const LayerDesc desc = meaning.covers.size() == 1 ? scene.graph.layer(meaning.covers.front())
-                                                      : scene.graph.layer(Fusion{meaning.covers});
+    const LayerDesc desc = scene.graph.layer(meaning.covers);
     if (meaning.primitive->sharing(desc) == Sharing::view) continue;
     const std::string name = name_of(meaning);
     if (!proven.emplace(desc.key(), name).second) continue;

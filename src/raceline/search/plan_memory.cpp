@@ -8,17 +8,9 @@
 namespace raceline {
 namespace {
 
-LayerDesc layer_of(const Graph& graph, const std::vector<NodeId>& covers) {
-  return covers.size() == 1 ? graph.layer(covers.front()) : graph.layer(Fusion{covers});
-}
-
 /// An accelerator's tensors and workspaces lie in an arena of its own, which does not count.
 bool works_on_host(const ChoiceMeaning& meaning) {
   return meaning.primitive != nullptr && meaning.primitive->info().processor == DeviceId{};
-}
-
-std::vector<ValueId> operands_of(const Graph& graph, const std::vector<NodeId>& covers) {
-  return covers.size() == 1 ? graph.node(covers.front()).inputs : graph.operands(Fusion{covers});
 }
 
 /// Values that may come to lie in the same memory, by some plan: where a primitive works in place or gives a
@@ -32,9 +24,9 @@ class SharedMemory {
     for (const auto& layer : built.meanings) {
       for (const ChoiceMeaning& meaning : layer) {
         if (meaning.primitive == nullptr) continue;
-        const Sharing sharing = meaning.primitive->sharing(layer_of(graph, meaning.covers));
+        const Sharing sharing = meaning.primitive->sharing(graph.layer(meaning.covers));
         if (sharing == Sharing::none) continue;
-        std::vector<ValueId> operands = operands_of(graph, meaning.covers);
+        std::vector<ValueId> operands = graph.operands(meaning.covers);
         if (sharing != Sharing::gathered) operands.resize(std::min<size_t>(1, operands.size()));
         for (const ValueId operand : operands) {
           if (operand == absent) continue;
@@ -75,11 +67,11 @@ int PlanMemories::bind(const Primitive& primitive, int threads) {
 }
 
 const Footprint& PlanMemories::learn(const ChoiceMeaning& meaning) {
-  const LayerDesc layer = layer_of(graph_, meaning.covers);
+  const LayerDesc layer = graph_.layer(meaning.covers);
   const Primitive& primitive = *meaning.primitive;
   const auto [place, is_new] = known_.try_emplace({layer.key(), &primitive, meaning.threads});
   if (!is_new) return place->second;
-  const std::vector<ValueId> operands = operands_of(graph_, meaning.covers);
+  const std::vector<ValueId> operands = graph_.operands(meaning.covers);
   std::vector<TensorView> constants(operands.size());
   for (size_t operand = 0; operand < operands.size(); ++operand) {
     if (operands[operand] != absent && graph_.is_constant(operands[operand]))
@@ -93,7 +85,7 @@ const Footprint& PlanMemories::learn(const ChoiceMeaning& meaning) {
 
 Packing PlanMemories::packing(const ChoiceMeaning& meaning) {
   const Footprint& known = learn(meaning);
-  const std::vector<ValueId> operands = operands_of(graph_, meaning.covers);
+  const std::vector<ValueId> operands = graph_.operands(meaning.covers);
   Packing packing{.packed_bytes = static_cast<size_t>(known.packed_bytes)};
   for (size_t operand = 0; operand < operands.size(); ++operand) {
     if (!graph_.is_constant(operands[operand])) continue;
@@ -139,7 +131,7 @@ std::vector<std::vector<int64_t>> PlanMemories::working_bytes(const GraphProblem
       const ChoiceMeaning& meaning = built.meanings[layer][at];
       int64_t& bytes = of_layer.emplace_back(built.problem.layers[layer].choices[at].workspace_bytes);
       if (!works_on_host(meaning)) continue;
-      const LayerDesc desc = layer_of(graph_, meaning.covers);
+      const LayerDesc desc = graph_.layer(meaning.covers);
       const LayerLayouts layouts = meaning.primitive->layouts(desc);
       std::map<ValueId, int64_t> groups;
       const auto add = [&](ValueId value, Layout layout) {
@@ -149,7 +141,7 @@ std::vector<std::vector<int64_t>> PlanMemories::working_bytes(const GraphProblem
         groups[group] =
             std::max(groups[group], static_cast<int64_t>(graph_.desc(value).with(layout).bytes()));
       };
-      const std::vector<ValueId> operands = operands_of(graph_, meaning.covers);
+      const std::vector<ValueId> operands = graph_.operands(meaning.covers);
       for (size_t operand = 0; operand < operands.size(); ++operand) {
         if (operands[operand] == absent || graph_.is_constant(operands[operand])) continue;
         add(operands[operand], layouts.inputs[operand]);

@@ -117,7 +117,7 @@ RestrictedProblem stay_within(const SelectionProblem& problem, const PrimitiveTe
 
 PrimitiveType primitive_type(std::string_view primitive) {
   const std::vector<std::string_view> parts = split(primitive.substr(0, primitive.find('@')), '.');
-  if (parts.size() < 4 || parts[0] != "conv2d") return {};
+  if (parts.size() < 4 || (parts[0] != "conv2d" && parts[0] != "conv2d_max_pool")) return {};
   std::string_view algorithm = parts[2];
   for (const auto& [form, of] : forms) {
     if (algorithm == form) algorithm = of;

@@ -187,8 +187,7 @@ class Correcting {
   }
 
   double noise(const ChoiceMeaning& meaning) const {
-    const LayerDesc layer = meaning.covers.size() == 1 ? scene_.graph.layer(meaning.covers.front())
-                                                       : scene_.graph.layer(Fusion{meaning.covers});
+    const LayerDesc layer = scene_.graph.layer(meaning.covers);
     const auto cost = costs_.find(layer.key(), name_of(meaning));
     if (!cost || cost->us <= 0) return options_.near_tie;
     return std::clamp(0.5 * cost->spread_us / cost->us, options_.near_tie, options_.most_noise);

@@ -232,7 +232,7 @@ class Measuring {
                        [&](const LayerDesc& layer, const Primitive& primitive) -> std::optional<double> {
                          const bool reference = primitive.info().library == "reference";
                          if (layer.op == OpKind::reorder) return reference ? 100 * conversion : conversion;
-                         if (!layer.epilogue.empty()) return std::nullopt;
+                         if (layer.is_fused()) return std::nullopt;
                          const std::string key = layer.key();
                          if (!table_.failure(key, primitive.name()).empty()) return std::nullopt;
                          if (wanted.contains({key, &primitive}) || primitive.sharing(layer) == Sharing::view)

@@ -21,7 +21,7 @@ constexpr size_t typical_share = 5;  ///< one in so many runs is typical
 LayerDesc layer_of(const Graph& graph, std::span<const std::string> covers) {
   std::vector<NodeId> nodes;
   for (const std::string& name : covers) nodes.push_back(graph.find_node(name));
-  return nodes.size() == 1 ? graph.layer(nodes.front()) : graph.layer(Fusion{nodes});
+  return graph.layer(nodes);
 }
 
 std::string key_of(const Graph& graph, const PlanConversion& conversion) {

@@ -1,4 +1,5 @@
-// Shape rules of conv2d, conv3d and conv_transpose. Source: ONNX Conv and ConvTranspose.
+// Shape rules of conv2d, conv3d, conv_transpose and conv2d_max_pool. Source: ONNX Conv, ConvTranspose,
+// MaxPool.
 #include "raceline/graph/ops/conv.h"
 
 #include <fmt/format.h>
@@ -40,8 +41,7 @@ void normalise_conv(OpParams& params, Operands operands) {
   fill_window(std::get<ConvParams>(params), spatial_rank(operands));
 }
 
-std::vector<TensorDesc> infer_conv(const OpParams& params, Operands operands, int spatial) {
-  const auto& p = as<ConvParams>(params);
+std::vector<TensorDesc> infer_conv(const ConvParams& p, Operands operands, int spatial) {
   const TensorDesc& x = operand(operands, 0, "input");
   const TensorDesc& weights = operand(operands, 1, "weights");
   want_float(x, "input");
@@ -72,11 +72,43 @@ std::vector<TensorDesc> infer_conv(const OpParams& params, Operands operands, in
   return {{x.type, Shape(dims)}};
 }
 
-double flops_conv(const OpParams&, Operands operands, std::span<const TensorDesc> outputs) {
+double flops_of_results(double results, Operands operands) {
   const Shape& weights = operands[1]->shape;
-  const auto results = static_cast<double>(outputs[0].shape.elements());
   const auto window = static_cast<double>(weights.elements(1, weights.rank()));
   return results * (2 * window + (optional_operand(operands, 2) != nullptr ? 1 : 0));
+}
+
+double flops_conv(const OpParams&, Operands operands, std::span<const TensorDesc> outputs) {
+  return flops_of_results(static_cast<double>(outputs[0].shape.elements()), operands);
+}
+
+void normalise_max_pool(OpParams& params, Operands operands) {
+  auto& p = std::get<ConvMaxPoolParams>(params);
+  fill_window(p.conv, spatial_rank(operands));
+  fill(p.window, spatial_rank(operands), 1);
+}
+
+std::vector<TensorDesc> infer_max_pool(const OpParams& params, Operands operands) {
+  const auto& p = as<ConvMaxPoolParams>(params);
+  std::vector<TensorDesc> outputs = infer_conv(p.conv, operands, 2);
+  want_values(p.window, "window", 2, 1, largest_extent);
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t results = outputs[0].shape[axis + 2], window = p.window[static_cast<size_t>(axis)];
+    if (results < window)
+      refuse(fmt::format("the window covers {} results of spatial axis {}, which has {}", window, axis,
+                         results));
+    outputs[0].shape = outputs[0].shape.with(axis + 2, results / window);
+  }
+  return outputs;
+}
+
+/// As of both layers: what is convolved, and a comparison for each element of each window.
+double flops_max_pool(const OpParams& params, Operands operands, std::span<const TensorDesc> outputs) {
+  const auto& p = as<ConvMaxPoolParams>(params);
+  const auto results = static_cast<double>(infer_conv(p.conv, operands, 2)[0].shape.elements());
+  const auto compared = static_cast<double>(outputs[0].shape.elements()) * static_cast<double>(p.window[0]) *
+                        static_cast<double>(p.window[1]);
+  return flops_of_results(results, operands) + compared;
 }
 
 void normalise_transpose(OpParams& params, Operands operands) {
@@ -129,13 +161,21 @@ double flops_transpose(const OpParams&, Operands operands, std::span<const Tenso
 
 }  // namespace
 
+Shape ConvMaxPoolParams::results(const Shape& output) const {
+  return output.with(2, output[2] * window[0]).with(3, output[3] * window[1]);
+}
+
 void rules::add_conv_ops(std::vector<OpInfo>& table) {
   table.push_back({OpKind::conv2d, "conv2d", ConvParams{}, 2, 3, normalise_conv,
-                   [](const OpParams& p, Operands o) { return infer_conv(p, o, 2); }, flops_conv});
+                   [](const OpParams& p, Operands o) { return infer_conv(as<ConvParams>(p), o, 2); },
+                   flops_conv});
   table.push_back({OpKind::conv3d, "conv3d", ConvParams{}, 2, 3, normalise_conv,
-                   [](const OpParams& p, Operands o) { return infer_conv(p, o, 3); }, flops_conv});
+                   [](const OpParams& p, Operands o) { return infer_conv(as<ConvParams>(p), o, 3); },
+                   flops_conv});
   table.push_back({OpKind::conv_transpose, "conv_transpose", ConvTransposeParams{}, 2, 3, normalise_transpose,
                    infer_transpose, flops_transpose});
+  table.push_back({OpKind::conv2d_max_pool, "conv2d_max_pool", ConvMaxPoolParams{}, 2, 3, normalise_max_pool,
+                   infer_max_pool, flops_max_pool});
 }
 
 }  // namespace raceline

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "raceline/tensor/shape.h"
+
 namespace raceline {
 
 /// conv2d (N, C, H, W) and conv3d (N, C, D, H, W). Operands: x, weights [K, C/group, kernel...], bias [K] or
@@ -26,6 +28,18 @@ struct ConvTransposeParams {
   friend bool operator==(const ConvTransposeParams&, const ConvTransposeParams&) = default;
 };
 
+/// conv2d, and then the largest of each window of its results: conv2d_max_pool, a layer that only fusions
+/// make. Operands as of conv2d. Windows do not overlap (their stride is their extent) and those that would
+/// hang over the end are dropped; NaN counts as largest. Two values: rows and columns of a window.
+struct ConvMaxPoolParams {
+  ConvParams conv;
+  std::vector<int64_t> window;  ///< empty stands for ones until the layer is normalised
+
+  /// The results that lie in a window, of a layer whose output has this shape.
+  Shape results(const Shape& output) const;
+  friend bool operator==(const ConvMaxPoolParams&, const ConvMaxPoolParams&) = default;
+};
+
 template <class Visitor>
 void visit_fields(ConvParams& p, Visitor&& visit) {
   visit("stride", p.stride);
@@ -43,6 +57,12 @@ void visit_fields(ConvTransposeParams& p, Visitor&& visit) {
   visit("pads_end", p.pads_end);
   visit("output_padding", p.output_padding);
   visit("group", p.group);
+}
+
+template <class Visitor>
+void visit_fields(ConvMaxPoolParams& p, Visitor&& visit) {
+  visit_fields(p.conv, visit);
+  visit("window", p.window);
 }
 
 }  // namespace raceline

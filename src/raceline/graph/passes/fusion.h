@@ -1,4 +1,4 @@
-// What the two fusion passes share: which nodes begin a fusion, and which functions end one. Private to the
+// What the three fusion passes share: which nodes begin a fusion, and which functions end one. Private to the
 // folder.
 #pragma once
 #include "raceline/graph/graph.h"

@@ -19,6 +19,7 @@ constexpr Pass passes[] = {
     {"fold_bias", fold_bias, "folds the addition of a constant into the bias before it", true},
     {"fuse_activation", fuse_activation, "offers convolution or gemm with its activation as one layer", true},
     {"fuse_residual", fuse_residual, "offers convolution or gemm with a residual add as one layer", true},
+    {"fuse_max_pool", fuse_max_pool, "offers convolution with the max-pooling behind it as one layer", true},
 };
 
 void check_names(const std::vector<std::string>& without) {

@@ -27,6 +27,9 @@ Graph fold_bias(Graph graph, const Evaluator& evaluate);
 Graph fuse_activation(Graph graph, const Evaluator& evaluate);
 /// Adds Fusions: convolution or gemm followed by a residual add, and by a residual add and an activation.
 Graph fuse_residual(Graph graph, const Evaluator& evaluate);
+/// Adds Fusions: a conv2d followed by a max_pool of windows that do not overlap, an activation between or
+/// behind them.
+Graph fuse_max_pool(Graph graph, const Evaluator& evaluate);
 
 struct Pass {
   std::string_view name;
@@ -35,7 +38,7 @@ struct Pass {
   bool fusion = false;  ///< changes which layers there are: switched off by --no-fusion (the papers' layers)
 };
 
-/// In the order in which they run. fold_batch_norm, fold_bias and the two fusion passes carry `fusion`.
+/// In the order in which they run. fold_batch_norm, fold_bias and the three fusion passes carry `fusion`.
 std::span<const Pass> all_passes();
 
 struct PassOptions {

@@ -20,10 +20,12 @@ Slice outputs_inside(int64_t out, int64_t stride, int64_t shift, int64_t extent)
 }
 
 Conv2dShape Conv2dShape::of(const LayerDesc& layer) {
-  const ConvParams& params = layer.as<ConvParams>();
+  const bool pools = layer.op == OpKind::conv2d_max_pool;
+  const ConvParams& params = pools ? layer.as<ConvMaxPoolParams>().conv : layer.as<ConvParams>();
   const Shape& x = layer.inputs[0].desc.shape;
   const Shape& w = layer.inputs[1].desc.shape;
-  const Shape& y = layer.outputs[0].shape;
+  const Shape& output = layer.outputs[0].shape;
+  const Shape y = pools ? layer.as<ConvMaxPoolParams>().results(output) : output;
   Conv2dShape shape{};
   shape.images = x[0];
   shape.groups = params.group;

@@ -7,7 +7,8 @@
 
 namespace raceline {
 
-/// The extents of a conv2d layer; channels and filters are those of one group.
+/// The extents of a conv2d layer; channels and filters are those of one group. Of a conv2d_max_pool the
+/// outputs are the results that lie in a window.
 struct Conv2dShape {
   int64_t images, groups, channels, height, width;
   int64_t filters, kernel_h, kernel_w, out_h, out_w;

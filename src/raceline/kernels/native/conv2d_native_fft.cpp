@@ -32,7 +32,8 @@ TileBlocking blocking_of(int lanes) {
 class FftPrimitive final : public TilePrimitive {
  public:
   FftPrimitive(int tile, Layout layout, Isa most)
-      : TilePrimitive(fmt::format("fft_{0}x{0}", tile), layout, most, fft_error_bound), tile_(tile) {}
+      : TilePrimitive(OpKind::conv2d, fmt::format("fft_{0}x{0}", tile), layout, most, fft_error_bound),
+        tile_(tile) {}
 
  protected:
   Support check(const LayerDesc& layer) const override {

@@ -4,7 +4,8 @@
 // image is transformed, multiplied position by position, and transformed back. For 1xn and nx1 kernels the
 // same along one axis. It should win for 3x3 and larger kernels with many channels. A lazy one transforms the
 // rows of the filters when they are used: half as many bytes are kept and read, which should win for images
-// of few tiles. Limits: f32, constant filters, stride 1, no dilation, more than one channel a group; rounding
+// of few tiles. conv2d_max_pool stores the largest of each 2x2 outputs of a tile, which are never written
+// themselves. Limits: f32, constant filters, stride 1, no dilation, more than one channel a group; rounding
 // errors are larger than those of a direct convolution, the more the larger the window.
 #include <fmt/format.h>
 
@@ -26,13 +27,16 @@ TileBlocking blocking_of(int lanes) {
 
 class WinogradPrimitive final : public TilePrimitive {
  public:
-  WinogradPrimitive(const WinogradFamily& family, Layout layout, Isa most)
-      : TilePrimitive(family.algorithm, layout, most, family.error_bound), family_(family) {}
+  WinogradPrimitive(OpKind op, const WinogradFamily& family, Layout layout, Isa most)
+      : TilePrimitive(op, family.algorithm, layout, most, family.error_bound), family_(family) {}
 
  protected:
   Support check(const LayerDesc& layer) const override {
     const WinogradSize* size = size_of(layer);
     if (size == nullptr) return Support::no(fmt::format("not for kernels of this size: {}", sizes()));
+    if (pools() && !family_.can_pool()) return Support::no("tiles do not hold whole windows");
+    if (pools() && layer.as<ConvMaxPoolParams>().window != std::vector<int64_t>{2, 2})
+      return Support::no("windows of 2x2 only");
     const Conv2dShape shape = Conv2dShape::of(layer);
     if (shape.stride_h != 1 || shape.stride_w != 1) return Support::no("stride 1 only");
     if (shape.dilation_h != 1 || shape.dilation_w != 1) return Support::no("no dilation");
@@ -55,9 +59,10 @@ class WinogradPrimitive final : public TilePrimitive {
 
   TileStages stages(const LayerDesc& layer) const override {
     const WinogradSize& size = *size_of(layer);
-    return lanes() == 16  ? winograd_stages<16>(size, family_.lazy)
-           : lanes() == 8 ? winograd_stages<8>(size, family_.lazy)
-                          : winograd_stages<4>(size, family_.lazy);
+    const int64_t pool = pools() ? 2 : 1;
+    return lanes() == 16  ? winograd_stages<16>(size, family_.lazy, pool)
+           : lanes() == 8 ? winograd_stages<8>(size, family_.lazy, pool)
+                          : winograd_stages<4>(size, family_.lazy, pool);
   }
 
   void pack(const LayerDesc& layer, const TileShape& shape, const float* filters,
@@ -66,6 +71,8 @@ class WinogradPrimitive final : public TilePrimitive {
   }
 
  private:
+  bool pools() const { return info().op == OpKind::conv2d_max_pool; }
+
   const WinogradSize* size_of(const LayerDesc& layer) const {
     const Shape& weights = layer.inputs[1].desc.shape;
     for (const WinogradSize& size : family_.sizes) {
@@ -98,13 +105,17 @@ std::vector<WinogradFamily> winograd_families() {
   };
 }
 
-std::unique_ptr<Primitive> make_winograd(const WinogradFamily& family, Layout layout, Isa most) {
-  return std::make_unique<WinogradPrimitive>(family, layout, most);
+std::unique_ptr<Primitive> make_winograd(OpKind op, const WinogradFamily& family, Layout layout, Isa most) {
+  return std::make_unique<WinogradPrimitive>(op, family, layout, most);
 }
 
 void register_conv2d_native_winograd(PrimitiveRegistry& registry) {
   for (const WinogradFamily& family : winograd_families()) {
-    for (const Layout layout : all_layouts) registry.add(make_winograd(family, layout, Isa::avx512));
+    for (const Layout layout : all_layouts) {
+      registry.add(make_winograd(OpKind::conv2d, family, layout, Isa::avx512));
+      if (family.can_pool())
+        registry.add(make_winograd(OpKind::conv2d_max_pool, family, layout, Isa::avx512));
+    }
   }
 }
 

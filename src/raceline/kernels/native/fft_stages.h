@@ -17,7 +17,7 @@ template <int lanes, int T>
 void run_fft_output(const TileTask& task, Slice units) {
   run_with_lanes<lanes>([&]() RACELINE_LAMBDA {
     const int64_t stride_h = task.shape->conv.stride_h, stride_w = task.shape->conv.stride_w;
-    tile_output<lanes, 2, T, T>(
+    tile_output<lanes, 2, T, T, 1>(
         task, units,
         [=](const float* m, int64_t step, int64_t plane_step, const TileTarget<lanes>& target)
             RACELINE_LAMBDA { fft_output<lanes, T>(m, step, plane_step, stride_h, stride_w, target); });

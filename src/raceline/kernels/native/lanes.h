@@ -47,6 +47,15 @@ RACELINE_INLINE void keep([[maybe_unused]] Vec<lanes>& vector) {
 #endif
 }
 
+/// largest becomes the larger one in each lane; not a number where either isn't one. Each of the two choices
+/// takes its second operand then; both together have all the bits that make one.
+template <int lanes>
+RACELINE_INLINE void take_larger(Vec<lanes>& largest, const Vec<lanes>& other) {
+  typedef int32_t Bits __attribute__((vector_size(lanes * sizeof(int32_t))));
+  const Vec<lanes> one = largest > other ? largest : other, two = other > largest ? other : largest;
+  largest = reinterpret_cast<Vec<lanes>>(reinterpret_cast<Bits>(one) | reinterpret_cast<Bits>(two));
+}
+
 /// Copies without a loop over single floats where it can.
 template <int lanes>
 RACELINE_INLINE void copy_floats(const float* from, float* to, int64_t count) {
@@ -74,6 +83,28 @@ RACELINE_INLINE void unrolled(const Body& body) {
   }
   (std::make_integer_sequence<int, count>{});
 }
+
+/// What comes into the second-level cache while products are computed: some lines with each channel, one by
+/// one. A burst would take all line fill buffers of the first-level cache, and the products would wait for
+/// them too.
+struct Prefetch {
+  const float* from = nullptr;  ///< nullptr: nothing
+  int64_t step = 0;             ///< from channel to channel, at most all of the lines
+
+  /// Of a whole of `width` floats for each of `depth` channels, what the `index`-th product fetches that goes
+  /// through all channels: the first ones do as much as they can, until nothing is left for the others.
+  template <int lines = 1>
+  static RACELINE_INLINE Prefetch part(const float* whole, int64_t width, int64_t depth, int64_t index) {
+    const int64_t step = width < lines * 16 ? width : lines * 16;
+    return index * step < width ? Prefetch{whole + index * step * depth, step} : Prefetch{};
+  }
+  template <int lines = 1>
+  RACELINE_INLINE void next() {
+    if (from == nullptr) return;
+    unrolled<lines>([&](auto line) RACELINE_LAMBDA { __builtin_prefetch(from + line * 16, 0, 2); });
+    from += step;
+  }
+};
 
 /// The lanes that an instruction set has.
 inline int lanes_of(Isa isa) {

@@ -58,15 +58,6 @@ RACELINE_INLINE float average_share(const PoolShape& shape, int64_t top, int64_t
                                    ((right < shape.padded_w ? right : shape.padded_w) - left));
 }
 
-/// sum becomes the larger one in each lane; not a number where either isn't one. Each of the two choices
-/// takes its second operand then; both together have all the bits that make one.
-template <int lanes>
-RACELINE_INLINE void take_larger(Vec<lanes>& sum, const Vec<lanes>& tap) {
-  typedef int32_t Bits __attribute__((vector_size(lanes * sizeof(int32_t))));
-  const Vec<lanes> one = sum > tap ? sum : tap, other = tap > sum ? tap : sum;
-  sum = reinterpret_cast<Vec<lanes>>(reinterpret_cast<Bits>(one) | reinterpret_cast<Bits>(other));
-}
-
 /// One row of outputs of one block of channels.
 using PoolBlocks = void (*)(const PoolShape& shape, const PoolRow& row, bool include_pad);
 

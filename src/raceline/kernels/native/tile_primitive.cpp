@@ -103,8 +103,9 @@ class TileKernel final : public Kernel {
 
 }  // namespace
 
-TilePrimitive::TilePrimitive(const std::string& algorithm, Layout layout, Isa most, double error_bound)
-    : Primitive(native_info(OpKind::conv2d, algorithm, layout, layout)),
+TilePrimitive::TilePrimitive(OpKind op, const std::string& algorithm, Layout layout, Isa most,
+                             double error_bound)
+    : Primitive(native_info(op, algorithm, layout, layout)),
       lanes_(std::min(lanes_of(std::min(most, best_isa())), layout == Layout::nchw8c ? 8 : 16)),
       error_bound_(error_bound) {}
 

@@ -19,10 +19,11 @@ class TilePrimitive : public Primitive {
 
  protected:
   /// Uses the best instructions of this machine up to `most`; nchw8c has vectors of 8.
-  TilePrimitive(const std::string& algorithm, Layout layout, Isa most, double error_bound);
+  TilePrimitive(OpKind op, const std::string& algorithm, Layout layout, Isa most, double error_bound);
 
   int lanes() const { return lanes_; }
-  /// Kernel, strides, dilation and groups. Types, constants, layout and epilogue are the base's concern.
+  /// Kernel, strides, dilation, groups and what is pooled. Types, constants, layout and epilogue are the
+  /// base's concern.
   virtual Support check(const LayerDesc& layer) const = 0;
   virtual TileShape shape(const LayerDesc& layer) const = 0;
   virtual TileStages stages(const LayerDesc& layer) const = 0;

@@ -247,8 +247,8 @@ RACELINE_INLINE void add_row(const TileTask& task, const ImageForm& form, int64_
 }
 
 /// transform(m, position step, plane step, target) for each unit gives the target its outputs, at most
-/// out_h x out_w.
-template <int lanes, int planes, int out_h, int out_w, class Transform>
+/// out_h x out_w of those that are stored; `pool` is the layer's.
+template <int lanes, int planes, int out_h, int out_w, int pool, class Transform>
 RACELINE_INLINE void tile_output(const TileTask& task, Slice units, const Transform& transform) {
   const TileShape& shape = *task.shape;
   constexpr int vectors = TileBlock<lanes, planes>::vectors;
@@ -259,13 +259,14 @@ RACELINE_INLINE void tile_output(const TileTask& task, Slice units, const Transf
     const int64_t width = block == last ? shape.filter_vectors - block * vectors : vectors;
     const float* m = task.m + planes * block * vectors * lanes * task.tiles.size() +
                      (at.tile * planes * width + vector % vectors) * lanes;
-    const int64_t place = at.image * form.image_step + at.row * form.row_step + at.column * form.pixel_step;
+    const int64_t place =
+        at.image * form.image_step + at.row / pool * form.row_step + at.column / pool * form.pixel_step;
     const int64_t rows = shape.conv.out_h - at.row, columns = shape.conv.out_w - at.column;
     const int64_t filter = vector * lanes;
     const int64_t used = shape.conv.filters - filter < lanes ? shape.conv.filters - filter : lanes;
     TileTarget<lanes> target{};
-    target.rows = rows < shape.size.out_h ? rows : shape.size.out_h;
-    target.columns = columns < shape.size.out_w ? columns : shape.size.out_w;
+    target.rows = (rows < shape.size.out_h ? rows : shape.size.out_h) / pool;
+    target.columns = (columns < shape.size.out_w ? columns : shape.size.out_w) / pool;
     if (task.bias != nullptr && used == lanes) {
       load<lanes>(target.bias, task.bias + filter);
     } else if (task.bias != nullptr) {

@@ -3,6 +3,6 @@
 
 namespace raceline {
 
-template TileStages winograd_stages<16>(const WinogradSize& size, bool lazy);
+template TileStages winograd_stages<16>(const WinogradSize& size, bool lazy, int64_t pool);
 
 }  // namespace raceline

@@ -22,13 +22,13 @@ void run_winograd_input(const TileTask& task, Slice units) {
   });
 }
 
-template <class Tile>
+template <class Tile, int pool>
 void run_winograd_output(const TileTask& task, Slice units) {
   run_with_lanes<Tile::lanes>([&]() RACELINE_LAMBDA {
-    tile_output<Tile::lanes, 1, Tile::m_h, Tile::m_w>(
+    tile_output<Tile::lanes, 1, Tile::m_h / pool, Tile::m_w / pool, pool>(
         task, units,
         [](const float* m, int64_t step, int64_t, const TileTarget<Tile::lanes>& target)
-            RACELINE_LAMBDA { output_tile<Tile>(m, step, target); });
+            RACELINE_LAMBDA { output_tile<Tile, pool>(m, step, target); });
   });
 }
 
@@ -63,31 +63,35 @@ void run_winograd_lazy_multiply(const TileTask& task, Slice units) {
 }
 
 template <int lanes, int m_h, int r_h, int m_w, int r_w, bool lazy = false>
-std::optional<TileStages> winograd_stages_if(const WinogradSize& size) {
+std::optional<TileStages> winograd_stages_if(const WinogradSize& size, int64_t pool) {
   if (size.m_h != m_h || size.r_h != r_h || size.m_w != m_w || size.r_w != r_w) return std::nullopt;
   using Tile = WinogradTile<lanes, m_h, r_h, m_w, r_w>;
   TileStages stages{run_winograd_input<Tile>, run_tile_multiply<lanes, Product::real>,
-                    run_winograd_output<Tile>};
+                    run_winograd_output<Tile, 1>};
+  if constexpr (m_h % 2 == 0 && m_w % 2 == 0) {
+    if (pool == 2) stages.output = run_winograd_output<Tile, 2>;
+  }
   if constexpr (lazy) stages.multiply = run_winograd_lazy_multiply<Tile>;
   return stages;
 }
 
-/// The stages for a tile size; lazy ones exist for F(4x4,3x3). Each vector width is compiled in a file of its
-/// own.
+/// The stages for a tile size; lazy ones exist for F(4x4,3x3), and those that pool 2x2 outputs for tiles that
+/// hold whole windows. Each vector width is compiled in a file of its own.
 template <int lanes>
-TileStages winograd_stages(const WinogradSize& size, bool lazy) {
-  if (lazy) return winograd_stages_if<lanes, 4, 3, 4, 3, true>(size).value_or(TileStages{});
+TileStages winograd_stages(const WinogradSize& size, bool lazy, int64_t pool) {
+  if (lazy) return winograd_stages_if<lanes, 4, 3, 4, 3, true>(size, pool).value_or(TileStages{});
   for (const auto& stages :
-       {winograd_stages_if<lanes, 2, 3, 2, 3>(size), winograd_stages_if<lanes, 4, 3, 4, 3>(size),
-        winograd_stages_if<lanes, 6, 3, 6, 3>(size), winograd_stages_if<lanes, 4, 5, 4, 5>(size),
-        winograd_stages_if<lanes, 1, 1, 6, 3>(size), winograd_stages_if<lanes, 6, 3, 1, 1>(size),
-        winograd_stages_if<lanes, 1, 1, 4, 7>(size), winograd_stages_if<lanes, 4, 7, 1, 1>(size)}) {
+       {winograd_stages_if<lanes, 2, 3, 2, 3>(size, pool), winograd_stages_if<lanes, 4, 3, 4, 3>(size, pool),
+        winograd_stages_if<lanes, 6, 3, 6, 3>(size, pool), winograd_stages_if<lanes, 4, 5, 4, 5>(size, pool),
+        winograd_stages_if<lanes, 1, 1, 6, 3>(size, pool), winograd_stages_if<lanes, 6, 3, 1, 1>(size, pool),
+        winograd_stages_if<lanes, 1, 1, 4, 7>(size, pool),
+        winograd_stages_if<lanes, 4, 7, 1, 1>(size, pool)}) {
     if (stages) return *stages;
   }
   return {};
 }
-extern template TileStages winograd_stages<16>(const WinogradSize& size, bool lazy);
-extern template TileStages winograd_stages<8>(const WinogradSize& size, bool lazy);
-extern template TileStages winograd_stages<4>(const WinogradSize& size, bool lazy);
+extern template TileStages winograd_stages<16>(const WinogradSize& size, bool lazy, int64_t pool);
+extern template TileStages winograd_stages<8>(const WinogradSize& size, bool lazy, int64_t pool);
+extern template TileStages winograd_stages<4>(const WinogradSize& size, bool lazy, int64_t pool);
 
 }  // namespace raceline

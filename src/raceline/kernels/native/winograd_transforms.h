@@ -117,8 +117,8 @@ RACELINE_INLINE void input_tile(const TileWindow& window, float* v, int64_t posi
   }
 }
 
-/// Reads the positions of a tile and puts its m_h x m_w outputs.
-template <class Tile>
+/// Reads the positions of a tile and puts its m_h x m_w outputs, or the largest of each pool x pool of them.
+template <class Tile, int pool>
 RACELINE_INLINE void output_tile(const float* v, int64_t position_step,
                                  const TileTarget<Tile::lanes>& target) {
   constexpr int lanes = Tile::lanes, a_h = Tile::a_h, a_w = Tile::a_w, m_h = Tile::m_h, m_w = Tile::m_w;
@@ -130,12 +130,22 @@ RACELINE_INLINE void output_tile(const float* v, int64_t position_step,
     transform_output<lanes, a_h, m_h>(d, t);
     unrolled<m_h>([&](auto row) RACELINE_LAMBDA { half[row][column] = t[row]; });
   }
-  for (int row = 0; row < m_h && row < target.rows; ++row) {
-    Vec<lanes> d[a_w], y[m_w];
-    unrolled<a_w>([&](auto column) RACELINE_LAMBDA { d[column] = half[row][column]; });
-    transform_output<lanes, a_w, m_w>(d, y);
-    unrolled<m_w>([&](auto column) RACELINE_LAMBDA {
-      if (column < target.columns) target.put(row, column, y[column]);
+  for (int row = 0; row < m_h / pool && row < target.rows; ++row) {
+    Vec<lanes> largest[m_w / pool];
+    unrolled<pool>([&](auto below) RACELINE_LAMBDA {
+      Vec<lanes> d[a_w], y[m_w];
+      unrolled<a_w>([&](auto column) RACELINE_LAMBDA { d[column] = half[row * pool + below][column]; });
+      transform_output<lanes, a_w, m_w>(d, y);
+      unrolled<m_w>([&](auto column) RACELINE_LAMBDA {
+        if constexpr (below == 0 && column % pool == 0) {
+          largest[column / pool] = y[column];
+        } else {
+          take_larger<lanes>(largest[column / pool], y[column]);
+        }
+      });
+    });
+    unrolled<m_w / pool>([&](auto column) RACELINE_LAMBDA {
+      if (column < target.columns) target.put(row, column, largest[column]);
     });
   }
 }

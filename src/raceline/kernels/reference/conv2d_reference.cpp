@@ -8,7 +8,9 @@ namespace {
 
 Status run(const LayerDesc& layer, const KernelArgs& args) {
   return with_float(layer.outputs[0].type, [&](auto tag) {
-    run_conv_direct<typename decltype(tag)::type>(layer, args, has_operand(layer, 2));
+    using T = typename decltype(tag)::type;
+    run_conv_direct(layer, layer.as<ConvParams>(), args, has_operand(layer, 2), layer.outputs[0].shape,
+                    args.outputs[0].data<T>());
   });
 }
 

@@ -25,14 +25,14 @@ struct ConvAxis {
   }
 };
 
-/// Sums in T, in the order: kernel elements, channels. Writes every element of the output once as bias and
-/// then adds to it; runs along rows of the output, so that neighbouring sums do not wait for each other.
+/// Sums in T, in the order: kernel elements, channels. Writes every result once as bias and then adds to it;
+/// runs along rows, so that neighbouring sums do not wait for each other. There may be fewer results than the
+/// operands have room for.
 template <class T>
-void run_conv_direct(const LayerDesc& layer, const KernelArgs& args, bool with_bias) {
-  const ConvParams& params = layer.as<ConvParams>();
+void run_conv_direct(const LayerDesc& layer, const ConvParams& params, const KernelArgs& args, bool with_bias,
+                     const Shape& y_shape, T* results) {
   const Shape& x_shape = layer.inputs[0].desc.shape;
   const Shape& w_shape = layer.inputs[1].desc.shape;
-  const Shape& y_shape = layer.outputs[0].shape;
   ConvAxis axes[3];
   const int spatial = x_shape.rank() - 2;
   for (int i = 0; i < spatial; ++i) {
@@ -47,7 +47,7 @@ void run_conv_direct(const LayerDesc& layer, const KernelArgs& args, bool with_b
   const int64_t in_plane = depth.in * height.in * width.in;
   const int64_t kernel_volume = depth.kernel * height.kernel * width.kernel;
   const T* bias = with_bias ? args.inputs[2].data<T>() : nullptr;
-  T* row = args.outputs[0].data<T>();
+  T* row = results;
 
   for (int64_t n = 0; n < y_shape[0]; ++n) {
     for (int64_t k = 0; k < outputs; ++k) {
