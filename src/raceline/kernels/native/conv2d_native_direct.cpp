@@ -152,7 +152,7 @@ class DirectKernel final : public Kernel {
       if (plan_.by_planes) {
         compute_planes(args, place, item);
       } else {
-        compute_blocks(args, place, item);
+        compute_blocks(args, place, item, item + 1 < items.last);
       }
     }
   }
@@ -165,7 +165,8 @@ class DirectKernel final : public Kernel {
     const float* residual;
   };
 
-  void compute_blocks(const KernelArgs& args, const Place& place, int64_t item) const {
+  /// next: others follow, whose filters come while these are computed with.
+  void compute_blocks(const KernelArgs& args, const Place& place, int64_t item, bool next) const {
     alignas(64) float bias[2 * 16];
     alignas(64) float sums[DirectLoops::most_pixels * 2 * 16];
     Filters filters = filters_of(args, item, bias);
@@ -175,6 +176,7 @@ class DirectKernel final : public Kernel {
     const auto& blocks = loops_.blocks[static_cast<size_t>(filters.vectors - 1)];
     const float* line = place.x + plan_.group_offset(filters.group);
     const int64_t begin = plan_.y.offset(0, filters.first, 0, 0);
+    if (next) work.next = work.filters + filters.vectors * plan_.lanes * plan_.depth();
     for (int64_t row = place.rows.first; row < place.rows.last; ++row) {
       for (int64_t cut = 0; cut < cuts; cut += work.count) {
         const Slice some = slice_of(place.columns.size(), cut, cuts);
@@ -189,6 +191,7 @@ class DirectKernel final : public Kernel {
                slice_of(place.columns.size(), cut + work.count, cuts).size() == some.size()) {
           ++work.count;
         }
+        work.index = (row - place.rows.first) * cuts + cut;
         blocks[static_cast<size_t>(some.size() - 1)](work);
         if (!filters.whole) finish(filters, some.size(), place.y, place.residual, row, column);
       }

@@ -162,7 +162,7 @@ class StrassenKernel final : public Kernel {
       const int64_t begin = plan_.y.vector_offset(filter);
       work.runs = {0, plan_.y.vector_offset(filter + width - plan_.lanes) - begin};
       const auto& loops = loops_.blocks[static_cast<size_t>(vectors.size() - 1)];
-      // The next filters come while the first two tiles are computed.
+      // The next filters come while the first tiles are computed.
       const float* const next = work.filters + width * plan_.depth();
       int64_t tile = vectors.first * plan_.lanes * rows * columns;
       for (int64_t row = 0; row < rows; ++row) {
@@ -180,7 +180,7 @@ class StrassenKernel final : public Kernel {
             if (band.residual != nullptr) work.residual = band.residual + offset;
           }
           const int64_t at = row * cuts + cut;
-          work.ahead = at < 2 ? next + at * width * plan_.depth() / 2 : nullptr;
+          work.ahead = Prefetch::part(next, width, plan_.depth(), at);
           loops[static_cast<size_t>(some.size() - 1)](work);
         }
       }

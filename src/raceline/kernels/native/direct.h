@@ -19,6 +19,8 @@ struct DirectBlock {
   int64_t channel_step;                 ///< from one channel of a run to the next
   int64_t pixel_step;                   ///< from what one output reads to what the next one does
   const float* filters;                 ///< [segment][channel][filter]
+  const float* next;                    ///< filters that come in next; nullptr: unknown
+  int64_t index;                        ///< of the block among those of its filters
   const float* bias;                    ///< of all filters of the block
   int64_t count;                        ///< blocks side by side; 1 where there is a tile
   float* tile;            ///< sums go to [pixel][filter] of this and are not finished; nullptr: to y

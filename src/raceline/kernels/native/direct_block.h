@@ -158,7 +158,7 @@ RACELINE_INLINE void add_channels(const DirectBlock& block, const float* first,
 /// Adds the products with channels that come in whole vectors, pixels `stride` of them apart: then the
 /// offsets of pixels are constants. Sums begin with what `tile` holds and end there.
 template <int lanes, int pixels, int vectors, int stride>
-RACELINE_INLINE void add_vectors(const DirectBlock& block, const float* first, float* tile) {
+RACELINE_INLINE void add_vectors(const DirectBlock& block, const float* first, Prefetch ahead, float* tile) {
   Vec<lanes> sums[pixels][vectors];
   unrolled<pixels * vectors>(
       [&](auto at) RACELINE_LAMBDA { load<lanes>(sums[at / vectors][at % vectors], tile + at * lanes); });
@@ -169,6 +169,7 @@ RACELINE_INLINE void add_vectors(const DirectBlock& block, const float* first, f
     const float* x = bytes_on(first, segments[segment]);
     for (int64_t channel = 0; channel < lanes; channel += 4) {
       unrolled<4>([&](auto next) RACELINE_LAMBDA {
+        ahead.next();
         Vec<lanes> factors[vectors];
         unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
           load<lanes>(factors[vector], filters + (next * vectors + vector) * lanes);
@@ -189,9 +190,10 @@ RACELINE_INLINE void add_vectors(const DirectBlock& block, const float* first, f
 
 /// A function of its own, in which the compiler has nothing else to find registers for.
 template <int lanes, int pixels, int vectors, int stride>
-[[gnu::noinline]] void run_add_vectors(const DirectBlock& block, const float* first, float* tile) {
+[[gnu::noinline]] void run_add_vectors(const DirectBlock& block, const float* first, Prefetch ahead,
+                                       float* tile) {
   run_with_lanes<lanes>(
-      [&]() RACELINE_LAMBDA { add_vectors<lanes, pixels, vectors, stride>(block, first, tile); });
+      [&]() RACELINE_LAMBDA { add_vectors<lanes, pixels, vectors, stride>(block, first, ahead, tile); });
 }
 
 /// Whether add_vectors() is for the block, and its products are so many that it pays.
@@ -221,7 +223,10 @@ RACELINE_INLINE void direct_block(const DirectBlock& task) {
       unrolled<pixels * vectors>([&](auto index) RACELINE_LAMBDA {
         store<lanes>(tile + index * lanes, sums[index / vectors][index % vectors]);
       });
-      add(block, first, tile);
+      Prefetch ahead;
+      if (block.next != nullptr)
+        ahead = Prefetch::part(block.next, vectors * lanes, block.segment_count * lanes, block.index + at);
+      add(block, first, ahead, tile);
       unrolled<pixels * vectors>([&](auto index) RACELINE_LAMBDA {
         load<lanes>(sums[index / vectors][index % vectors], tile + index * lanes);
       });

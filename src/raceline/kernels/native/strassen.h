@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "raceline/kernels/common/target.h"
+#include "raceline/kernels/native/lanes.h"
 #include "raceline/primitive/primitive.h"
 
 namespace raceline {
@@ -16,10 +17,8 @@ struct StrassenBlock {
   const float* x;           ///< [pixel][lane] of the first channels under the first tap
   const int64_t* segments;  ///< floats from there to each `lanes` channels under each tap
   int64_t segment_count;
-  const float* filters;  ///< [segment][lane][filter]
-  /// Filters that are wanted soon: half as many as are multiplied are brought into the second-level cache
-  /// from here on. nullptr: none.
-  const float* ahead;
+  const float* filters;         ///< [segment][lane][filter]
+  Prefetch ahead;               ///< of filters that are wanted soon
   const float* from;            ///< with this tile added, the products go to `to`; nullptr: without
   float* to;                    ///< a tile; nullptr: nowhere
   const float* other;           ///< a tile that is added to the products on their way to y

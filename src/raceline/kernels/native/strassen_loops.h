@@ -17,16 +17,13 @@ RACELINE_INLINE void add_from(const float* from, Vec<lanes>& sum) {
 
 template <int lanes, int pixels, int vectors>
 RACELINE_INLINE void add_products(const StrassenBlock& block, Vec<lanes> (&sums)[pixels][vectors]) {
-  const float *filters = block.filters, *ahead = block.ahead;
+  const float* filters = block.filters;
+  Prefetch ahead = block.ahead;
   for (int64_t segment = 0; segment < block.segment_count; ++segment) {
     const float* x = block.x + block.segments[segment];
     for (int64_t left = lanes; left > 0; left -= 4) {
-      if (ahead != nullptr) {
-        constexpr int lines = (vectors * lanes * 4 / 16 + 1) / 2;
-        unrolled<lines>([&](auto line) RACELINE_LAMBDA { __builtin_prefetch(ahead + line * 16, 0, 2); });
-        ahead += lines * 16;
-      }
       unrolled<4>([&](auto channel) RACELINE_LAMBDA {
+        ahead.next();
         Vec<lanes> factors[vectors];
         unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
           load<lanes>(factors[vector], filters + (channel * vectors + vector) * lanes);

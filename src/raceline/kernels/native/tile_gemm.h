@@ -19,23 +19,17 @@ struct TileBlock {
 };
 
 /// One block. `a` holds [channels / lanes][rows][planes][lanes], `b` [channels][planes][vectors * lanes],
-/// `out` gets [rows][planes][vectors * lanes]. `depth` channels are multiplied, a multiple of 4. Half as many
-/// elements as b has, from `ahead` on unless that is nullptr, are brought into the second-level cache
-/// meanwhile.
+/// `out` gets [rows][planes][vectors * lanes]. `depth` channels are multiplied, a multiple of 4.
 template <int lanes, Product product, int rows, int vectors>
-RACELINE_INLINE void multiply_block(const float* a, const float* b, int64_t depth, const float* ahead,
+RACELINE_INLINE void multiply_block(const float* a, const float* b, int64_t depth, Prefetch ahead,
                                     float* out) {
   constexpr int planes = product == Product::real ? 1 : 2;
   Vec<lanes> sums[rows][planes][vectors] = {};
   for (int64_t left = depth; left > 0; left -= lanes) {
     const int64_t some = left < lanes ? left : lanes;
     for (int64_t step = 0; step < some; step += 4) {
-      if (ahead != nullptr) {
-        constexpr int lines = (planes * vectors * lanes * 4 / 16 + 1) / 2;
-        unrolled<lines>([&](auto line) RACELINE_LAMBDA { __builtin_prefetch(ahead + line * 16, 0, 2); });
-        ahead += lines * 16;
-      }
       unrolled<4>([&](auto channel) RACELINE_LAMBDA {
+        ahead.template next<planes>();
         Vec<lanes> filters[planes][vectors];
         unrolled<planes * vectors>([&](auto at) RACELINE_LAMBDA {
           load<lanes>(filters[at / vectors][at % vectors], b + (channel * planes * vectors + at) * lanes);
@@ -66,11 +60,11 @@ RACELINE_INLINE void multiply_block(const float* a, const float* b, int64_t dept
   });
 }
 
-using TileMultiply = void (*)(const float* a, const float* b, int64_t depth, const float* ahead, float* out);
+using TileMultiply = void (*)(const float* a, const float* b, int64_t depth, Prefetch ahead, float* out);
 
 /// Each block is a function of its own: all in one would be too much for an optimiser or a sanitizer.
 template <int lanes, Product product, int rows, int vectors>
-void run_multiply_block(const float* a, const float* b, int64_t depth, const float* ahead, float* out) {
+void run_multiply_block(const float* a, const float* b, int64_t depth, Prefetch ahead, float* out) {
   run_with_lanes<lanes>(
       [=]() RACELINE_LAMBDA { multiply_block<lanes, product, rows, vectors>(a, b, depth, ahead, out); });
 }

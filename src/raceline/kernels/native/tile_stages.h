@@ -176,19 +176,20 @@ void multiply_position(const TileTask& task, int64_t position, int64_t filters, 
   // nothing to do meanwhile.
   const bool fetches = next && shape.packed_elements() * 4 > 512 * 1024 && blocks > 1;
   const bool narrow = (filters + 1) * vectors > shape.filter_vectors;
+  const int64_t width = narrow ? planes * lanes : wide;
   const float* b = task.packed + position * shape.packed_step() + filters * wide * shape.depth();
   const float* v = task.v + position * task.input_step();
   float* m = task.m + position * task.output_step() + filters * wide * task.tiles.size();
-  const int64_t size = shape.depth() * wide;
   for (int64_t block = 0; block < blocks; ++block) {
     const Slice tiles = task.block(block);
     const float* a = v + tiles.first * planes * shape.channels();
-    // The filters of the next unit follow on these; two blocks fetch half of them each.
-    const float* ahead = fetches && block < 2 ? b + size + block * size / 2 : nullptr;
+    // The filters of the next unit follow on these.
+    Prefetch ahead;
+    if (fetches) ahead = Prefetch::part<planes>(b + shape.depth() * width, wide, shape.depth(), block);
     const size_t row = static_cast<size_t>(tiles.size() - 1);
     const TileMultiply multiply =
         narrow ? multiply_blocks<lanes, product, 1>[row] : multiply_blocks<lanes, product, vectors>[row];
-    multiply(a, b, shape.depth(), ahead, m + tiles.first * (narrow ? planes * lanes : wide));
+    multiply(a, b, shape.depth(), ahead, m + tiles.first * width);
   }
 }
 
@@ -247,7 +248,7 @@ RACELINE_INLINE void add_row(const TileTask& task, const ImageForm& form, int64_
 }
 
 /// transform(m, position step, plane step, target) for each unit gives the target its outputs, at most
-/// out_h x out_w of those that are stored; `pool` is the layer's.
+/// out_h x out_w of those that are stored: the largest of each pool x pool.
 template <int lanes, int planes, int out_h, int out_w, int pool, class Transform>
 RACELINE_INLINE void tile_output(const TileTask& task, Slice units, const Transform& transform) {
   const TileShape& shape = *task.shape;

@@ -20,15 +20,22 @@ struct LazyRow {
 };
 
 /// Products of half of the positions, from `first` on, with some vectors of filters: h holds
-/// [channel][tap][filter], v at each position [channels / lanes][tile][lanes], m gets [tile][filter].
+/// [channel][tap][filter], v at each position [channels / lanes][tile][lanes], m gets [tile][filter]. A line
+/// of each tap is brought into the second-level cache meanwhile, from `ahead` on unless that is nullptr.
 template <class Tile, int tiles, int first, int vectors>
-RACELINE_INLINE void multiply_lazy(const LazyRow& row, const float* h, const float* v, float* m) {
+RACELINE_INLINE void multiply_lazy(const LazyRow& row, const float* h, const float* v, const float* ahead,
+                                   float* m) {
   constexpr int lanes = Tile::lanes, count = Tile::a_w / 2;
   Vec<lanes> sums[count][tiles][vectors] = {};
   const float* a = v + first * row.input_step;
   for (int64_t left = row.channels; left > 0; left -= lanes) {
     const int64_t some = left < lanes ? left : lanes;
     for (int64_t channel = 0; channel < some; ++channel) {
+      if (ahead != nullptr) {
+        unrolled<Tile::r_w>([&](auto tap)
+                                RACELINE_LAMBDA { __builtin_prefetch(ahead + tap * row.wide, 0, 2); });
+        ahead += row.filter_step;
+      }
       Vec<lanes> u[vectors][Tile::a_w];
       unrolled<vectors>([&](auto vector) RACELINE_LAMBDA {
         Vec<lanes> g[Tile::r_w];
@@ -58,12 +65,14 @@ RACELINE_INLINE void multiply_lazy(const LazyRow& row, const float* h, const flo
 /// All positions of a row for all vectors of a block of filters, as many at a time as there are registers
 /// for.
 template <class Tile, int vectors, int tiles>
-void run_lazy_row(const LazyRow& row, const float* h, const float* v, float* m) {
+void run_lazy_row(const LazyRow& row, const float* h, const float* v, const float* ahead, float* m) {
   constexpr int together = std::min(vectors, Tile::lanes == 16 ? 2 : 1), half = Tile::a_w / 2;
   run_with_lanes<Tile::lanes>([&]() RACELINE_LAMBDA {
+    const float* rest = ahead != nullptr && row.wide > 16 ? ahead + 16 : nullptr;
     for (int filter = 0; filter < vectors * Tile::lanes; filter += together * Tile::lanes) {
-      multiply_lazy<Tile, tiles, 0, together>(row, h + filter, v, m + filter);
-      multiply_lazy<Tile, tiles, half, together>(row, h + filter, v, m + filter);
+      multiply_lazy<Tile, tiles, 0, together>(row, h + filter, v, filter == 0 ? ahead : nullptr, m + filter);
+      multiply_lazy<Tile, tiles, half, together>(row, h + filter, v, filter == 0 ? rest : nullptr,
+                                                 m + filter);
     }
   });
 }
@@ -71,8 +80,8 @@ void run_lazy_row(const LazyRow& row, const float* h, const float* v, float* m) 
 /// For 1, 2, ... tiles.
 template <class Tile, int vectors>
 constexpr auto lazy_rows = []<int... tile>(std::integer_sequence<int, tile...>) {
-  return std::array<void (*)(const LazyRow&, const float*, const float*, float*), sizeof...(tile)>{
-      run_lazy_row<Tile, vectors, tile + 1>...};
+  return std::array<void (*)(const LazyRow&, const float*, const float*, const float*, float*),
+                    sizeof...(tile)>{run_lazy_row<Tile, vectors, tile + 1>...};
 }
 (std::make_integer_sequence<int, lazy_tiles>{});
 

@@ -34,7 +34,7 @@ void run_winograd_output(const TileTask& task, Slice units) {
 
 /// The products of a row of the window with a block of filters, whose rows are transformed on the way.
 template <class Tile, int vectors>
-void multiply_lazy_row(const TileTask& task, int64_t row, int64_t filters) {
+void multiply_lazy_row(const TileTask& task, int64_t row, int64_t filters, bool next) {
   constexpr int64_t wide = int64_t{vectors} * Tile::lanes;
   const TileShape& shape = *task.shape;
   const int64_t first = filters * shape.wide(), position = row * Tile::a_w;
@@ -44,7 +44,9 @@ void multiply_lazy_row(const TileTask& task, int64_t row, int64_t filters) {
     const Slice tiles = task.block(block);
     const float* const v = task.v + position * task.input_step() + tiles.first * shape.channels();
     float* const m = task.m + position * task.output_step() + first * task.tiles.size() + tiles.first * wide;
-    lazy_rows<Tile, vectors>[static_cast<size_t>(tiles.size() - 1)](steps, h, v, m);
+    // The filters of the next unit follow on these.
+    const float* ahead = next && block == 0 ? h + shape.depth() * steps.filter_step : nullptr;
+    lazy_rows<Tile, vectors>[static_cast<size_t>(tiles.size() - 1)](steps, h, v, ahead, m);
   }
 }
 
@@ -55,9 +57,9 @@ void run_winograd_lazy_multiply(const TileTask& task, Slice units) {
   for (int64_t unit = units.first; unit < units.last; ++unit) {
     const int64_t row = unit / shape.filter_blocks(), filters = unit % shape.filter_blocks();
     if ((filters + 1) * vectors > shape.filter_vectors) {
-      multiply_lazy_row<Tile, 1>(task, row, filters);
+      multiply_lazy_row<Tile, 1>(task, row, filters, unit + 1 < units.last);
     } else {
-      multiply_lazy_row<Tile, vectors>(task, row, filters);
+      multiply_lazy_row<Tile, vectors>(task, row, filters, unit + 1 < units.last);
     }
   }
 }
@@ -68,8 +70,12 @@ std::optional<TileStages> winograd_stages_if(const WinogradSize& size, int64_t p
   using Tile = WinogradTile<lanes, m_h, r_h, m_w, r_w>;
   TileStages stages{run_winograd_input<Tile>, run_tile_multiply<lanes, Product::real>,
                     run_winograd_output<Tile, 1>};
-  if constexpr (m_h % 2 == 0 && m_w % 2 == 0) {
-    if (pool == 2) stages.output = run_winograd_output<Tile, 2>;
+  if (pool == 2) {
+    if constexpr (m_h % 2 == 0 && m_w % 2 == 0) {
+      stages.output = run_winograd_output<Tile, 2>;
+    } else {
+      return std::nullopt;
+    }
   }
   if constexpr (lazy) stages.multiply = run_winograd_lazy_multiply<Tile>;
   return stages;
