@@ -60,7 +60,7 @@ TEST(Graph, RefusesFusionsThatAreNoLayer) {
   const ValueId b = g.conv3x3("conv_b", a, 2);
   g.output(g.add("sum", {g.relu("b1", b), g.relu("b2", b)}));
   Graph& graph = g.graph();
-  const auto fusion = [&](std::vector<std::string> names) {
+  const auto fusion = [&](const std::vector<std::string>& names) {
     Fusion fusion;
     for (const std::string& name : names) fusion.nodes.push_back(graph.find_node(name));
     graph.add_fusion(fusion);
