@@ -3,7 +3,7 @@
 #include <limits>
 #include <string>
 
-#include "raceline/dataset/transforms.h"
+#include "raceline/predict/transforms.h"
 #include "train/torch/net.h"
 #include "train/trainer.h"
 

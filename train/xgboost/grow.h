@@ -3,8 +3,8 @@
 #include <functional>
 #include <span>
 
-#include "raceline/dataset/transforms.h"
 #include "raceline/predict/models/trees.h"
+#include "raceline/predict/transforms.h"
 
 namespace raceline::train {
 

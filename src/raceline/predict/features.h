@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "raceline/dataset/transforms.h"
 #include "raceline/predict/hardware.h"
 #include "raceline/predict/layer_facts.h"
+#include "raceline/predict/transforms.h"
 
 namespace raceline {
 

@@ -39,7 +39,6 @@ void NetModel::visit(Archive& archive, std::string_view type) {
   archive.field("box_cox", transformed);
   archive.field("lambda", box_cox.lambda);
   if (archive.reading()) {
-    constexpr double most_lambda = 5;  // as BoxCox::fit() has it
     const auto bad = [&](int32_t column) { return column < 0 || static_cast<size_t>(column) >= width; };
     if (std::any_of(transformed.begin(), transformed.end(), bad)) {
       archive.refuse("box_cox", fmt::format("a column beyond the {} that there are", width));
@@ -49,8 +48,8 @@ void NetModel::visit(Archive& archive, std::string_view type) {
                      fmt::format("{} numbers, wanted {}", box_cox.lambda.size(), transformed.size()));
     }
     if (std::any_of(box_cox.lambda.begin(), box_cox.lambda.end(),
-                    [](double each) { return std::abs(each) > most_lambda; })) {
-      archive.refuse("lambda", fmt::format("a number beyond -{0} to {0}", most_lambda));
+                    [](double each) { return std::abs(each) > BoxCox::most_lambda; })) {
+      archive.refuse("lambda", fmt::format("a number beyond -{0} to {0}", BoxCox::most_lambda));
     }
     box_cox.columns.assign(transformed.begin(), transformed.end());
   }

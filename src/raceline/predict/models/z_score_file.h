@@ -1,7 +1,7 @@
 // A ZScore's place in a predictor file.
 #pragma once
-#include "raceline/dataset/transforms.h"
 #include "raceline/predict/archive.h"
+#include "raceline/predict/transforms.h"
 
 namespace raceline {
 
