@@ -26,7 +26,7 @@ struct Options {
   std::string platform, shard = "1/1";
   std::filesystem::path python, store = default_store(), csv;
   CollectOptions collect;
-  double budget_ms = 100;
+  double budget_ms = 50;
   int64_t pairs = 0;
   bool dry_run = false, json = false;
 };
@@ -51,8 +51,8 @@ std::string machine_text(const Machine& machine) {
                      human_bytes(static_cast<double>(machine.ram_bytes)), machine.system);
 }
 
-/// What the sitting says of the command, without paths.
-std::string what_text(const Options& options) {
+/// What is measured, as the sitting says it of the command, without paths.
+std::string items_text(const Options& options) {
   if (!options.models.empty()) return fmt::format("models {}", join(options.models, ","));
   if (options.pairs > 0)
     return fmt::format("pairs {} seed {} shard {}", options.pairs, options.items.seed, options.shard);
@@ -60,6 +60,12 @@ std::string what_text(const Options& options) {
                      options.items.space,
                      options.items.layers.empty() ? "all" : join(options.items.layers, ","),
                      options.items.samples, options.items.seed, options.shard);
+}
+
+/// And how.
+std::string what_text(const Options& options) {
+  return fmt::format("{} rounds {}-{} of {} ms, a process for each", items_text(options),
+                     options.collect.rounds, options.collect.most_rounds, options.budget_ms);
 }
 
 Json to_json(const CollectReport& report) {
@@ -107,9 +113,19 @@ int collect_items(Options& options) {
   }
   CollectOptions& collecting = options.collect;
   collecting.command = platform_command(options.platform, options.python);
-  collecting.place = {
-      .cores = shared_cores(collecting.threads), .log = scratch.path() / "stderr", .environment = {}};
-  pin_threads(1);  // the sentinel runs where the worker does
+  const bool is_ours = options.platform == "raceline" || options.platform == "raceline-opencl";
+  if (is_ours) {  // each round has a process of its own, and the rounds of a layer should have one plan in a
+                  // sitting
+    collecting.command.push_back("--costs");
+    collecting.command.push_back(scratch.path() / "costs.db");
+  }
+  // OpenCL on the CPU uses all cores, whatever the threads beside it.
+  const bool uses_all = options.platform == "raceline-opencl";
+  collecting.sentinel_threads = uses_all ? machine.physical_cores : collecting.threads;
+  collecting.place = {.cores = shared_cores(collecting.sentinel_threads),
+                      .log = scratch.path() / "stderr",
+                      .environment = {}};
+  pin_threads(collecting.sentinel_threads);  // the sentinel runs where the worker does
   collecting.device = machine.fingerprint();
   collecting.machine = machine_text(machine);
   collecting.what = what_text(options);
@@ -185,6 +201,10 @@ std::function<int()> setup_collect(CLI::App& app) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.add_option("--rounds", options->collect.rounds, "Rounds of each layer")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--most-rounds", options->collect.most_rounds,
+                 "Rounds of a layer whose fastest round no other confirms, at most")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--round-gap", options->collect.round_gap_seconds,

@@ -2,13 +2,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/devices.h"
@@ -16,6 +14,7 @@
 #include "cli/scratch_folder.h"
 #include "cli/versions.h"
 #include "cli/workbench.h"
+#include "cli/worker_pipes.h"
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
 #include "raceline/base/file_identity.h"
@@ -62,7 +61,9 @@ Move move_of(const StepInfo& step) {
 
 class Worker {
  public:
-  explicit Worker(std::unique_ptr<Device> accelerator) : bench_(std::move(accelerator)) {}
+  Worker(std::unique_ptr<Device> accelerator, const std::filesystem::path& costs)
+      : bench_(std::move(accelerator)),
+        costs_(costs.empty() ? CostStore::temporary() : CostStore::open(costs)) {}
 
   /// Where what comes with a request is put.
   std::filesystem::path incoming() const { return folder_.path() / "incoming"; }
@@ -305,61 +306,21 @@ class Worker {
   std::unique_ptr<Session> session_;
   std::vector<TensorView> inputs_, views_;
   std::vector<Tensor> outputs_, theirs_, taken_;
-  CostStore costs_ = CostStore::temporary();  ///< a model that is opened again is not measured again
-};
-
-/// The protocol's two ends. Whatever is printed meanwhile goes to stderr.
-struct Pipes {
-  Pipes() : requests(::fdopen(::dup(STDIN_FILENO), "rb")), replies(::fdopen(::dup(STDOUT_FILENO), "wb")) {
-    if (requests == nullptr || replies == nullptr) throw IoError("stdin and stdout are wanted");
-    ::dup2(STDERR_FILENO, STDOUT_FILENO);
-  }
-  ~Pipes() {
-    std::fclose(requests);
-    std::fclose(replies);
-  }
-  Pipes(const Pipes&) = delete;
-  Pipes& operator=(const Pipes&) = delete;
-
-  /// False at the end.
-  bool read_line(std::string& line) const {
-    line.clear();
-    for (int byte = std::fgetc(requests); byte != EOF; byte = std::fgetc(requests)) {
-      if (byte == '\n') return true;
-      line.push_back(static_cast<char>(byte));
-    }
-    return false;
-  }
-  /// Piece by piece: a model should not count as memory of ours.
-  void read_into(const std::filesystem::path& path, size_t left) const {
-    std::ofstream file(path, std::ios::binary);
-    std::string piece(size_t{1} << 20, '\0');
-    while (left > 0) {
-      const size_t count = std::min(left, piece.size());
-      if (std::fread(piece.data(), 1, count, requests) != count) throw IoError("a request ended too early");
-      file.write(piece.data(), static_cast<std::streamsize>(count));
-      left -= count;
-    }
-    if (!file.flush()) throw IoError(fmt::format("'{}' can't be written", path.string()));
-  }
-  void write(const std::string& line, const std::string& bytes) const {
-    std::fwrite(line.data(), 1, line.size(), replies);
-    std::fputc('\n', replies);
-    std::fwrite(bytes.data(), 1, bytes.size(), replies);
-    if (std::fflush(replies) != 0) throw IoError("nobody reads the answers");
-  }
-
-  std::FILE* requests;
-  std::FILE* replies;
+  CostStore costs_;  ///< a model that is opened again is not measured again
 };
 
 Json refusal(const std::string& kind, const std::string& why) {
   return {{"error", {{"kind", kind}, {"message", why}}}};
 }
 
-int serve(const DeviceOptions& devices) {
-  const Pipes pipes;
-  Worker worker(devices.open());
+struct Options {
+  DeviceOptions devices;
+  std::filesystem::path costs;
+};
+
+int serve(const Options& options) {
+  const WorkerPipes pipes;
+  Worker worker(options.devices.open(), options.costs);
   std::string line;
   while (pipes.read_line(line)) {
     const Json request = Json::parse(line, nullptr, false);
@@ -390,9 +351,12 @@ int serve(const DeviceOptions& devices) {
 }  // namespace
 
 std::function<int()> setup_worker(CLI::App& app) {
-  auto devices = std::make_shared<DeviceOptions>();
-  devices->add_to(app);
-  return [devices] { return serve(*devices); };
+  auto options = std::make_shared<Options>();
+  options->devices.add_to(app);
+  app.add_option("--costs", options->costs,
+                 "Store of what was measured to make plans, for workers to come; forgotten if not given")
+      ->type_name("DB");
+  return [options] { return serve(*options); };
 }
 
 }  // namespace raceline::cli

@@ -44,7 +44,7 @@ class Collect(support.CliTest):
 
     def command(self, worker, *more):
         return ["collect", "--platform", worker, "--layers", "dense,add", "--samples", "6", "--most-ms", "5",
-                "--most-memory", "8", "--store", str(self.store), "--round-gap", "0", "--budget", "2", *map(str, more)]
+                "--most-memory", "8", "--store", str(self.store), "--round-gap", "0", "--most-rounds", "3", "--budget", "2", *map(str, more)]
 
     def samples(self):
         """(layer, round in order) -> samples; the store must be whole."""
@@ -190,6 +190,16 @@ class Collect(support.CliTest):
         rows = self.rows_of(self.folder / "nets.csv")
         self.assertEqual({row["set"] for row in rows}, {"test-networks"})
 
+    def test_published_layer_shapes_are_a_prior(self):
+        tables = sorted((PUBLIC / "layer-shapes").glob("*.csv.gz"))
+        if not tables:
+            self.skipTest("the public data are not here")
+        layers = self.folder / "layers.tsv"
+        self.run_program("dataset", "layers", *tables, "-o", layers)
+        self.assertIn("mobilenet", layers.read_text())
+        found = self.run_program("collect", "--platform", self.worker(), "--set", "test-networks", "--prior", layers, "--dry-run")
+        self.assertGreater(found.stdout.count("conv2d"), 200)
+
     def test_public_data_can_be_imported(self):
         source = PUBLIC / "tensorflow-1.10" / "dense_V100.csv.gz"
         if not source.exists():
@@ -210,6 +220,13 @@ class Collect(support.CliTest):
         self.refused("dataset", "import", "--format", "mars", bad, words=["mars", "justus"])
         self.refused("collect", "--platform", "nosuch", "--store", self.store, words=["nosuch"])
         self.refused("collect", "--platform", self.worker(), "--layers", "nosuch", "--store", self.store, words=["nosuch"])
+        for frozen, known in (("test-uniform", "conv"), ("test-networks", "softmax")):
+            self.refused("collect", "--platform", self.worker(), "--set", frozen, "--layers", "conv:7", "--store", self.store,
+                         words=[frozen, "conv:7", known])
+        self.refused("collect", "--platform", self.worker(), "--primitives", "--layers", "add", "--store", self.store,
+                     words=["mine", "primitives"])
+        bad.write_text("model,cin,cout\na,b,c\n")
+        self.refused("dataset", "layers", bad, words=[bad, "line 2"])
         self.refused("collect", "--platform", self.worker(), "--layers", "add:0", "--store", self.store, words=["add:0", "wanted 1"])
         self.refused("collect", "--platform", self.worker(), "--mode", "unoptimised", "--layers", "add", "--samples", 1,
                      "--store", self.store, words=["unoptimised"])

@@ -1,6 +1,8 @@
 #include "raceline/dataset/collect.h"
 
+#include <fstream>
 #include <map>
+#include <set>
 
 #include <gtest/gtest.h>
 #include <stdlib.h>  // mkdtemp
@@ -48,6 +50,7 @@ class CollectTest : public testing::Test {
     made.command.insert(made.command.end(), {"/usr/bin/python3", (folder_ / "toy_worker.py").string()});
     made.place.log = folder_ / "log";
     made.device = "here";
+    made.most_rounds = made.rounds;  // so that samples can be counted
     made.round_gap_seconds = 0;
     made.budget_us = 1000;
     made.runs = 4;
@@ -85,6 +88,34 @@ TEST_F(CollectTest, MeasuresEveryItemInRoundsAndDoesNothingTwice) {
   ASSERT_EQ(dataset.rows.size(), 3u);
   EXPECT_GE(dataset.rows[0].exe_us(PhaseModel::resperfnet), 200);
   EXPECT_EQ(dataset.rows[0].platform, "toy");
+}
+
+TEST_F(CollectTest, NoTwoRoundsOfAnItemShareAProcess) {
+  SampleStore store = SampleStore::temporary();
+  const std::filesystem::path log = folder_ / "opened";
+  const CollectOptions asked =
+      options("open('" + log.string() + "', 'a').write('%d %d\\n' % (self.size, os.getpid()))");
+  collect(items({4, 5}), store, asked);
+  std::map<std::string, std::set<std::string>> processes;
+  std::ifstream lines(log);
+  for (std::string layer, process; lines >> layer >> process;) processes[layer].insert(process);
+  EXPECT_EQ(processes["4"].size(), 3u);
+  EXPECT_EQ(processes["4"], processes["5"]) << "a process serves one round of many items";
+}
+
+TEST_F(CollectTest, ItemsWhoseFastestRoundNoOtherConfirmsGetMoreRounds) {
+  SampleStore store = SampleStore::temporary();
+  const std::string rounds = (folder_ / "rounds").string();
+  CollectOptions asked = options("open('" + rounds +
+                                 "', 'a').write('x')\n"
+                                 "        first = len(open('" +
+                                 rounds +
+                                 "').read()) == 1\n"
+                                 "        self.run = lambda: time.sleep(0.03 if first else 0.1)");
+  asked.most_rounds = 6;
+  EXPECT_EQ(collect(items({4}), store, asked).samples, 6u);
+  EXPECT_TRUE(dataset_of(store).rows.at(0).outlier);
+  EXPECT_EQ(collect(items({4}), store, asked).samples, 0u);
 }
 
 TEST_F(CollectTest, WhatGoesWrongIsMarkedAndTheRunGoesOn) {
@@ -145,17 +176,17 @@ TEST_F(CollectTest, RepetitionsComeWhenTheyAreDue) {
 TEST_F(CollectTest, RepetitionsThatAreDueComeBeforeItemsThatAreNew) {
   SampleStore store = SampleStore::temporary();
   CollectOptions asked = options("pass");
-  asked.repeat_rows = 2;
+  asked.repeat_rows = 3;
   asked.repeat_after_seconds = 0;
   collect(items({4}), store, options("pass"));
   std::vector<std::string> order;
   asked.progress = [&](size_t, size_t, const std::string& now) { order.push_back(now); };
   const std::vector<CollectItem> all = items({5, 6, 4});
-  EXPECT_EQ(collect(all, store, asked).samples, 12u);
-  ASSERT_EQ(order.size(), 13u);  // the item of the store is passed once
+  EXPECT_EQ(collect(all, store, asked).samples, 15u);
+  ASSERT_EQ(order.size(), 16u);  // the item of the store is passed once
   EXPECT_EQ(order[0], all[2].name);
   EXPECT_EQ(order[3], all[0].name);
-  EXPECT_EQ(collect(all, store, asked).samples, 0u) << "two of the type are repeated";
+  EXPECT_EQ(collect(all, store, asked).samples, 0u) << "all are repeated";
 }
 
 TEST_F(CollectTest, ItStopsWhenAskedAndGoesOnLater) {
@@ -178,6 +209,34 @@ TEST_F(CollectTest, ShardsMergeIntoOneStore) {
   EXPECT_EQ(all.merge(other), 3);
   EXPECT_EQ(all.merge(other), 0);
   EXPECT_EQ(dataset_of(all).rows.size(), 2u);
+}
+
+TEST_F(CollectTest, AWorkerThatComesBackWithOtherVersionsEndsTheCollection) {
+  SampleStore store = SampleStore::temporary();
+  CollectOptions asked = options("open('" + (folder_ / "updated").string() + "', 'w').close()");
+  std::string script = read_file(folder_ / "toy_worker.py");
+  script.replace(script.find("'toy': '1'"), 10,
+                 "'toy': str(os.path.exists('" + (folder_ / "updated").string() + "'))");
+  write_file(folder_ / "toy_worker.py", script);
+  EXPECT_THROW(collect(items({4}), store, asked), Error);
+  EXPECT_EQ(store.samples().size(), 1u) << "what was measured before stays";
+}
+
+TEST_F(CollectTest, AFailureIsForgottenWhenItIsMeasuredAfterAll) {
+  SampleStore store = SampleStore::temporary();
+  const std::string path = (folder_ / "tries").string();
+  CollectOptions asked = options("open('" + path +
+                                 "', 'a').write('x')\n"
+                                 "        if len(open('" +
+                                 path + "').read()) == 1: raise Refusal('failed', 'once')");
+  EXPECT_EQ(collect(items({4}), store, asked).failed, 1u);
+  asked.retry_failed = true;
+  asked.stop = [&] { return store.samples().size() == 2; };
+  EXPECT_EQ(collect(items({4}), store, asked).samples, 1u);
+  asked.retry_failed = false;
+  asked.stop = {};
+  collect(items({4}), store, asked);
+  ASSERT_EQ(dataset_of(store).rows.size(), 1u);
 }
 
 TEST_F(CollectTest, AnUnknownModeAndAWorkerThatDoesNotStartAreRefused) {

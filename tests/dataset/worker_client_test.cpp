@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "raceline/base/file.h"
 
@@ -110,6 +111,28 @@ TEST_F(WorkerClientTest, a_worker_that_ends_or_hangs_is_told_apart) {
   EXPECT_EQ(kind_of([&] { (void)killed.run(1, 0, 10); }), Kind::ended);
   WorkerClient hangs(toy("read line; sleep 60"), {});
   EXPECT_EQ(kind_of([&] { (void)hangs.run(1, 0, 0.2); }), Kind::timeout);
+}
+
+TEST_F(WorkerClientTest, a_worker_is_told_of_its_end_and_may_tidy_up) {
+  const std::filesystem::path kept = folder_ / "kept";
+  {
+    WorkerClient worker(toy("read line; echo '{\"id\":2}'; sleep 0.2; echo \"$line\" > " + kept.string()),
+                        {});
+  }
+  EXPECT_NE(read_file(kept).find("\"bye\""), std::string::npos);
+}
+
+TEST_F(WorkerClientTest, a_worker_that_does_not_end_is_killed_with_what_it_started) {
+  const std::filesystem::path kept = folder_ / "kept";
+  {
+    // The shell's child has the group's number, and outlives a shell that ends.
+    WorkerClient worker(
+        toy("(sleep 3; echo alive > " + kept.string() + ") < /dev/null > /dev/null & read line; exit 3"), {});
+    EXPECT_EQ(kind_of([&] { (void)worker.run(1, 0, 10); }), Kind::ended);
+    WorkerClient hangs(toy("read line; echo '{\"id\":2}'; sleep 4; echo alive > " + kept.string()), {});
+  }
+  ::usleep(4'000'000);
+  EXPECT_FALSE(std::filesystem::exists(kept));
 }
 
 TEST_F(WorkerClientTest, a_paused_worker_does_nothing_until_it_may_go_on) {

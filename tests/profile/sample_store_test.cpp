@@ -71,6 +71,20 @@ TEST_F(SampleStoreTest, SittingsOfOnePlatformAreToldFromOthers) {
   EXPECT_FALSE(facts().same_platform(other));
 }
 
+TEST_F(SampleStoreTest, SamplesWithoutStepsAndStepsWithoutSamplesAreDamage) {
+  for (const bool has_steps : {false, true}) {
+    SampleStore store = SampleStore::temporary();
+    PlatformSample broken = sample(store.begin(facts()), 0);
+    if (has_steps) {
+      broken.samples_us.clear();
+    } else {
+      broken.steps.clear();
+    }
+    store.append(broken);
+    EXPECT_THROW(store.samples(), IoError);
+  }
+}
+
 TEST_F(SampleStoreTest, AStoreOfVersion2GrowsItsTables) {
   const std::filesystem::path file = folder_ / "store.db";
   CostStore::open(file);

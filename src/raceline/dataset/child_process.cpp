@@ -69,6 +69,11 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
 
 }  // namespace
 
+std::string_view to_string(ChildError::Kind kind) {
+  if (kind == ChildError::Kind::timeout) return "timeout";
+  return kind == ChildError::Kind::garbage ? "garbage" : "ended";
+}
+
 ChildProcess::ChildProcess(const std::vector<std::string>& command, const Options& options) {
   if (command.empty()) throw IoError("a command to start is empty");
   name_ = command[0];
@@ -134,6 +139,17 @@ void ChildProcess::end() noexcept {
   socket_ = -1;
 }
 
+void ChildProcess::finish(double seconds) noexcept {
+  if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
+  siginfo_t ended{};
+  for (const double deadline = now() + seconds; pid_ > 0 && now() < deadline && ended.si_pid == 0;) {
+    // It stays to be waited for, so that its number is still its own when its group is killed.
+    if (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0) break;
+    if (ended.si_pid == 0) ::usleep(1000);
+  }
+  end();
+}
+
 void ChildProcess::fail_ended() {
   int status = 0;
   pid_t ended = 0;
@@ -144,6 +160,7 @@ void ChildProcess::fail_ended() {
   }
   std::string how = "it closed its output";
   if (ended == pid_) {
+    ::kill(-pid_, SIGKILL);  // what it started and left
     pid_ = -1;
     if (WIFSIGNALED(status)) {
       how = fmt::format("it was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));

@@ -22,6 +22,9 @@ class ChildError : public Error {
   Kind kind_;
 };
 
+/// "ended", "timeout", "garbage".
+std::string_view to_string(ChildError::Kind kind);
+
 /// A child whose standard input and output are ours. It is killed, with all that it started, when the object
 /// ends, and when we are killed.
 class ChildProcess {
@@ -49,6 +52,10 @@ class ChildProcess {
   /// Stops it where it is, threads that spin included, and lets it go on.
   void pause() const;
   void resume() const;
+
+  bool is_running() const { return pid_ > 0; }
+  /// Lets it end by itself, for so long; it is killed otherwise. Of no use afterwards.
+  void finish(double seconds) noexcept;
 
  private:
   void fill(double deadline);

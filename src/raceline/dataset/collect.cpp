@@ -1,48 +1,34 @@
 #include "raceline/dataset/collect.h"
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <optional>
 #include <set>
 #include <thread>
-#include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "raceline/base/error.h"
 #include "raceline/base/hash.h"
-#include "raceline/base/random.h"
 #include "raceline/base/text.h"
+#include "raceline/dataset/dataset.h"
 #include "raceline/dataset/layer_model.h"
-#include "raceline/dataset/layer_type.h"
+#include "raceline/dataset/round_ledger.h"
 
 namespace raceline {
 namespace {
 
-double system_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-/// Seconds of "2026-11-22T16:30:00Z"; 0 for another text.
-double seconds_of(const std::string& time) {
-  std::tm parts{};
-  return ::strptime(time.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr
-             ? 0
-             : static_cast<double>(::timegm(&parts));
-}
-
-std::string text_of(ChildError::Kind kind) {
-  if (kind == ChildError::Kind::timeout) return "timeout";
-  return kind == ChildError::Kind::garbage ? "garbage" : "ended";
-}
-
 class Collector {
  public:
   Collector(std::span<const CollectItem> items, SampleStore& store, const CollectOptions& options)
-      : items_(items), store_(store), options_(options), sentinel_(options.clock) {}
+      : items_(items),
+        store_(store),
+        options_(options),
+        sentinel_(options.clock, options.sentinel_threads),
+        ledger_(options.rounds, options.most_rounds) {}
 
   CollectReport run() {
     const double begin = options_.clock();
@@ -50,10 +36,12 @@ class Collector {
     begin_sitting();
     report_.items = items_.size();
     all_ = items_.size() * rounds();
-    // Those of an earlier sitting first: the slowest items come last, and may take longer than there is time.
+    // What an earlier sitting left first: the slowest items come last, and may take longer than there is
+    // time.
+    confirm(every_item(), 0);
+    confirm(every_item(), 1);
     repeat_due();
     measure_all(every_item(), 0);
-    report_.repeats_not_due = 0;
     repeat_due();
     report_.complete = !stopped();
     report_.seconds = (options_.clock() - begin) * 1e-6;
@@ -61,14 +49,6 @@ class Collector {
   }
 
  private:
-  /// What is known of one item (and primitive), of one repetition of it.
-  struct Known {
-    int rounds = 0;
-    bool failed = false;
-    double last = 0;  ///< when its last round was taken, in the system's seconds
-  };
-  using Key = std::tuple<std::string, std::string, int>;
-
   bool stopped() const { return options_.stop && options_.stop(); }
 
   void start_worker() {
@@ -78,90 +58,134 @@ class Collector {
       throw Error(fmt::format("{} has no mode '{}'; it has {}", worker_->facts().platform, options_.mode,
                               join(modes, ", ")));
     }
+    if (options_.primitives && !worker_->facts().has_primitives)
+      throw Error(fmt::format("{} does not name its primitives", worker_->facts().platform));
+  }
+
+  /// A worker that could be started once is tried again: for a moment, a machine may lack memory, or a board
+  /// its network. Throws ChildError when it can't be started, Error when it is another.
+  void restart_worker() {
+    for (int tries_left = 2; !worker_; --tries_left) {
+      try {
+        start_worker();
+      } catch (const Error& error) {
+        if (tries_left == 0 || stopped()) throw ChildError(ChildError::Kind::ended, error.what());
+        pause(1);
+      }
+    }
+    const Sitting now = sitting_of(worker_->facts());
+    if (now.same_platform(sitting_)) return;
+    throw Error(fmt::format("the worker was {} ({}) when collecting began and is {} ({}) now",
+                            sitting_.platform, sitting_.versions, now.platform, now.versions));
+  }
+
+  void pause(double seconds) const {
+    if (options_.sleep) {
+      options_.sleep(seconds);
+    } else {
+      std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    }
+  }
+
+  Sitting sitting_of(const PlatformFacts& facts) const {
+    return {.platform = facts.platform,
+            .accelerator = facts.accelerator,
+            .mode = options_.mode,
+            .threads = options_.threads,
+            .device = options_.device,
+            .versions = facts.versions_text(),
+            .machine = options_.machine,
+            .what = options_.what};
   }
 
   void begin_sitting() {
-    const PlatformFacts& facts = worker_->facts();
-    sitting_ = {.platform = facts.platform,
-                .accelerator = facts.accelerator,
-                .mode = options_.mode,
-                .threads = options_.threads,
-                .device = options_.device,
-                .versions = facts.versions_text(),
-                .machine = options_.machine,
-                .what = options_.what};
+    sitting_ = sitting_of(worker_->facts());
     std::map<std::string, bool> ours;
     for (const Sitting& other : store_.sittings()) ours[other.id] = other.same_platform(sitting_);
-    for (const PlatformSample& sample : store_.samples()) {
-      if (ours[sample.sitting]) learn(sample);
-    }
+    store_.visit([&](const PlatformSample& sample) {
+      const bool of_a_primitive = !sample.primitive.empty();
+      if (ours[sample.sitting] && of_a_primitive == options_.primitives)
+        ledger_.enter(sample, options_.retry_failed);
+    });
     sitting_ = store_.begin(sitting_);
-  }
-
-  void learn(const PlatformSample& sample) {
-    Known& known = known_[{sample.layer, sample.primitive, sample.repeat}];
-    known.last = std::max(known.last, seconds_of(sample.taken_at));
-    if (sample.trouble.empty()) {
-      ++known.rounds;
-    } else if (!options_.retry_failed) {
-      known.failed = true;
-    }
-    std::vector<std::string>& primitives = primitives_of_[sample.layer];
-    if (std::find(primitives.begin(), primitives.end(), sample.primitive) == primitives.end())
-      primitives.push_back(sample.primitive);
-  }
-
-  const Known& known(const CollectItem& item, const std::string& primitive, int repeat) {
-    return known_[{item.name, primitive, repeat}];
-  }
-
-  bool wants(const CollectItem& item, const std::string& primitive, int repeat, int round) {
-    const Known& found = known(item, primitive, repeat);
-    return !found.failed && found.rounds <= round && found.rounds < options_.rounds;
   }
 
   /// Whether a round of the item is still wanted. Which primitives there are is only known when the worker
   /// was asked once in this sitting.
   bool wants(const CollectItem& item, int repeat, int round) {
-    if (!options_.primitives) return wants(item, "", repeat, round);
-    if (!asked_.contains(item.name)) return !known(item, "", repeat).failed;
-    return std::any_of(primitives_of_[item.name].begin(), primitives_of_[item.name].end(),
-                       [&](const std::string& primitive) { return wants(item, primitive, repeat, round); });
+    if (!options_.primitives) return ledger_.wants(item.name, "", repeat, round);
+    if (ledger_.has_failed(item.name, asking, repeat)) return false;
+    if (!asked_.contains(item.name)) return true;
+    return std::ranges::any_of(ledger_.primitives(item.name), [&](const std::string& primitive) {
+      return ledger_.wants(item.name, primitive, repeat, round);
+    });
   }
 
-  /// Rounds of these items, each at least the gap after the item's one before. As many items share a pass as
-  /// fill the gap, and a few that are left at the end, so that waiting is rare, and a killed collection
-  /// leaves few half-measured items.
+  /// All rounds of these items. Those whose fastest round no other confirms get more when there are as many
+  /// of them as items in a pass: soon enough for the machine to be in the same state.
   void measure_all(const std::vector<size_t>& order, int repeat) {
-    const size_t before = done_;
+    std::vector<size_t> unconfirmed;
     for (size_t next = 0; next < order.size() && !stopped();) {
-      const double begin = system_seconds();
-      std::vector<size_t> pass;
-      const auto has_room = [&] {
-        return pass.empty() || system_seconds() - begin < options_.round_gap_seconds ||
-               order.size() - next <= pass.size() / 4;
-      };
-      while (next < order.size() && !stopped() && has_room()) {
-        const size_t index = order[next++];
-        const bool begins = take_round(index, repeat, 0);
-        const bool goes_on =
-            begins || wants(items_[index], repeat, options_.rounds);  // of an earlier sitting
-        if (goes_on) {
-          pass.push_back(index);
-        } else {
-          ++report_.from_store;
-        }
+      const std::vector<size_t> pass = take_pass(order, next, repeat, 0, options_.rounds);
+      std::ranges::copy(pass, std::back_inserter(unconfirmed));
+      drop_confirmed(unconfirmed, repeat);
+      if (unconfirmed.size() >= pass.size()) confirm(std::exchange(unconfirmed, {}), repeat);
+    }
+    confirm(std::move(unconfirmed), repeat);
+  }
+
+  /// Rounds first to end of the items from `next` on, each at least the gap after the item's one before;
+  /// gives those that wanted any. As many items share a pass as fill the gap, and a few that are left at the
+  /// end, so that waiting is rare, and a killed collection leaves few half-measured items. Each round has its
+  /// own process, which takes seconds to start: without a gap a pass is as long as by default.
+  std::vector<size_t> take_pass(const std::vector<size_t>& order, size_t& next, int repeat, int first,
+                                int end) {
+    const double begin = system_seconds();
+    const double length = std::max(options_.round_gap_seconds, CollectOptions{}.round_gap_seconds);
+    const size_t done_before = done_, from = next;
+    std::vector<size_t> pass;
+    const auto has_room = [&] {
+      return pass.empty() || system_seconds() - begin < length || order.size() - next <= pass.size() / 4;
+    };
+    renew_worker();
+    while (next < order.size() && !stopped() && has_room()) {
+      const size_t index = order[next++];
+      const bool begins = take_round(index, repeat, first);
+      if (begins || wants(items_[index], repeat, end - 1)) {  // the latter: of an earlier sitting
+        pass.push_back(index);
+      } else {
+        ++report_.from_store;
+      }
+      advance(index);
+    }
+    for (int round = first + 1; round < end; ++round) {
+      renew_worker();
+      for (const size_t index : pass) {
+        if (stopped()) return pass;
+        take_round(index, repeat, round);
         advance(index);
       }
-      for (int round = 1; round < options_.rounds; ++round) {
-        for (const size_t index : pass) {
-          if (stopped()) return;
-          take_round(index, repeat, round);
-          advance(index);
-        }
-      }
-      done_ = before + next * rounds();
     }
+    done_ = done_before + (next - from) * static_cast<size_t>(end - first);
+    return pass;
+  }
+
+  /// The next sample is taken by a new process.
+  void renew_worker() {
+    if (has_served_) worker_.reset();
+    has_served_ = false;
+  }
+
+  void drop_confirmed(std::vector<size_t>& order, int repeat) const {
+    std::erase_if(order, [&](size_t index) { return !ledger_.is_unconfirmed(items_[index].name, repeat); });
+  }
+
+  /// More rounds of those items whose fastest round no other confirms, until one does.
+  void confirm(std::vector<size_t> order, int repeat) {
+    drop_confirmed(order, repeat);
+    all_ += order.size() * static_cast<size_t>(options_.most_rounds - options_.rounds);
+    for (size_t next = 0; next < order.size() && !stopped();)
+      take_pass(order, next, repeat, options_.rounds, options_.most_rounds);
   }
 
   size_t rounds() const { return static_cast<size_t>(options_.rounds); }
@@ -172,59 +196,66 @@ class Collector {
   }
 
   void wait_for_gap(const CollectItem& item, int repeat) {
-    const double last = last_round(item, repeat);
+    const double last = ledger_.last_round(item.name, repeat);
     while (!stopped()) {
       const double left = last + options_.round_gap_seconds - system_seconds();
       if (left <= 0) return;
-      const double slice = std::min(left, 0.5);
-      if (options_.sleep) {
-        options_.sleep(slice);
-      } else {
-        std::this_thread::sleep_for(std::chrono::duration<double>(slice));
-      }
+      pause(std::min(left, 0.5));
     }
   }
 
-  /// One round of an item, by each primitive that still wants it. False when nothing was wanted.
+  /// One round of an item, by each primitive that still wants it. False when none did.
   bool take_round(size_t index, int repeat, int round) {
     if (!wants(items_[index], repeat, round)) return false;
     wait_for_gap(items_[index], repeat);
+    const size_t before = report_.samples + report_.failed;
     // A primitive that ends the worker does not take the round from the others.
     while (!stopped() && !try_round(items_[index], repeat, round)) {
     }
-    return true;
+    return report_.samples + report_.failed > before;
   }
 
   /// False when the worker ended, so that there may be more to do.
   bool try_round(const CollectItem& item, int repeat, int round) {
-    std::string primitive;
+    std::string primitive = options_.primitives ? asking : "";
+    has_served_ = true;
     try {
-      if (!worker_) start_worker();
+      if (!worker_) restart_worker();
       const ModelRequest request = request_of(item);
       std::vector<std::string> primitives{""};
       if (options_.primitives) {
         primitives = worker_->primitives(request, options_.deadline_seconds);
-        primitives_of_[item.name] = primitives;
+        ledger_.set_primitives(item.name, primitives);
         asked_.insert(item.name);
       }
       for (const std::string& each : primitives) {
         if (stopped()) return true;
-        if (wants(item, each, repeat, round)) take_sample(item, request, primitive = each, repeat);
+        if (ledger_.wants(item.name, each, repeat, round))
+          take_sample(item, request, primitive = each, repeat);
       }
-      worker_->drop_files();
+      drop_files();
     } catch (const ChildError& error) {
       if (!worker_) throw;
-      fail(item, primitive, repeat, text_of(error.kind()), error.what());
+      fail(item, primitive, repeat, std::string(to_string(error.kind())), error.what());
       worker_.reset();
       ++report_.restarts;
       return !options_.primitives || !wants(item, repeat, round);
     } catch (const WorkerError& error) {
       fail(item, primitive, repeat, error.kind(), error.what());
-      worker_->drop_files();
+      drop_files();
     } catch (const UnsupportedError& error) {
       fail(item, primitive, repeat, "unsupported", error.what());
     }
     return true;
+  }
+
+  /// A worker that ends over it is started anew when it is needed.
+  void drop_files() {
+    try {
+      worker_->drop_files();
+    } catch (const Error&) {
+      worker_.reset();
+    }
   }
 
   ModelRequest request_of(const CollectItem& item) const {
@@ -293,18 +324,13 @@ class Collector {
   void save(const CollectItem& item, const std::string& primitive, int repeat,
             const MeasuredOnWorker& measured, bool disturbed) {
     PlatformSample sample = sample_of(item, primitive, repeat);
-    for (size_t step = 0; step < raw_steps; ++step) {
-      sample.steps.emplace_back(to_string(static_cast<RawStep>(step)));
-    }
-    for (const RawTimes& run : measured.runs) {
-      sample.samples_us.insert(sample.samples_us.end(), run.begin(), run.end());
-    }
+    set_runs(sample, measured.runs);
     sample.kernels = measured.kernels;
     sample.disturbed = disturbed;
     store_.append(sample);
     ++report_.samples;
     report_.disturbed += disturbed ? 1 : 0;
-    learn_now(sample);
+    ledger_.enter_now(sample);
   }
 
   void fail(const CollectItem& item, const std::string& primitive, int repeat, const std::string& kind,
@@ -316,13 +342,7 @@ class Collector {
     ++report_.failed;
     report_.failures.push_back(fmt::format("{}{}{}: {}: {}", item.name, primitive.empty() ? "" : " by ",
                                            primitive, kind, why.substr(0, 300)));
-    learn_now(sample);
-    known_[{item.name, primitive, repeat}].failed = true;
-  }
-
-  void learn_now(const PlatformSample& sample) {
-    learn(sample);
-    known_[{sample.layer, sample.primitive, sample.repeat}].last = system_seconds();
+    ledger_.enter_now(sample);
   }
 
   std::vector<size_t> every_item() const {
@@ -332,49 +352,13 @@ class Collector {
   }
 
   void repeat_due() {
-    const std::vector<size_t> again = due_for_repetition();
+    std::vector<std::string> names;
+    for (const CollectItem& item : items_) names.push_back(item.name);
+    const RepetitionRule rule{options_.repeat_rows, options_.repeat_after_seconds, options_.seed};
+    report_.repeats_not_due = 0;
+    const std::vector<size_t> again = ledger_.due_for_repetition(names, rule, report_.repeats_not_due);
     all_ += again.size() * rounds();
     measure_all(again, 1);
-  }
-
-  /// Whether each primitive that is known for the item had so many rounds, or failed.
-  bool has_rounds(const CollectItem& item, int repeat, int rounds) {
-    const std::vector<std::string>& primitives = primitives_of_[item.name];
-    return !primitives.empty() &&
-           std::all_of(primitives.begin(), primitives.end(), [&](const auto& primitive) {
-             const Known& found = known(item, primitive, repeat);
-             return found.failed || found.rounds >= rounds;
-           });
-  }
-
-  /// When the latest round of the item was taken, in the system's seconds.
-  double last_round(const CollectItem& item, int repeat) {
-    double last = 0;
-    for (const std::string& primitive : primitives_of_[item.name])
-      last = std::max(last, known(item, primitive, repeat).last);
-    return last;
-  }
-
-  /// Items measured in full long enough ago, as many of each type as asked for, less those that were repeated
-  /// already.
-  std::vector<size_t> due_for_repetition() {
-    std::vector<size_t> due, order = every_item();
-    Random random(options_.seed);
-    random.shuffle(order);
-    std::stable_partition(order.begin(), order.end(),
-                          [&](size_t index) { return has_rounds(items_[index], 1, 1); });
-    std::map<std::string, int> chosen;
-    for (const size_t index : order) {
-      const CollectItem& item = items_[index];
-      if (!has_rounds(item, 0, options_.rounds) || known(item, "", 0).failed) continue;
-      if (++chosen[type_of_name(item.name)] > options_.repeat_rows) continue;
-      if (has_rounds(item, 1, options_.rounds)) continue;
-      const bool is_due = system_seconds() - last_round(item, 0) >= options_.repeat_after_seconds;
-      if (is_due) due.push_back(index);
-      report_.repeats_not_due += is_due ? 0 : 1;
-    }
-    std::sort(due.begin(), due.end());
-    return due;
   }
 
   std::span<const CollectItem> items_;
@@ -382,9 +366,9 @@ class Collector {
   const CollectOptions& options_;
   Sentinel sentinel_;
   std::optional<WorkerClient> worker_;
+  bool has_served_ = false;  ///< whether this process of it was asked for a round
   Sitting sitting_;
-  std::map<Key, Known> known_;
-  std::map<std::string, std::vector<std::string>> primitives_of_;  ///< of an item, those seen so far
+  RoundLedger ledger_;
   std::set<std::string> asked_;  ///< items whose primitives the worker named in this sitting
   CollectReport report_;
   size_t done_ = 0, all_ = 0;

@@ -27,13 +27,15 @@ struct CollectOptions {
   ChildProcess::Options place;       ///< its cores, log, environment
   std::string mode = "optimised";
   int threads = 1;
-  std::string device;       ///< fingerprint of the machine that is measured
-  std::string machine;      ///< facts for people
-  std::string what;         ///< the command's arguments, for the sitting
-  bool primitives = false;  ///< each way of the platform to compute a layer is measured
+  int sentinel_threads = 1;  ///< cores that it watches; where the worker runs
+  std::string device;        ///< fingerprint of the machine that is measured
+  std::string machine;       ///< facts for people
+  std::string what;          ///< the command's arguments, for the sitting
+  bool primitives = false;   ///< each way of the platform to compute a layer is measured
   int rounds = 3;
+  int most_rounds = 6;            ///< of an item whose fastest round no other confirms, is_outlier()
   double round_gap_seconds = 60;  ///< at least, between two rounds of one item
-  double budget_us = 100'000;     ///< of timing in a round
+  double budget_us = 50'000;      ///< of timing in a round: 0.15 to 0.3 s of an item
   int runs = 50;                  ///< kept of a round, at most
   double deadline_seconds = 120;  ///< for opening or measuring one item
   double sentinel_drift =
@@ -62,10 +64,11 @@ struct CollectReport {
 
 /// Measures what the store lacks, of this platform on this machine with these versions: the repetitions that
 /// are due of what an earlier sitting measured; each item (and, with primitives, each primitive of it) in
-/// `rounds` rounds, items in the order given; then the repetitions that are due by then. An item that fails
-/// gets a sample that says how, and is not tried again. A worker that ends, hangs or talks nonsense is
-/// started anew. Throws ChildError when no worker can be started at all, Error when it has no such mode,
-/// IoError.
+/// `rounds` rounds, items in the order given; then the repetitions that are due by then. No two rounds of an
+/// item share a process of the worker: where its memory lies makes up to a third of a small layer's time. An
+/// item that fails gets a sample that says how, and is not tried again. A worker that ends, hangs or talks
+/// nonsense is started anew. Throws ChildError when no worker can be started at all, Error when it has no
+/// such mode, IoError.
 CollectReport collect(std::span<const CollectItem> items, SampleStore& store, const CollectOptions& options);
 
 }  // namespace raceline

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 #include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,19 +19,6 @@ namespace {
 /// Rounds that make a row, in the order taken.
 using RowKey = std::tuple<std::string, std::string, std::string, std::string, int, std::string, std::string,
                           std::string, int>;
-
-std::vector<RawTimes> runs_of(const PlatformSample& sample) {
-  std::vector<RawTimes> runs;
-  const size_t width = sample.steps.size();
-  for (size_t at = 0; at + width <= sample.samples_us.size() && width > 0; at += width) {
-    RawTimes times{};
-    for (size_t step = 0; step < width; ++step) {
-      times[static_cast<size_t>(parse_raw_step(sample.steps[step]))] += sample.samples_us[at + step];
-    }
-    runs.push_back(times);
-  }
-  return runs;
-}
 
 /// "train/prior:resnet50": the set, and the group.
 std::pair<std::string, std::string> parts_of(const std::string& origin) {
@@ -44,17 +33,19 @@ std::string note_of(const Sitting& s, size_t samples) {
                      s.started_at, samples, s.what);
 }
 
-DatasetRow row_of(const Sitting& sitting, const std::vector<const PlatformSample*>& samples) {
+DatasetRow row_of(const Sitting& sitting, const std::vector<PlatformSample>& samples) {
   std::vector<std::vector<RawTimes>> rounds;
+  std::vector<double> totals;
   DatasetRow row;
   row.runs = 0;
-  for (const PlatformSample* sample : samples) {
-    rounds.push_back(runs_of(*sample));
+  for (const PlatformSample& sample : samples) {
+    rounds.push_back(runs_of(sample));
+    totals.push_back(round_total_us(rounds.back()));
     row.runs += static_cast<int>(rounds.back().size());
-    row.disturbed = row.disturbed || sample->disturbed;
-    row.taken_at = std::max(row.taken_at, sample->taken_at);
+    row.disturbed = row.disturbed || sample.disturbed;
+    row.taken_at = std::max(row.taken_at, sample.taken_at);
   }
-  const PlatformSample& first = *samples.front();
+  const PlatformSample& first = samples.front();
   row.layer = first.layer;
   row.type = type_of_name(first.layer);
   row.platform = sitting.platform;
@@ -70,11 +61,32 @@ DatasetRow row_of(const Sitting& sitting, const std::vector<const PlatformSample
     row.p10[static_cast<size_t>(model)] = label.p10;
     row.median[static_cast<size_t>(model)] = label.median;
   }
-  row.outlier = is_outlier(rounds);
+  row.outlier = is_outlier(std::move(totals));
   return row;
 }
 
 }  // namespace
+
+std::vector<RawTimes> runs_of(const PlatformSample& sample) {
+  std::vector<RawTimes> runs;
+  const size_t width = sample.steps.size();
+  for (size_t at = 0; at + width <= sample.samples_us.size() && width > 0; at += width) {
+    RawTimes times{};
+    for (size_t step = 0; step < width; ++step) {
+      times[static_cast<size_t>(parse_raw_step(sample.steps[step]))] += sample.samples_us[at + step];
+    }
+    runs.push_back(times);
+  }
+  return runs;
+}
+
+void set_runs(PlatformSample& sample, std::span<const RawTimes> runs) {
+  sample.steps.clear();
+  sample.samples_us.clear();
+  for (size_t step = 0; step < raw_steps; ++step)
+    sample.steps.emplace_back(to_string(static_cast<RawStep>(step)));
+  for (const RawTimes& run : runs) sample.samples_us.insert(sample.samples_us.end(), run.begin(), run.end());
+}
 
 Dataset dataset_of(const SampleStore& store, const DatasetQuery& query) {
   Dataset dataset;
@@ -84,33 +96,40 @@ Dataset dataset_of(const SampleStore& store, const DatasetQuery& query) {
                         (query.mode.empty() || sitting.mode == query.mode);
     if (wanted) sittings[sitting.id] = sitting;
   }
-  const std::vector<PlatformSample> samples = store.samples();
-  std::map<RowKey, std::vector<const PlatformSample*>> rows;
+  std::map<RowKey, DatasetRow> rows;
+  std::map<RowKey, std::vector<PlatformSample>> of_layer;  // samples come layer by layer
   std::map<std::string, size_t> troubles, of_sitting;
   size_t short_rows = 0;
-  for (const PlatformSample& sample : samples) {
+  const auto end_layer = [&] {
+    for (const auto& [key, rounds] : std::exchange(of_layer, {})) {
+      if (static_cast<int>(rounds.size()) < query.least_rounds) {
+        ++short_rows;
+      } else {
+        rows.emplace(key, row_of(sittings.at(rounds.front().sitting), rounds));
+      }
+    }
+  };
+  std::string layer;
+  store.visit([&](PlatformSample&& sample) {
+    if (sample.layer != layer) end_layer();
+    layer = sample.layer;
     const auto found = sittings.find(sample.sitting);
-    if (found == sittings.end()) continue;
+    if (found == sittings.end()) return;
     ++of_sitting[sample.sitting];
     const Sitting& s = found->second;
     if (!sample.trouble.empty() || sample.samples_us.empty()) {
       ++troubles[sample.trouble];
-      continue;
+      return;
     }
-    rows[{s.platform, s.accelerator, s.mode, s.device, s.threads, s.versions, sample.layer, sample.primitive,
-          sample.repeat}]
-        .push_back(&sample);
-  }
+    of_layer[{s.platform, s.accelerator, s.mode, s.device, s.threads, s.versions, sample.layer,
+              sample.primitive, sample.repeat}]
+        .push_back(std::move(sample));
+  });
+  end_layer();
   for (const auto& [id, sitting] : sittings) {
     if (of_sitting[id] > 0) dataset.notes.push_back(note_of(sitting, of_sitting[id]));
   }
-  for (const auto& [key, rounds] : rows) {
-    if (static_cast<int>(rounds.size()) < query.least_rounds) {
-      ++short_rows;
-      continue;
-    }
-    dataset.rows.push_back(row_of(sittings[rounds.front()->sitting], rounds));
-  }
+  for (auto& [key, row] : rows) dataset.rows.push_back(std::move(row));
   for (const auto& [trouble, count] : troubles) {
     dataset.notes.push_back(fmt::format("left out: {} samples that failed: {}", count, trouble));
   }
@@ -119,6 +138,20 @@ Dataset dataset_of(const SampleStore& store, const DatasetQuery& query) {
         fmt::format("left out: {} rows of fewer than {} rounds", short_rows, query.least_rounds));
   }
   return dataset;
+}
+
+std::vector<std::string> machines_of(const Dataset& dataset, std::string_view platform,
+                                     std::string_view accelerator, std::string_view mode, int64_t threads) {
+  constexpr std::string_view before = "; device ";
+  const std::string whose = fmt::format(": {} on {}, {}, {} threads; ", platform, accelerator, mode, threads);
+  std::set<std::string> machines;
+  for (const std::string& note : dataset.notes) {
+    const size_t at = note.find(before);
+    if (!note.starts_with("sitting ") || note.find(whose) == std::string::npos || at == std::string::npos)
+      continue;
+    machines.insert(note.substr(at + before.size(), note.find(';', at + 1) - at - before.size()));
+  }
+  return {machines.begin(), machines.end()};
 }
 
 std::vector<NoiseFloor> noise_floors(const Dataset& dataset, PhaseModel definition) {

@@ -47,9 +47,18 @@ struct DatasetQuery {
   int least_rounds = 3;  ///< rows of fewer are left out: their collection was cut short
 };
 
+/// The times of a sample's runs. Throws ParseError when a step is none that phases.h knows.
+std::vector<RawTimes> runs_of(const PlatformSample& sample);
+/// Makes them the sample's.
+void set_runs(PlatformSample& sample, std::span<const RawTimes> runs);
+
 /// Rows and provenance of the samples in a store: rounds of one layer, primitive and repeat on the same
 /// platform and versions make a row, whichever sittings they come from. Failures are counted in a note.
 Dataset dataset_of(const SampleStore& store, const DatasetQuery& query = {});
+
+/// Fingerprints of the machines on which sittings of this platform measured, as the notes have them; sorted.
+std::vector<std::string> machines_of(const Dataset& dataset, std::string_view platform,
+                                     std::string_view accelerator, std::string_view mode, int64_t threads);
 
 /// CSV with notes as comment lines before the header.
 std::string to_csv(const Dataset& dataset);

@@ -63,15 +63,14 @@ PhaseLabel phase_label(std::span<const std::vector<RawTimes>> rounds, PhaseModel
   return label;
 }
 
-bool is_outlier(std::span<const std::vector<RawTimes>> rounds) {
-  std::vector<double> totals;
-  for (const std::vector<RawTimes>& runs : rounds) {
-    totals.push_back(
-        median_of(runs, [](const RawTimes& run) { return std::accumulate(run.begin(), run.end(), 0.0); }));
-  }
-  if (totals.size() < 2) return false;
-  std::ranges::nth_element(totals, totals.begin() + 1);  // the fastest comes before it
-  const double low = totals[0], apart = totals[1] - low;
+double round_total_us(const std::vector<RawTimes>& runs) {
+  return median_of(runs, [](const RawTimes& run) { return std::accumulate(run.begin(), run.end(), 0.0); });
+}
+
+bool is_outlier(std::vector<double> round_totals_us) {
+  if (round_totals_us.size() < 2) return false;
+  std::ranges::nth_element(round_totals_us, round_totals_us.begin() + 1);  // the fastest comes before it
+  const double low = round_totals_us[0], apart = round_totals_us[1] - low;
   return apart > most_disagreement * low && apart > slack_us;
 }
 

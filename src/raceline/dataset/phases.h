@@ -69,6 +69,9 @@ PhaseLabel phase_label(std::span<const std::vector<RawTimes>> rounds, PhaseModel
 /// says nothing of it.
 inline constexpr double most_disagreement = 0.10;
 inline constexpr double slack_us = 1.0;
-bool is_outlier(std::span<const std::vector<RawTimes>> rounds);
+bool is_outlier(std::vector<double> round_totals_us);
+
+/// The median over a round's runs of all steps together: what is_outlier() compares. runs is not empty.
+double round_total_us(const std::vector<RawTimes>& runs);
 
 }  // namespace raceline

@@ -66,12 +66,23 @@ WorkerClient::WorkerClient(const std::vector<std::string>& command, const ChildP
   facts_.has_primitives = fields.contains("primitives") && field<bool>(fields, "primitives");
 }
 
-WorkerClient::~WorkerClient() = default;
+WorkerClient::~WorkerClient() {
+  constexpr double patience = 2;
+  if (!is_usable_ || !process_.is_running()) return;  // or moved from
+  try {
+    process_.resume();
+    ask("bye", "{}", patience);
+    process_.finish(patience);
+  } catch (const std::exception&) {
+    // It is killed, then.
+  }
+}
 WorkerClient::WorkerClient(WorkerClient&&) noexcept = default;
 WorkerClient& WorkerClient::operator=(WorkerClient&&) noexcept = default;
 
 WorkerClient::Reply WorkerClient::ask(const std::string& verb, const std::string& fields, double seconds,
                                       const std::string& attachment) {
+  is_usable_ = false;
   Json request = Json::parse(fields);
   const int64_t id = next_id_++;
   request["id"] = id;
@@ -86,6 +97,7 @@ WorkerClient::Reply WorkerClient::ask(const std::string& verb, const std::string
   reply.fields = Json::parse(line, nullptr, false);
   if (!reply.fields.is_object()) garbage(fmt::format("'{}' is no JSON object", line.substr(0, 80)));
   if (field<int64_t>(reply.fields, "id") != id) garbage("it answers another question");
+  is_usable_ = true;
   if (const auto error = reply.fields.find("error"); error != reply.fields.end()) {
     const auto what = field<std::string>(*error, "message");
     throw WorkerError(field<std::string>(*error, "kind"),
@@ -93,8 +105,10 @@ WorkerClient::Reply WorkerClient::ask(const std::string& verb, const std::string
   }
   if (reply.fields.contains("bytes")) {
     const auto bytes = field<size_t>(reply.fields, "bytes");
+    is_usable_ = false;
     if (bytes > most_attached) garbage(fmt::format("{} bytes are announced", bytes));
     reply.attachment = process_.read_bytes(bytes, seconds);
+    is_usable_ = true;
   }
   return reply;
 }

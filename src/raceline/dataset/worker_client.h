@@ -63,7 +63,8 @@ class WorkerClient {
  public:
   static constexpr const char* protocol = "raceline-worker/1";
 
-  /// Starts it and asks what it is.
+  /// Starts it and asks what it is. The end of the object is the end of the worker: a moment after it was
+  /// told, so that it can tidy up, or at once where it is of no use.
   WorkerClient(const std::vector<std::string>& command, const ChildProcess::Options& options);
   ~WorkerClient();
   WorkerClient(WorkerClient&&) noexcept;
@@ -99,6 +100,7 @@ class WorkerClient {
   PlatformFacts facts_;
   std::vector<std::string> files_;  ///< that the worker holds
   int64_t next_id_ = 1;
+  bool is_usable_ = false;  ///< it answered the last question
 };
 
 }  // namespace raceline

@@ -1,6 +1,7 @@
 #include "raceline/profile/sample_store.h"
 
 #include <chrono>
+#include <limits>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -55,7 +56,8 @@ bool insert(Database& database, const PlatformSample& sample) {
 
 int small(Database& database, const Statement& statement, int column) {
   const int64_t value = statement.integer(column);
-  if (value < 0 || value > 1'000'000) database.refuse("it is damaged: a count is out of range");
+  if (value < 0 || value > std::numeric_limits<int>::max())
+    database.refuse("it is damaged: a count is out of range");
   return static_cast<int>(value);
 }
 
@@ -112,9 +114,8 @@ std::vector<Sitting> SampleStore::sittings() const {
   return all;
 }
 
-std::vector<PlatformSample> SampleStore::samples() const {
-  std::vector<PlatformSample> all;
-  if (state_->version < 3) return all;
+void SampleStore::visit(const std::function<void(PlatformSample&&)>& visitor) const {
+  if (state_->version < 3) return;
   Statement rows = state_->database.prepare(
       "SELECT * FROM sample ORDER BY layer, primitive, repeat, taken_at, sitting, round");
   while (rows.step()) {
@@ -134,11 +135,17 @@ std::vector<PlatformSample> SampleStore::samples() const {
     if (!steps.empty()) {
       for (const std::string_view step : split(steps, ',')) sample.steps.emplace_back(step);
     }
-    if (sample.samples_us.size() % std::max<size_t>(1, sample.steps.size()) != 0) {
+    if (sample.steps.empty() != sample.samples_us.empty() ||
+        sample.samples_us.size() % std::max<size_t>(1, sample.steps.size()) != 0) {
       state_->database.refuse("it is damaged: samples do not fill their steps");
     }
-    all.push_back(std::move(sample));
+    visitor(std::move(sample));
   }
+}
+
+std::vector<PlatformSample> SampleStore::samples() const {
+  std::vector<PlatformSample> all;
+  visit([&](PlatformSample&& sample) { all.push_back(std::move(sample)); });
   return all;
 }
 
@@ -146,7 +153,7 @@ int SampleStore::merge(const SampleStore& other) {
   Transaction transaction(state_->database);
   for (const Sitting& sitting : other.sittings()) insert(state_->database, sitting);
   int added = 0;
-  for (const PlatformSample& sample : other.samples()) added += insert(state_->database, sample) ? 1 : 0;
+  other.visit([&](PlatformSample&& sample) { added += insert(state_->database, sample) ? 1 : 0; });
   transaction.commit();
   return added;
 }

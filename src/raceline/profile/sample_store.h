@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,7 +33,7 @@ struct PlatformSample {
   std::string layer;      ///< LayerDesc::key(), or "model NAME batch=N"
   std::string primitive;  ///< of platforms that offer several ways to compute a layer; else empty
   int repeat = 0;         ///< 0: the first measurement; 1: measured again later, for the noise floor
-  int round = 0;          ///< counted from 0 for each sitting and repeat
+  int round = 0;          ///< a number of its own within the sitting, in the order taken
   std::string origin;     ///< why the layer was chosen: "train/prior:resnet50"
   std::string
       trouble;  ///< empty: measured; else the kind: unsupported, memory, failed, ended, timeout, garbage
@@ -60,7 +61,9 @@ class SampleStore {
   Sitting begin(Sitting facts);
   void append(const PlatformSample& sample);
   std::vector<Sitting> sittings() const;
-  /// All samples, by layer, primitive, repeat, then in the order taken.
+  /// Visits all samples, by layer, primitive, repeat, then in the order taken; one is in memory at a time.
+  void visit(const std::function<void(PlatformSample&&)>& visitor) const;
+  /// All of them, in the same order.
   std::vector<PlatformSample> samples() const;
   /// Adds the other store's sittings and samples that are not here; the number of samples added.
   int merge(const SampleStore& other);
