@@ -247,11 +247,22 @@ int info(const Options& options) {
   return done;
 }
 
+std::vector<PriorLayer> shapes_of(const std::filesystem::path& table) {
+  try {
+    return parse_layer_shapes(read_maybe_gzip(table));
+  } catch (const ParseError& error) {
+    throw ParseError(fmt::format("'{}': {}", table.string(), error.what()));
+  }
+}
+
 int list_layers(const Options& options) {
   const Workbench bench;
   std::string text =
       "# Distinct layers of networks as their authors wrote them: net, tab, key of the layer.\n";
-  for (const std::filesystem::path& model : options.models) text += prior_text(layers_of(model, bench));
+  for (const std::filesystem::path& model : options.models) {
+    const bool is_table = model.string().ends_with(".csv") || model.string().ends_with(".csv.gz");
+    text += prior_text(is_table ? shapes_of(model) : layers_of(model, bench));
+  }
   write(options, text);
   return done;
 }
@@ -321,7 +332,9 @@ std::function<int()> setup_dataset(CLI::App& app) {
 
   CLI::App* layers = add("layers", "List the distinct layers of models, for --prior and --without-layers-of",
                          "raceline dataset layers vgg16.onnx resnet50.onnx -o layers.tsv", list_layers);
-  layers->add_option("models", options->models, "ONNX files")->required()->type_name("MODEL...");
+  layers->add_option("models", options->models, "ONNX files, or nn-Meter's tables of layer shapes (CSV)")
+      ->required()
+      ->type_name("MODEL...");
   add_output(layers);
   return [run] { return (*run)(); };
 }

@@ -49,9 +49,10 @@ void add(std::vector<CollectItem>& items, const std::vector<SampledLayer>& layer
 
 /// Set (a): uniform over the papers' ranges. Its cut at 200 ms is by the rough expectation here; what is
 /// slower when measured stays.
-std::vector<CollectItem> uniform_set(bool loud) {
+std::vector<CollectItem> uniform_set(const std::vector<std::string>& types, bool loud) {
   std::vector<CollectItem> items;
   for (const std::string_view type : types_of(Space::perfnetrt)) {
+    if (!types.empty() && std::ranges::find(types, type) == types.end()) continue;
     SampleReport report;
     const auto layers = sample_layers(Space::perfnetrt, type, uniform_rows_of_a_type, {},
                                       caps(frozen_mebibytes, frozen_ms, frozen_seed), report);
@@ -72,6 +73,14 @@ std::vector<CollectItem> networks_set(const std::vector<PriorLayer>& prior,
   return items;
 }
 
+/// A layer of a frozen set, whatever prior is given: the shipped networks' too.
+std::vector<CollectItem> frozen_sets(const std::vector<PriorLayer>& prior) {
+  std::vector<CollectItem> items = uniform_set({}, false);
+  std::ranges::move(networks_set(prior, {}, false), std::back_inserter(items));
+  std::ranges::move(networks_set(load_prior({}), {}, false), std::back_inserter(items));
+  return items;
+}
+
 /// "conv:2000" is the type and how many; without a number, as many as of every type.
 std::pair<std::string_view, int64_t> type_and_samples(std::string_view text, int64_t samples) {
   const size_t colon = text.find(':');
@@ -80,6 +89,16 @@ std::pair<std::string_view, int64_t> type_and_samples(std::string_view text, int
   if (own < 1 || own > most_samples)
     throw Error(fmt::format("--layers: '{}'; wanted 1 to {} layers", text, most_samples));
   return {text.substr(0, colon), own};
+}
+
+/// A frozen set has the layers that it has: types may be chosen, not how many of them.
+void refuse_other_types(const std::vector<std::string>& asked, std::span<const std::string_view> types,
+                        std::string_view set) {
+  for (const std::string& each : asked) {
+    if (std::ranges::find(types, each) == types.end())
+      throw Error(
+          fmt::format("--layers: the set {} has no '{}'; wanted of {}", set, each, fmt::join(types, ", ")));
+  }
 }
 
 std::vector<CollectItem> training_set(const ItemOptions& options, const std::vector<PriorLayer>& prior) {
@@ -96,8 +115,7 @@ std::vector<CollectItem> training_set(const ItemOptions& options, const std::vec
     add(items, layers, set_train);
   }
   std::set<std::string> frozen;
-  for (const CollectItem& item : uniform_set(false)) frozen.insert(item.name);
-  for (const CollectItem& item : networks_set(prior, {}, false)) frozen.insert(item.name);
+  for (const CollectItem& item : frozen_sets(prior)) frozen.insert(item.name);
   const size_t removed =
       std::erase_if(items, [&](const CollectItem& item) { return frozen.contains(item.name); });
   if (removed > 0) fmt::print(stderr, "{} layers are in the frozen test sets and are left out\n", removed);
@@ -148,8 +166,10 @@ std::vector<CollectItem> layer_items(const ItemOptions& options) {
   const std::vector<PriorLayer> prior = load_prior(options.prior);
   std::vector<CollectItem> items;
   if (options.set == set_test_uniform) {
-    items = uniform_set(true);
+    refuse_other_types(options.layers, types_of(Space::perfnetrt), options.set);
+    items = uniform_set(options.layers, true);
   } else if (options.set == set_test_networks) {
+    refuse_other_types(options.layers, types_of(Space::raceline), options.set);
     items = networks_set(prior, options.layers, true);
   } else if (options.set == set_train) {
     items = training_set(options, prior);
@@ -179,9 +199,7 @@ std::vector<CollectItem> pair_items(const ItemOptions& options, int64_t count) {
   });
   // A layer of a frozen set stays one: the store knows a layer by its name alone.
   std::map<std::string, std::string> origins;
-  for (const auto& frozen : {uniform_set(false), networks_set(prior, {}, false)}) {
-    for (const CollectItem& item : frozen) origins.emplace(item.name, item.origin);
-  }
+  for (const CollectItem& item : frozen_sets(prior)) origins.emplace(item.name, item.origin);
   std::vector<CollectItem> items;
   std::set<std::string> alone;
   for (const LayerPair& pair : pairs) {
@@ -223,8 +241,9 @@ std::vector<CollectItem> model_items(const std::vector<std::string>& nets,
         }
         return request;
       };
-      items.push_back(
-          {.name = model_name(name, batch), .origin = fmt::format("models/{}", name), .write = write});
+      items.push_back({.name = model_name(name, batch),
+                       .origin = fmt::format("{}/{}", set_models, name),
+                       .write = write});
     }
   }
   return items;

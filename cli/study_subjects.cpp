@@ -86,18 +86,12 @@ bool has_no_test_rows(const Dataset& rows) {
 void prepare(SubjectRows& each, const std::vector<std::string>& networks,
              const std::vector<std::string>& network_layers, uint64_t seed) {
   StudySubject& subject = each.subject;
-  // Whole networks are of no set and stay.
-  Dataset models;
-  std::vector<DatasetRow>& rows = each.rows.rows;
-  const auto layers_end = std::stable_partition(rows.begin(), rows.end(),
-                                                [](const DatasetRow& row) { return row.type != "model"; });
-  models.rows.assign(layers_end, rows.end());
-  rows.erase(layers_end, rows.end());
-  subject.is_there = std::ranges::any_of(rows, [](const DatasetRow& row) { return row.set != set_pairs; });
+  subject.is_there = std::ranges::any_of(
+      each.rows.rows, [](const DatasetRow& row) { return row.set != set_pairs && row.set != set_models; });
+  subject.has_networks =
+      std::ranges::any_of(each.rows.rows, [](const DatasetRow& row) { return row.set == set_models; });
   if (has_no_test_rows(each.rows)) split(each.rows, {.seed = seed});
   remove_layers(each.rows, network_layers);
-  subject.has_networks = !models.rows.empty();
-  rows.insert(rows.end(), models.rows.begin(), models.rows.end());
   // On the accelerators of others nobody here can measure more.
   if (!subject.is_there) {
     subject.how = collect_layers(subject.platform);

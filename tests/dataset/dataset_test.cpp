@@ -95,6 +95,18 @@ TEST(Datasets, ReadBackWhatTheyWrote) {
   EXPECT_EQ(again.rows[0].p10[1].exe_us, dataset.rows[0].p10[1].exe_us);
 }
 
+TEST(Datasets, SayOnWhichMachinesAPlatformWasMeasured) {
+  SampleStore store = SampleStore::temporary();
+  for (const char* device : {"one", "two"}) {
+    Sitting each = sitting();
+    each.device = device;
+    store.append(sample(store.begin(each), dense, 0, 7));
+  }
+  const Dataset dataset = parse_dataset(to_csv(dataset_of(store, {.least_rounds = 1})));
+  EXPECT_EQ(machines_of(dataset, "toy", "cpu", "optimised", 1), (std::vector<std::string>{"one", "two"}));
+  EXPECT_TRUE(machines_of(dataset, "toy", "cpu", "unoptimised", 1).empty());
+}
+
 TEST(Datasets, HostileCsvIsRefusedWithItsPlace) {
   const std::string good = to_csv({.notes = {"a note"}, .rows = {row(dense)}});
   ASSERT_EQ(parse_dataset(good).rows.size(), 1u);
@@ -242,6 +254,16 @@ TEST(Splits, FrozenSetsAreNeverTrainedOn) {
   ASSERT_EQ(dataset.rows.size(), 2u);
   EXPECT_EQ(dataset.rows[0].set, "test-networks");
   EXPECT_EQ(dataset.rows[1].set, "train");
+}
+
+TEST(Splits, PairsAndWholeNetworksStayWhatTheyAre) {
+  Dataset dataset{.notes = {}, .rows = {row(dense_of(3, 3), "", set_pairs), row(dense_of(4, 4))}};
+  dataset.rows.push_back(row("model lenet5 batch=1", "lenet5", set_models));
+  split(dataset, {.test = 0.9, .validation = 0});
+  ASSERT_EQ(dataset.rows.size(), 3u);
+  EXPECT_EQ(dataset.rows[0].set, set_pairs);
+  EXPECT_EQ(dataset.rows[1].set, set_test);
+  EXPECT_EQ(dataset.rows[2].set, set_models);
 }
 
 TEST(Splits, LayersOfGivenNetworksLeaveTrainingOnly) {

@@ -128,5 +128,23 @@ TEST(Spaces, LayersOfNetworksAreEachThereOnce) {
   EXPECT_EQ(layers_of_networks(twice, std::vector<std::string>{"add"}, {}, report).size(), 1u);
 }
 
+TEST(Spaces, TablesOfLayerShapesBecomeLayersOfNetworks) {
+  const auto convs = parse_layer_shapes(
+      "model,input_h,input_w,cin,cout,ks,stride,groups\na,8,9,4,6,3,2,1\na,8,9,4,6,3,2,1\nb,8,8,4,4,3,1,4\n");
+  ASSERT_EQ(convs.size(), 2u);
+  EXPECT_EQ(convs[0].net, "a");
+  EXPECT_EQ(convs[0].layer.key(), "conv2d 1x4x8x9 6x4x3x3* stride=2x2 pads_begin=0x1 pads_end=1x1");
+  EXPECT_EQ(layer_type(convs[1].layer), "depthwise");
+  EXPECT_EQ(layer_type(parse_layer_shapes("model,cin,cout\na,3,4\n")[0].layer), "dense");
+  EXPECT_EQ(
+      layer_type(parse_layer_shapes("model,input_h,input_w,cin,cout,ks,stride\na,8,8,4,4,2,2\n")[0].layer),
+      "max_pool");
+  for (const char* text : {"model,cin\na,3\n", "model,cin,cout\n,3,4\n", "model,cin,cout\na,3,x\n",
+                           "model,cin,cout\na,0,4\n", "model,cin,cout,cin\na,3,4,5\n",
+                           "model,input_h,input_w,cin,cout,ks,stride,groups\na,8,8,4,6,3,1,4\n"}) {
+    EXPECT_THROW(parse_layer_shapes(text), ParseError) << text;
+  }
+}
+
 }  // namespace
 }  // namespace raceline

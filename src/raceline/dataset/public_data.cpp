@@ -6,6 +6,8 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -15,6 +17,7 @@
 #include "raceline/dataset/dataset.h"
 #include "raceline/dataset/layer_draws.h"
 #include "raceline/dataset/layer_type.h"
+#include "raceline/dataset/spaces.h"
 
 namespace raceline {
 namespace {
@@ -151,6 +154,34 @@ std::optional<Imported> miopen_row(const Record& record) {
   return Imported{std::move(layer), us, us, record.field("solver").text};
 }
 
+/// Of the header, which comes first.
+std::map<std::string, size_t> columns_of(CsvScanner& scanner) {
+  std::map<std::string, size_t> columns;
+  for (const CsvField& field : scanner.record()) {
+    if (!columns.emplace(field.text, columns.size()).second) {
+      refuse_csv(field, fmt::format("column '{}' stands twice", field.text.substr(0, 80)));
+    }
+  }
+  return columns;
+}
+
+/// Batch 1 and "same" padding are what nn-Meter's tables mean.
+LayerDesc shape_row(const Record& record) {
+  const int64_t channels = record.whole("cin", 1), outputs = record.whole("cout", 1);
+  if (!record.has("ks")) return dense_layer({.batch = 1, .inputs = channels, .outputs = outputs});
+  WindowLayer w;
+  w.image = {1, channels, record.whole("input_h", 1), record.whole("input_w", 1)};
+  w.outputs = outputs;
+  w.kernel_h = w.kernel_w = record.whole("ks", 1);
+  w.stride_h = w.stride_w = record.whole("stride", 1);
+  w.same = true;
+  if (!record.has("groups")) return pool_layer(w, true);
+  w.group = record.whole("groups", 1);
+  if (channels % w.group != 0 || outputs % w.group != 0)
+    record.refuse(fmt::format("{} and {} channels in {} groups", channels, outputs, w.group));
+  return conv_layer(w);
+}
+
 struct Source {
   std::string_view platform, note;
   std::optional<Imported> (*row)(const Record&);
@@ -179,16 +210,30 @@ PublicFormat parse_public_format(std::string_view text) {
                                fmt::join(formats, ", ")));
 }
 
+std::vector<PriorLayer> parse_layer_shapes(std::string_view csv) {
+  CsvScanner scanner(csv);
+  const std::map<std::string, size_t> columns = columns_of(scanner);
+  std::vector<PriorLayer> layers;
+  std::set<std::pair<std::string, std::string>> seen;
+  while (!scanner.done()) {
+    const Record record(columns, scanner.record());
+    const std::string& net = record.field("model").text;
+    if (net.empty() || net.find_first_of("\t\n#") != std::string::npos)
+      refuse_csv(record.field("model"), fmt::format("model: '{}' is no name", net.substr(0, 80)));
+    try {
+      const LayerDesc layer = shape_row(record);
+      if (seen.emplace(net, layer.key()).second) layers.push_back({net, layer});
+    } catch (const GraphError& error) {
+      record.refuse(error.what());
+    }
+  }
+  return layers;
+}
+
 Dataset import_public(PublicFormat format, std::string_view csv, std::string_view name) {
   const Source& source = sources[static_cast<size_t>(format)];
   CsvScanner scanner(csv);
-  std::map<std::string, size_t> columns;
-  const std::vector<CsvField> header = scanner.record();
-  for (const CsvField& field : header) {
-    if (!columns.emplace(field.text, columns.size()).second) {
-      refuse_csv(field, fmt::format("column '{}' stands twice", field.text.substr(0, 80)));
-    }
-  }
+  const std::map<std::string, size_t> columns = columns_of(scanner);
   Dataset dataset;
   size_t left_out = 0, impossible = 0;
   std::string first_impossible;

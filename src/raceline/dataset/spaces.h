@@ -69,6 +69,10 @@ std::vector<SampledLayer> layers_of_networks(std::span<const PriorLayer> prior,
 
 /// Lines "net<tab>layer key"; '#' begins a comment line. Throws ParseError naming the line.
 std::vector<PriorLayer> parse_prior(std::string_view text);
+/// Distinct layers of each network in one of nn-Meter's tables of layer shapes: CSV with the columns model,
+/// cin and cout (dense), ks, stride, input_h and input_w besides (max-pooling), and groups (convolution).
+/// Throws ParseError naming line and column.
+std::vector<PriorLayer> parse_layer_shapes(std::string_view csv);
 std::string prior_text(std::span<const PriorLayer> layers);
 
 }  // namespace raceline

@@ -20,7 +20,7 @@ const char* set_of(size_t place, size_t tests, size_t validations) {
 }
 
 bool is_divided(const DatasetRow& row) {
-  return !is_frozen(row) && row.set != set_pairs;
+  return !is_frozen(row) && row.set != set_pairs && row.set != set_models;
 }
 
 }  // namespace
@@ -32,6 +32,10 @@ std::string bare_key(const std::string& name) {
   layer.epilogue.clear();
   for (OperandDesc& operand : layer.inputs) operand.density = operand.block_density = 0;
   return layer.key();
+}
+
+std::string split_unit(const DatasetRow& row) {
+  return row.group.starts_with("stairs:") ? row.group : bare_key(row.layer);
 }
 
 bool is_frozen(const DatasetRow& row) {
@@ -55,7 +59,7 @@ void split(Dataset& dataset, const SplitOptions& options) {
     return is_divided(row) && !frozen.empty() && frozen.contains(bare_key(row.layer));
   });
   const auto unit_of = [&](const DatasetRow& row) {
-    return options.by_group && !row.group.empty() ? "group " + row.group : bare_key(row.layer);
+    return options.by_group && !row.group.empty() ? "group " + row.group : split_unit(row);
   };
   // Layers of one unit, however many rows. Their order is that of a hash: it knows nothing of the order of
   // rows.

@@ -19,6 +19,7 @@ inline constexpr const char* set_test_networks = "test-networks";  ///< all laye
 /// Pairs of layers, and each of their layers alone: no split moves a row into it or out of it, and nothing is
 /// trained on it.
 inline constexpr const char* set_pairs = "pairs";
+inline constexpr const char* set_models = "models";  ///< whole networks, the same
 
 bool is_frozen(const DatasetRow& row);
 /// Rows that judge what was trained on others: of a split's test set and of the frozen ones.
@@ -29,6 +30,10 @@ bool is_judged(const DatasetRow& row);
 /// LayerDesc::parse().
 std::string bare_key(const std::string& layer);
 
+/// What is never on two sides of a split: a layer, by bare_key(), or the whole staircase that it belongs to,
+/// which goes in steps of one channel.
+std::string split_unit(const DatasetRow& row);
+
 struct SplitOptions {
   double test = 0.2;        ///< share of the layers (or groups); the papers' 20 %
   double validation = 0.1;  ///< of what is left for training
@@ -36,11 +41,11 @@ struct SplitOptions {
   uint64_t seed = 1;
 };
 
-/// Assigns train, validation or test to every row that is not frozen and of no pair. Rows of one layer are
-/// never on two sides: neither repetitions nor primitives nor platforms of it leak; by group, neither do
-/// neighbours. Each layer type is split by itself, so that small types are in every set. A row whose layer
-/// occurs in a frozen set is removed. The same rows and options give the same split, whatever the order of
-/// the rows.
+/// Assigns train, validation or test to every row that is not frozen, of no pair and of no network. Rows of
+/// one layer are never on two sides: neither repetitions nor primitives nor platforms of it leak; by group,
+/// neither do neighbours. Each layer type is split by itself, so that small types are in every set. A row
+/// whose layer occurs in a frozen set is removed. The same rows and options give the same split, whatever the
+/// order of the rows.
 void split(Dataset& dataset, const SplitOptions& options);
 
 /// Removes every row that could be trained on (train and validation) and whose layer is among these keys;
