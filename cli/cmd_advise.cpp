@@ -1,6 +1,9 @@
 // raceline advise: predictors side by side. Which framework on which accelerator runs a network fastest?
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -27,35 +30,40 @@ struct Candidate {
   double us = 0, low_us = 0, high_us = 0;  ///< what is compared
 
   bool whole() const { return prediction.unknown_layers == 0; }
-  /// The less of the network a predictor knows, the less its sum says; only then comes the time.
-  auto rank() const {
-    const double share = prediction.flops > 0 ? prediction.unknown_flops / prediction.flops : 0;
-    return std::tuple(!whole(), share, prediction.unknown_layers, us);
-  }
+  auto rank() const { return std::tuple(prediction.ignorance(), us); }
 };
 
 /// A network by all predictors, the fastest first; those that lack a model of a layer come last.
 struct Advice {
   std::vector<Candidate> candidates;
-  bool exe_only = false;  ///< not all know the phases pre and post: the sums of exe are compared
+  /// What all of them know: calibrated times, else the sums of all phases, else those of exe alone.
+  std::string_view compared = "calibrated";
 };
 
 std::string name_of(const Predictor& predictor) {
-  return fmt::format("{} on {} ({})", predictor.platform, predictor.accelerator, predictor.mode);
+  return fmt::format("{} on {} ({}, {} threads)", predictor.platform, predictor.accelerator, predictor.mode,
+                     predictor.threads);
 }
 
 Advice advice(const AskedNetwork& network, const std::vector<Predictor>& predictors) {
   Advice advice;
   for (const Predictor& predictor : predictors) {
     advice.candidates.push_back({&predictor, predict_network(network.layers, predictor)});
-    const NetworkPrediction& p = advice.candidates.back().prediction;
-    advice.exe_only = advice.exe_only || !p.pre || !p.post;
+  }
+  const auto all = [&](const auto& knows) {
+    return std::ranges::all_of(advice.candidates,
+                               [&](const Candidate& each) { return knows(each.prediction); });
+  };
+  if (!all([](const NetworkPrediction& p) { return p.calibrated.has_value(); })) {
+    advice.compared = all([](const NetworkPrediction& p) { return p.pre && p.post; }) ? "total" : "exe";
   }
   for (Candidate& each : advice.candidates) {
     const NetworkPrediction& p = each.prediction;
-    std::tie(each.us, each.low_us, each.high_us) = advice.exe_only
-                                                       ? std::tie(p.exe_us, p.exe_low_us, p.exe_high_us)
-                                                       : std::tie(p.total_us, p.low_us, p.high_us);
+    std::tie(each.us, each.low_us, each.high_us) =
+        advice.compared == "calibrated"
+            ? std::tie(p.calibrated->us, p.calibrated->low_us, p.calibrated->high_us)
+        : advice.compared == "total" ? std::tie(p.total_us, p.low_us, p.high_us)
+                                     : std::tie(p.exe_us, p.exe_low_us, p.exe_high_us);
   }
   std::stable_sort(advice.candidates.begin(), advice.candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.rank() < b.rank(); });
@@ -82,6 +90,8 @@ Json json_of(const AskedNetwork& network, const Advice& advice) {
                     {"low_us", each.low_us},
                     {"high_us", each.high_us},
                     {"to_the_fastest", slower ? Json(*slower) : Json(nullptr)},
+                    {"threads", each.predictor->threads},
+                    {"machines", each.predictor->machines},
                     {"exe_us", p.exe_us},
                     {"total_us", p.total_us},
                     {"layers_without_model", p.unknown_layers},
@@ -90,7 +100,7 @@ Json json_of(const AskedNetwork& network, const Advice& advice) {
   }
   return {{"network", network.name},
           {"batch", network.batch},
-          {"compared", advice.exe_only ? "exe" : "total"},
+          {"compared", advice.compared},
           {"platforms", list}};
 }
 
@@ -106,7 +116,21 @@ void print(const AskedNetwork& network, const Advice& advice) {
                      fmt::format("{}", p.beyond_layers), printable(name_of(*each.predictor))});
   }
   fmt::print("{}, batch {}{}\n{}", printable(network.name), network.batch,
-             advice.exe_only ? ", phase exe alone" : "", align_table(table));
+             advice.compared == "exe"     ? ", phase exe alone"
+             : advice.compared == "total" ? ", sums of layers"
+                                          : "",
+             align_table(table));
+}
+
+/// What is fast on one machine may be slow on another.
+void warn_of_machines(const std::vector<Predictor>& predictors) {
+  std::map<std::string, std::set<std::vector<std::string>>> machines;  // by accelerator
+  for (const Predictor& each : predictors) machines[each.accelerator].insert(each.machines);
+  if (std::ranges::all_of(machines, [](const auto& of) { return of.second.size() == 1; })) return;
+  fmt::print(stderr, "warning: these predictors are of different machines:\n");
+  for (const Predictor& each : predictors)
+    fmt::print(stderr, "  {}: {}\n", printable(name_of(each)),
+               each.machines.empty() ? "not known" : printable(join(each.machines, ", ")));
 }
 
 /// Whose phases are cut elsewhere, their times are those of something else.
@@ -125,8 +149,14 @@ int advise(const Options& options) {
   std::vector<Predictor> predictors;
   for (const std::string& name : options.predictors) predictors.push_back(open_predictor(name, bench));
   warn_of_definitions(predictors);
+  warn_of_machines(predictors);
   Json list = Json::array();
-  for (const AskedNetwork& network : asked_networks(options.networks, bench)) {
+  const std::vector<AskedNetwork> networks = asked_networks(options.networks, bench);
+  for (const AskedNetwork& network : networks) {
+    if (!network.error.empty()) {
+      list.push_back({{"network", network.name}, {"batch", network.batch}, {"error", network.error}});
+      continue;
+    }
     const Advice advised = advice(network, predictors);
     if (options.json) {
       list.push_back(json_of(network, advised));
@@ -135,7 +165,7 @@ int advise(const Options& options) {
     }
   }
   if (options.json) print_json({{"networks", list}});
-  return done;
+  return status_of(networks);
 }
 
 }  // namespace

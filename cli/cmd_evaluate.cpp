@@ -1,4 +1,5 @@
 // raceline evaluate: a predictor against measured rows that it was not trained on.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -41,7 +42,7 @@ using GroupKey = std::tuple<std::string, std::string, std::string, Phase>;
 
 struct Result {
   Accuracy all, beyond;  ///< beyond: of rows outside the range of training
-  double coverage = 0;   ///< percent of rows within their interval
+  size_t covered = 0;    ///< rows within their interval
   double width = 0;      ///< median of high / low, as a factor around the prediction
   double noise = std::numeric_limits<double>::quiet_NaN();
   size_t noise_rows = 0;
@@ -112,7 +113,7 @@ Result judge(const Group& group) {
   }
   Result result{.all = accuracy(predicted, group.measured_us), .beyond = {}};
   if (!beyond_measured.empty()) result.beyond = accuracy(beyond_predicted, beyond_measured);
-  result.coverage = 100 * static_cast<double>(covered) / static_cast<double>(group.predictions.size());
+  result.covered = covered;
   result.width = percentile(widths, 0.5);
   return result;
 }
@@ -149,6 +150,7 @@ void add_noise(Result& result, const std::vector<NoiseFloor>& floors, const Grou
 Json json_of(const GroupKey& key, const Result& result) {
   const auto& [set, type, primitive, phase] = key;
   const Accuracy& a = result.all;
+  const Share covered = share_of(result.covered, a.rows);
   Json row{{"set", set},
            {"type", type},
            {"primitive", primitive},
@@ -165,7 +167,9 @@ Json json_of(const GroupKey& key, const Result& result) {
            {"within_15_percent", a.within_15},
            {"bias_percent", a.bias},
            {"rank_correlation", a.rank},
-           {"coverage_percent", result.coverage},
+           {"coverage_percent", covered.percent},
+           {"coverage_low_percent", covered.low},
+           {"coverage_high_percent", covered.high},
            {"interval_factor", result.width},
            {"beyond_rows", result.beyond.rows},
            {"beyond_mape_percent", result.beyond.mape},
@@ -187,8 +191,14 @@ int evaluate(const Options& options) {
         options.data.string(), predictor.platform, predictor.accelerator, predictor.mode, predictor.threads,
         options.sets.empty() ? "a test set" : "the sets asked for"));
   }
+  for (const char* set : {set_train, set_validation}) {
+    if (std::ranges::any_of(groups, [&](const auto& group) { return std::get<0>(group.first) == set; }))
+      fmt::print(stderr, "warning: rows of the set '{}' are what predictors are trained on\n", set);
+  }
   const std::vector<NoiseFloor> floors = noise_floors(own, predictor.phases);
   Json rows = Json::array();
+  // Rows within their interval, and all, by phase and set; of the empty set: of all sets.
+  std::map<std::pair<Phase, std::string>, std::pair<size_t, size_t>> pooled;
   std::vector<std::vector<std::string>> table{{"set", "type", "phase", "rows", "MAPE %", "median %", "p90 %",
                                                "<= 5 %", "<= 10 %", "<= 15 %", "MAE", "RMSE", "R2", "bias %",
                                                "rank", fmt::format("in {:g} %", options.level), "factor",
@@ -197,17 +207,23 @@ int evaluate(const Options& options) {
     predict(predictor, key, group, options.level);
     Result result = judge(group);
     add_noise(result, floors, key);
+    for (const std::string& set : {std::get<0>(key), std::string()}) {
+      auto& [covered, all] = pooled[{std::get<Phase>(key), set}];
+      covered += result.covered;
+      all += group.rows.size();
+    }
     rows.push_back(json_of(key, result));
     const auto& [set, type, primitive, phase] = key;
     const Accuracy& a = result.all;
-    table.push_back(
-        {printable(set), primitive.empty() ? type : printable(fmt::format("{} by {}", type, primitive)),
-         std::string(to_string(phase)), fmt::format("{}", a.rows), percent_text(a.mape),
-         percent_text(a.median), percent_text(a.p90), percent_text(a.within_5), percent_text(a.within_10),
-         percent_text(a.within_15), human_us(a.mae_us), human_us(a.rmse_us), fmt::format("{:.3f}", a.r2),
-         percent_text(a.bias), fmt::format("{:.3f}", a.rank), percent_text(result.coverage),
-         fmt::format("{:.3f}", result.width), fmt::format("{}", result.beyond.rows),
-         result.noise_rows == 0 ? "unknown" : percent_text(result.noise)});
+    table.push_back({printable(set),
+                     primitive.empty() ? type : printable(fmt::format("{} by {}", type, primitive)),
+                     std::string(to_string(phase)), fmt::format("{}", a.rows), percent_text(a.mape),
+                     percent_text(a.median), percent_text(a.p90), percent_text(a.within_5),
+                     percent_text(a.within_10), percent_text(a.within_15), human_us(a.mae_us),
+                     human_us(a.rmse_us), fmt::format("{:.3f}", a.r2), percent_text(a.bias),
+                     fmt::format("{:.3f}", a.rank), percent_text(share_of(result.covered, a.rows).percent),
+                     fmt::format("{:.3f}", result.width), fmt::format("{}", result.beyond.rows),
+                     result.noise_rows == 0 ? "unknown" : percent_text(result.noise)});
   }
   if (!options.rows.empty()) write_maybe_gzip(options.rows, rows_csv(groups));
   Json unknown = Json::array();
@@ -223,6 +239,22 @@ int evaluate(const Options& options) {
         fmt::format("no model of {} rows of {}{}{} in phase {}, set {}\n", count, type,
                     primitive.empty() ? "" : " by ", printable(primitive), to_string(phase), printable(set));
   }
+  Json pooled_list = Json::array();
+  std::string pooled_text;
+  for (const auto& [of, counts] : pooled) {
+    const auto& [phase, set] = of;
+    const Share share = share_of(counts.first, counts.second);
+    pooled_list.push_back({{"phase", to_string(phase)},
+                           {"set", set.empty() ? Json(nullptr) : Json(set)},
+                           {"rows", share.rows},
+                           {"coverage_percent", share.percent},
+                           {"coverage_low_percent", share.low},
+                           {"coverage_high_percent", share.high}});
+    pooled_text +=
+        fmt::format("{:g} % intervals hold {:.1f} % ({:.1f} to {:.1f}) of {} rows in phase {}, {}\n",
+                    options.level, share.percent, share.low, share.high, share.rows, to_string(phase),
+                    set.empty() ? "all sets" : printable(set));
+  }
   if (options.json) {
     print_json({{"predictor", options.predictor},
                 {"model", predictor.model},
@@ -232,11 +264,13 @@ int evaluate(const Options& options) {
                 {"level_percent", options.level},
                 {"threads", predictor.threads},
                 {"results", rows},
+                {"pooled", pooled_list},
                 {"without_model", unknown}});
     return done;
   }
-  fmt::print("{} on {} ({}), model {}\n{}{}", printable(predictor.platform), printable(predictor.accelerator),
-             printable(predictor.mode), predictor.model, align_table(table), unknown_text);
+  fmt::print("{} on {} ({}), model {}\n{}{}{}", printable(predictor.platform),
+             printable(predictor.accelerator), printable(predictor.mode), predictor.model, align_table(table),
+             pooled_text, unknown_text);
   return done;
 }
 

@@ -52,6 +52,7 @@ Json json_of(const AskedNetwork& network, const NetworkPrediction& prediction, c
                 {"low_us", prediction.low_us},
                 {"high_us", prediction.high_us},
                 {"exe_us", prediction.exe_us},
+                {"calibrated", json_of(prediction.calibrated)},
                 {"pre", json_of(prediction.pre)},
                 {"post", json_of(prediction.post)},
                 {"layers_without_model", prediction.unknown_layers},
@@ -61,7 +62,7 @@ Json json_of(const AskedNetwork& network, const NetworkPrediction& prediction, c
   if (options.samples > 0) {
     document["samples"] = options.samples;
     document["batches"] = batches_of(options.samples, network.batch);
-    document["epoch_us"] = epoch_us(prediction.total_us, options.samples, network.batch);
+    document["epoch_us"] = epoch_us(prediction.us(), options.samples, network.batch);
   }
   return document;
 }
@@ -93,13 +94,21 @@ void print(const AskedNetwork& network, const NetworkPrediction& prediction, con
   const auto phase = [](const std::optional<Prediction>& each) {
     return each ? human_us(each->us) : "unknown";
   };
-  fmt::print("{}, batch {}: {} ({}); pre {}, exe {}, post {}\n", printable(network.name), network.batch,
-             human_us(prediction.total_us), interval_text(prediction.low_us, prediction.high_us),
-             phase(prediction.pre), human_us(prediction.exe_us), phase(prediction.post));
+  const std::string sum =
+      fmt::format("{} ({}); pre {}, exe {}, post {}", human_us(prediction.total_us),
+                  interval_text(prediction.low_us, prediction.high_us), phase(prediction.pre),
+                  human_us(prediction.exe_us), phase(prediction.post));
+  fmt::print("{}, batch {}: ", printable(network.name), network.batch);
+  if (const std::optional<Prediction>& whole = prediction.calibrated) {
+    fmt::print("{} ({}), as whole networks take it; sum of layers {}\n", human_us(whole->us),
+               interval_text(whole->low_us, whole->high_us), sum);
+  } else {
+    fmt::print("{}\n", sum);
+  }
   if (options.samples > 0) {
     fmt::print("an epoch of {} samples: {} batches, {}\n", options.samples,
                batches_of(options.samples, network.batch),
-               human_us(epoch_us(prediction.total_us, options.samples, network.batch)));
+               human_us(epoch_us(prediction.us(), options.samples, network.batch)));
   }
   if (prediction.unknown_layers > 0) {
     fmt::print("{} of {} layers have no model and count nothing: {:.2f} % of the FLOPs\n",
@@ -114,6 +123,12 @@ void print(const AskedNetwork& network, const NetworkPrediction& prediction, con
 void print_platform(const Predictor& predictor) {
   fmt::print("{} on {} ({}), model {}\n", printable(predictor.platform), printable(predictor.accelerator),
              printable(predictor.mode), predictor.model);
+}
+
+Json json_of(const NetworkRule& rule) {
+  return {{"composition", rule.composition.to_string()},
+          {"behind_the_layer_before", rule.shares.to_string()},
+          {"networks", rule.networks}};
 }
 
 /// What people can read of a predictor: where it comes from, and of each model its rows and its prices.
@@ -132,13 +147,21 @@ int describe(const Predictor& predictor, bool json) {
                 {"accelerator", predictor.accelerator},
                 {"mode", predictor.mode},
                 {"threads", predictor.threads},
+                {"machines", predictor.machines},
                 {"model", predictor.model},
                 {"notes", predictor.notes},
+                {"calibrated", predictor.networks ? json_of(*predictor.networks) : Json(nullptr)},
                 {"parts", parts}});
     return done;
   }
   print_platform(predictor);
+  if (!predictor.machines.empty()) fmt::print("# machines: {}\n", printable(join(predictor.machines, ", ")));
   for (const std::string& note : predictor.notes) fmt::print("# {}\n", printable(note));
+  if (predictor.networks) {
+    fmt::print("networks: {}\n", predictor.networks->composition.to_string());
+    if (const std::string shares = predictor.networks->shares.to_string(); !shares.empty())
+      fmt::print("behind the layer before: {}\n", shares);
+  }
   for (const PredictorPart& part : predictor.parts) {
     fmt::print("{}{}{}, {}: {} rows, {}\n", printable(part.type), part.primitive.empty() ? "" : " by ",
                printable(part.primitive), to_string(part.phase), part.rows, part.model->name());
@@ -154,12 +177,18 @@ int predict(const Options& options) {
   if (options.networks.paths.empty()) throw Error("predict: a MODEL or a FOLDER is wanted, or --describe");
   Json list = Json::array();
   if (!options.json) print_platform(predictor);
-  for (const AskedNetwork& network : asked_networks(options.networks, bench)) {
-    const NetworkPrediction prediction = predict_network(network.layers, predictor, options.level / 100);
-    if (options.json) {
-      list.push_back(json_of(network, prediction, options));
+  const std::vector<AskedNetwork> networks = asked_networks(options.networks, bench);
+  std::vector<std::vector<NetworkLayer>> layers;
+  for (const AskedNetwork& network : networks) layers.push_back(network.layers);
+  const std::vector<NetworkPrediction> predictions = predict_networks(layers, predictor, options.level / 100);
+  for (size_t index = 0; index < networks.size(); ++index) {
+    const AskedNetwork& network = networks[index];
+    if (!network.error.empty()) {
+      list.push_back({{"network", network.name}, {"batch", network.batch}, {"error", network.error}});
+    } else if (options.json) {
+      list.push_back(json_of(network, predictions[index], options));
     } else {
-      print(network, prediction, options);
+      print(network, predictions[index], options);
     }
   }
   if (options.json) {
@@ -170,7 +199,7 @@ int predict(const Options& options) {
                 {"level_percent", options.level},
                 {"networks", list}});
   }
-  return done;
+  return status_of(networks);
 }
 
 }  // namespace

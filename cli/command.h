@@ -28,6 +28,7 @@ inline std::string example_text(std::string_view example) {
 
 std::function<int()> setup_advise(CLI::App& app);
 std::function<int()> setup_bench(CLI::App& app);
+std::function<int()> setup_calibrate(CLI::App& app);
 std::function<int()> setup_collect(CLI::App& app);
 std::function<int()> setup_completions(CLI::App& app);
 std::function<int()> setup_dataset(CLI::App& app);

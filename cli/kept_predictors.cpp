@@ -116,11 +116,6 @@ KeptPredictors::KeptPredictors(const std::filesystem::path& folder) : folder_(fo
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw IoError(fmt::format("cannot make the folder '{}': {}", folder.string(), error.message()));
-  if (!std::filesystem::exists(train_program())) {
-    throw IoError(
-        fmt::format("'{}' is not there; it is built by the target raceline_train", train_program().string()));
-  }
-  trainer_ = hash_of_file(train_program());
   program_ = hash_of_file("/proc/self/exe");
 }
 
@@ -166,6 +161,11 @@ TrainingResult KeptPredictors::result_of(const std::string& key) const {
 }
 
 std::vector<TrainingResult> KeptPredictors::make(std::span<const TrainingWish> wishes, int jobs) {
+  if (!std::filesystem::exists(train_program())) {
+    throw IoError(
+        fmt::format("'{}' is not there; it is built by the target raceline_train", train_program().string()));
+  }
+  trainer_ = hash_of_file(train_program());
   std::map<std::string, const TrainingWish*> missing;
   std::deque<std::string> waiting;  // in the order of the wishes
   double all = 0, done = 0;

@@ -28,7 +28,7 @@ struct TrainingResult {
 
 class KeptPredictors {
  public:
-  /// Makes the folder. Throws IoError, also where raceline-train is not there.
+  /// Makes the folder. Throws IoError.
   explicit KeptPredictors(const std::filesystem::path& folder);
 
   /// Rows to train on, as a file named for what they hold.
@@ -37,7 +37,8 @@ class KeptPredictors {
   /// where it is not there.
   std::string text(const std::string& what, const std::function<std::string()>& make) const;
   /// One result a wish, in order. Trains what is not kept, `jobs` side by side, and shows how far it is. A
-  /// training that is refused is kept as refused; when interrupted, the rest fails as "interrupted".
+  /// training that is refused is kept as refused; when interrupted, the rest fails as "interrupted". Throws
+  /// IoError, also where raceline-train is not there.
   std::vector<TrainingResult> make(std::span<const TrainingWish> wishes, int jobs);
 
   size_t trained() const { return trained_; }  ///< by make()

@@ -52,6 +52,8 @@ constexpr Command commands[] = {
     {"train", "Fit a predictor to a dataset", train_example, setup_train},
     {"evaluate", "How good a predictor is on rows that it was not trained on",
      "raceline evaluate openvino.predictor divided.csv.gz --json", setup_evaluate},
+    {"calibrate", "Let a predictor learn from networks that were measured whole",
+     "raceline calibrate openvino.predictor openvino.csv.gz -o openvino.predictor", setup_calibrate},
     {"predict", "How long a network takes on a platform, without running it there",
      "raceline predict squeezenet.onnx --predictor openvino.predictor --batch 1,2,4", setup_predict},
     {"advise", "Which platform runs a network fastest, by their predictors",

@@ -341,7 +341,9 @@ void setup_prediction_paper(CLI::App& app, PredictionPaper paper,
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::ExistingFile);
-  sub->add_option("--store", options->sources.store, "Store whose samples of platforms are taken too")
+  sub->add_option(
+         "--store", options->sources.store,
+         "Store whose samples of platforms are taken too; none if there is --data and this is not given")
       ->type_name("DB")
       ->capture_default_str();
   sub->add_option("--kept", options->kept, "Folder where trained predictors are kept, and found again")
@@ -360,7 +362,11 @@ void setup_prediction_paper(CLI::App& app, PredictionPaper paper,
       ->capture_default_str();
   sub->add_flag("--quick", options->quick, "Few rows and epochs, LeNet alone: to try it out");
   sub->add_flag("--json", options->json, "One JSON document");
-  sub->final_callback([=] { *run = [=] { return prediction_paper(*options); }; });
+  sub->final_callback([=] {
+    // The rows of a dataset are most often those of the store.
+    if (sub->count("--data") > 0 && sub->count("--store") == 0) options->sources.store.clear();
+    *run = [=] { return prediction_paper(*options); };
+  });
 }
 
 }  // namespace raceline::cli

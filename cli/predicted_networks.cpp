@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/load_graph.h"
 #include "raceline/base/error.h"
+#include "raceline/base/printable.h"
 
 namespace raceline::cli {
 namespace {
@@ -58,14 +60,28 @@ AskedNetwork asked_network(const std::filesystem::path& file, const std::vector<
 std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Workbench& bench) {
   std::vector<int64_t> batches = options.batch;
   if (batches.empty()) batches.push_back(0);
-  std::vector<AskedNetwork> networks;
+  std::vector<std::filesystem::path> files;
   for (const std::filesystem::path& path : options.paths) {
-    for (const std::filesystem::path& file : files_of(path)) {
-      for (const int64_t batch : batches)
+    for (std::filesystem::path& file : files_of(path)) files.push_back(std::move(file));
+  }
+  std::vector<AskedNetwork> networks;
+  for (const std::filesystem::path& file : files) {
+    for (const int64_t batch : batches) {
+      try {
         networks.push_back(asked_network(file, options.shapes, batch, bench));
+      } catch (const std::exception& error) {  // one of many may be too large for memory
+        if (files.size() * batches.size() == 1) throw;
+        fmt::print(stderr, "{}\n", printable(error.what()));
+        networks.push_back({.name = file.string(), .batch = batch, .layers = {}, .error = error.what()});
+      }
     }
   }
   return networks;
+}
+
+int status_of(const std::vector<AskedNetwork>& networks) {
+  const auto is_bad = [](const AskedNetwork& network) { return !network.error.empty(); };
+  return std::ranges::any_of(networks, is_bad) ? wrong_use : done;
 }
 
 }  // namespace raceline::cli

@@ -48,18 +48,6 @@ std::vector<NetworkLayer> parse_layers(const std::string& text) {
   return layers;
 }
 
-/// Times of the layers that were measured on the subject, by key and by key without epilogue.
-std::map<std::string, Phases> measured_layers(const Dataset& rows, PhaseModel definition) {
-  std::map<std::string, Phases> measured;
-  for (const DatasetRow& row : rows.rows) {
-    if (!is_layer(row.layer) || row.repeat != 0) continue;
-    const Phases& phases = row.label(definition);
-    measured[row.layer] = phases;
-    measured.emplace(bare_key(row.layer), phases);
-  }
-  return measured;
-}
-
 /// A network as the papers know it: what is no convolution, pooling or dense layer has no part in their sums,
 /// and the last of these is the last layer.
 struct PaperNet {
@@ -109,25 +97,14 @@ Estimate predicted_by(const Predictor& predictor, const PaperNet& net) {
   return estimate;
 }
 
-/// The papers' types by themselves, all others together. Behind the layer before it, each layer takes the
-/// share of its time that pairs show.
+/// The first and last layer are those that the papers know.
 NetworkTerms terms_of(const Predictor& predictor, const std::vector<NetworkLayer>& layers,
                       const PaperNet& net, const PairShares& shares) {
-  NetworkTerms terms;
-  terms.layers = static_cast<double>(layers.size());
+  NetworkPrediction prediction = predict_network(layers, predictor);
   const NetworkPrediction ends = predict_network(net.layers, predictor);
-  for (const std::optional<Prediction>& each : {ends.pre, ends.post}) {
-    if (each) terms.ends_us += each->us;
-  }
-  const NetworkPrediction prediction = predict_network(layers, predictor);
-  for (size_t index = 0; index < layers.size(); ++index) {
-    const std::optional<Prediction>& exe = prediction.layers[index].exe;
-    if (!exe) continue;
-    const std::string& type = layers[index].facts.type;
-    terms.exe_us[is_paper_type(type) ? type : other_types] +=
-        exe->us * shares.share(layers[index].after, type);
-  }
-  return terms;
+  prediction.pre = ends.pre;
+  prediction.post = ends.post;
+  return network_terms(layers, prediction, shares);
 }
 
 /// Fills in what each network takes by the composition of the others. `terms` has one entry a row, or none.
@@ -148,7 +125,7 @@ std::string calibrate(std::vector<StudyNetwork>& rows, const std::vector<Network
   const std::vector<double> us = leave_one_out(names, known, measured_us);
   for (size_t index = 0; index < us.size(); ++index) {
     of[index]->calibrated.us = us[index];
-    of[index]->calibrated.reason = std::isnan(us[index]) ? "fewer than two other networks" : "";
+    of[index]->calibrated.reason = std::isnan(us[index]) ? "fewer than two other families of networks" : "";
   }
   return Composition::fit(known, measured_us).to_string();
 }
@@ -178,6 +155,17 @@ StudyNetworks study_networks(const std::vector<std::string>& names, const std::v
   return networks;
 }
 
+std::map<std::string, Phases> measured_layers(const Dataset& rows, PhaseModel definition) {
+  std::map<std::string, Phases> measured;
+  for (const DatasetRow& row : rows.rows) {
+    if (!is_layer(row.layer) || row.repeat != 0) continue;
+    const Phases& phases = row.label(definition);
+    measured[row.layer] = phases;
+    measured.emplace(bare_key(row.layer), phases);
+  }
+  return measured;
+}
+
 std::vector<std::string> keys_of(const StudyNetworks& networks) {
   std::set<std::string> keys;
   for (const auto& [name, layers] : networks) {
@@ -190,7 +178,9 @@ CalibratedNetworks network_rows(size_t subject, const SubjectRows& rows, const S
                                 const StudyNetworks& networks, const RecipePredictors& predictors,
                                 PhaseModel definition) {
   const std::map<std::string, Phases> measured = measured_layers(rows.rows, definition);
-  const PairShares shares = PairShares::fit(rows.rows, definition);
+  std::set<std::string> judged;
+  for (const std::string& key : keys_of(networks)) judged.insert(bare_key(key));
+  const PairShares shares = PairShares::fit(rows.rows, definition, judged);
   CalibratedNetworks list;
   std::vector<NetworkTerms> terms;
   for (const auto& [key, layers] : networks) {

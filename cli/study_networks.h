@@ -21,11 +21,15 @@ using StudyNetworks = std::map<std::pair<std::string, int64_t>, std::vector<Netw
 StudyNetworks study_networks(const std::vector<std::string>& names, const std::vector<int64_t>& batches,
                              const Workbench& bench, const KeptPredictors& kept);
 
+/// Times of the layers that were measured, by key and by key without epilogue. All rows are of one platform.
+std::map<std::string, Phases> measured_layers(const Dataset& rows, PhaseModel definition);
+
 /// Keys of all layers, each once.
 std::vector<std::string> keys_of(const StudyNetworks& networks);
 
 /// The recipe whose predictions networks' times are composed of.
 inline constexpr const char* composed_recipe = "boosted";
+
 /// In the place of a layer type: all that the papers have none of. The composition counts them too.
 inline constexpr const char* other_types = "others";
 

@@ -34,7 +34,7 @@ void TrainArguments::add_to(CLI::App& app) {
       ->type_name("PREDICTOR")
       ->allow_extra_args(false);
   app.add_flag("--json", json, "One JSON document: what was made, of how many rows, and what was left out");
-  app.add_option("--checkpoint", checkpoint, "Folder where long fits keep their best so far")
+  app.add_option("--checkpoint", checkpoint, "Folder where nets keep the errors of every epoch, as CSV")
       ->type_name("DIR");
   app.add_flag(
       "--watch", watch,

@@ -104,6 +104,7 @@ Predictor train(const Dataset& dataset, const TrainOptions& options, const PartR
   predictor.accelerator = rows.accelerator;
   predictor.mode = rows.mode;
   predictor.threads = rows.threads;
+  predictor.machines = machines_of(dataset, rows.platform, rows.accelerator, rows.mode, rows.threads);
   predictor.phases = options.definition;
   predictor.model = options.model;
   predictor.hardware = hardware_of(predictor.accelerator, rows.threads, Machine::detect());

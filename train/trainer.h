@@ -64,7 +64,7 @@ struct FitContext {
   uint64_t seed = 1;
   std::span<const Predictor> from;        ///< of --from: what is known of other platforms
   Engine engine = {};                     ///< runs nets
-  std::filesystem::path checkpoint = {};  ///< where a long fit keeps its best so far; empty: nowhere
+  std::filesystem::path checkpoint = {};  ///< where nets keep the errors of every epoch; empty: nowhere
   std::function<void(const FitProgress&)> report = [](const FitProgress&) {};
   std::function<bool()> stop = [] {
     return false;

@@ -151,27 +151,27 @@ void add_test_rows(TrainingRows& training, const Rows& chosen, const TrainOption
 
 void LayerRows::add(const DatasetRow& row, double time_us) {
   examples_.add(facts_of(LayerDesc::parse(row.layer)), time_us);
-  layer_.push_back(hash_text(bare_key(row.layer)));
+  unit_.push_back(hash_text(split_unit(row)));
 }
 
 void LayerRows::append(const LayerRows& other) {
   for (size_t row = 0; row < other.size(); ++row)
     examples_.add(other.examples_.layers[row], other.examples_.us[row]);
-  layer_.insert(layer_.end(), other.layer_.begin(), other.layer_.end());
+  unit_.insert(unit_.end(), other.unit_.begin(), other.unit_.end());
 }
 
 size_t LayerRows::layers() const {
-  return std::set<uint64_t>(layer_.begin(), layer_.end()).size();
+  return std::set<uint64_t>(unit_.begin(), unit_.end()).size();
 }
 
 Examples LayerRows::part(size_t index, size_t count, bool inside) const {
   std::map<uint64_t, size_t> part_of;
-  for (const uint64_t layer : layer_) part_of[layer] = 0;
+  for (const uint64_t layer : unit_) part_of[layer] = 0;
   size_t place = 0;
   for (auto& [layer, part] : part_of) part = place++ % count;
   Examples some;
   for (size_t row = 0; row < size(); ++row) {
-    if ((part_of[layer_[row]] == index) == inside) some.add(examples_.layers[row], examples_.us[row]);
+    if ((part_of[unit_[row]] == index) == inside) some.add(examples_.layers[row], examples_.us[row]);
   }
   return some;
 }

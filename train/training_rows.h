@@ -13,8 +13,8 @@ namespace raceline::train {
 
 struct TrainOptions;
 
-/// Rows, and which layer each is of: rows of one shape (with and without activation, by several primitives)
-/// say much the same, so that whoever was fitted to one is not judged by another.
+/// Rows, and which layer (or staircase) each is of: rows of one shape (with and without activation, by
+/// several primitives) say much the same, so that whoever was fitted to one is not judged by another.
 class LayerRows {
  public:
   void add(const DatasetRow& row, double time_us);
@@ -29,7 +29,7 @@ class LayerRows {
 
  private:
   Examples examples_;
-  std::vector<uint64_t> layer_;  ///< of each row: the hash of its bare_key()
+  std::vector<uint64_t> unit_;  ///< of each row: the hash of its split_unit()
 };
 
 struct PartRows {

@@ -38,6 +38,15 @@ class Prediction:
     @property
     def batch(self) -> int: ...
     @property
+    def us(self) -> float:
+        """The best that is known: as whole networks take it, else the sum total_us."""
+    @property
+    def calibrated(self) -> Interval | None:
+        """As networks take it that were measured whole; None: the predictor knows none."""
+    @property
+    def rank(self) -> tuple[tuple[bool, float, int], float]:
+        """For sorting: less known comes behind, then more time."""
+    @property
     def total_us(self) -> float: ...
     @property
     def low_us(self) -> float: ...

@@ -53,7 +53,4 @@ def predict_many(models: Iterable[AnyModel], predictor: Predictor | str | os.Pat
 
 
 def _rank(result: _native.Prediction | _native.Error) -> tuple:
-    """The less of a network a predictor knows, the less its sum says; only then comes the time."""
-    if isinstance(result, _native.Error):
-        return (2, 0.0, 0.0)
-    return (int(result.layers_without_model > 0), result.flops_without_model_percent, result.total_us)
+    return (1,) if isinstance(result, _native.Error) else (0, result.rank)

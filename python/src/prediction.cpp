@@ -23,8 +23,11 @@ struct PredictedNetwork {
   NetworkPrediction sums;
 
   std::string text() const {
-    return fmt::format("<Prediction {}, batch {}: {} ({} to {})>", network, batch, human_us(sums.total_us),
-                       human_us(sums.low_us), human_us(sums.high_us));
+    const auto [low_us, high_us] = sums.calibrated
+                                       ? std::pair(sums.calibrated->low_us, sums.calibrated->high_us)
+                                       : std::pair(sums.low_us, sums.high_us);
+    return fmt::format("<Prediction {}, batch {}: {} ({} to {})>", network, batch, human_us(sums.us()),
+                       human_us(low_us), human_us(high_us));
   }
 };
 
@@ -60,7 +63,9 @@ py::list predict(const std::vector<Asked>& asked, const Predictor& predictor, co
       networks.push_back({.network = std::move(network.name), .batch = network.batch, .sums = {}});
       layers.push_back(std::move(network.layers));
       results.push_back(py::none());
-    } catch (const Error& error) {
+    } catch (const py::error_already_set&) {
+      throw;
+    } catch (const std::exception& error) {  // one candidate of a thousand may be too large for memory
       if (!keep_errors) throw;
       results.push_back(error_type(printable(error.what())));
     }
@@ -122,6 +127,15 @@ void add_prediction(py::module_& module) {
                       "What a network takes, in microseconds: `raceline predict --json`.")
       .def_readonly("network", &Network::network)
       .def_readonly("batch", &Network::batch)
+      .def_property_readonly(
+          "us", [](const Network& n) { return n.sums.us(); },
+          "The best that is known: as whole networks take it, else the sum total_us.")
+      .def_property_readonly(
+          "calibrated", [](const Network& n) { return n.sums.calibrated; },
+          "As networks take it that were measured whole; None: the predictor knows none.")
+      .def_property_readonly(
+          "rank", [](const Network& n) { return std::tuple(n.sums.ignorance(), n.sums.us()); },
+          "For sorting: less known comes behind, then more time.")
       .def_property_readonly("total_us", [](const Network& n) { return n.sums.total_us; })
       .def_property_readonly("low_us", [](const Network& n) { return n.sums.low_us; })
       .def_property_readonly("high_us", [](const Network& n) { return n.sums.high_us; })
@@ -137,7 +151,7 @@ void add_prediction(py::module_& module) {
           "epoch_us",
           [](const Network& n, int64_t samples) {
             if (samples < 1) throw Error(fmt::format("an epoch of {} samples, wanted 1 or more", samples));
-            return epoch_us(n.sums.total_us, samples, n.batch);
+            return epoch_us(n.sums.us(), samples, n.batch);
           },
           py::arg("samples"), "The time of an epoch: so many samples in batches of this network's.")
       .def("__repr__", &Network::text);

@@ -118,7 +118,7 @@ class PredictionPapers(support.CliTest):
         # Layers were measured at batch 1 alone: 7 of 10 us, and the first's and last's phases.
         self.assertEqual(nets[0]["oracle sum ms"], "0.1050")
         self.assertIn("layers measured", nets[1]["oracle sum ms"])
-        self.assertEqual(nets[0]["boosted, calibrated ms"], "no model" if "boosted" in self.absent else "fewer than two other networks")
+        self.assertEqual(nets[0]["boosted, calibrated ms"], "no model" if "boosted" in self.absent else "fewer than two other families of networks")
         self.is_figure(nets[0]["Raceline's boosted ms"], "boosted")
         gpu_nets, = self.rows_of(first, "networks", platform="tensorflow-1.10 on GTX1080Ti")
         self.assertEqual(gpu_nets["measured ms"], "layers alone were published")

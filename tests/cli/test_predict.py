@@ -20,6 +20,10 @@ class Predict(ToyPlatforms):
             self.assertLess(row["mape_percent"], 6)
             self.assertGreater(row["coverage_percent"], 75)
         self.assertEqual(by_type["conv"]["rows"], 80)
+        pooled = document["pooled"][0]
+        self.assertEqual((pooled["phase"], pooled["rows"]), ("exe", sum(row["rows"] for row in by_type.values())))
+        self.assertLess(pooled["coverage_low_percent"], pooled["coverage_percent"])
+        self.assertLess(pooled["coverage_percent"], pooled["coverage_high_percent"])
         mean = {row["type"]: row for row in self.json_of("evaluate", self.predictor(data, model="mean"), data)["results"]}
         self.assertGreater(mean["conv"]["mape_percent"], 10 * by_type["conv"]["mape_percent"])
         self.assertIn("noise %", self.run_program("evaluate", linear, data).stdout)
@@ -115,6 +119,22 @@ class Predict(ToyPlatforms):
         self.assertEqual(network["batch"], 4096)
         self.assertGreater(network["total_us"], 1e6)
 
+    def test_a_network_that_cannot_be_read_does_not_stop_the_others(self):
+        linear = self.predictor(self.dataset(conv=60, dense=60))
+        folder = self.folder / "nets"
+        folder.mkdir()
+        shutil.copy(self.zoo("lenet5"), folder / "a.onnx")
+        (folder / "b.onnx").write_bytes(b"rubbish")
+        shutil.copy(folder / "a.onnx", folder / "c.onnx")
+        for command in (("predict", folder, "--predictor", linear), ("advise", folder, "--predictors", linear, linear)):
+            networks = self.json_of(*command, status=2)["networks"]
+            self.assertEqual(["error" in network for network in networks], [False, True, False])
+            self.assertIn("b.onnx", networks[1]["error"])
+            done = self.run_program(*command, status=2)
+            self.assertIn("b.onnx", done.stderr)
+            self.assertIn("batch 1", done.stdout)
+        self.refused("predict", folder / "b.onnx", "--predictor", linear, words=["b.onnx"])
+
     def test_advice_puts_what_lacks_layers_last(self):
         data = self.dataset(conv=60, dense=60)
         both, conv = self.predictor(data), self.predictor(data, "--types", "conv", name="conv.predictor")
@@ -185,7 +205,7 @@ class Predict(ToyPlatforms):
         self.refused("train", self.folder / "none.csv", "-o", self.folder / "x", words=["none.csv"])
         self.assertFalse((self.folder / "x").exists())
         text = linear.read_text()
-        for name, changed, words in (("version", text.replace("raceline-predictor/1", "raceline-predictor/9"), ["format"]),
+        for name, changed, words in (("version", text.replace("raceline-predictor/2", "raceline-predictor/9"), ["format"]),
                                      ("short", text[:len(text) // 2], ["not JSON"]),
                                      ("number", text.replace('"units": 1', '"units": NaN'), ["line"]),
                                      ("empty", "", ["not JSON"])):

@@ -80,7 +80,7 @@ class PredictPrimitives(CliTest):
         _, _, good = self.predictor()
         text = good.read_text()
         bad = self.folder / "bad.predictor"
-        for change in (text[:len(text) // 2], text.replace("raceline-predictor/1", "raceline-predictor/9"), "{}",
+        for change in (text[:len(text) // 2], text.replace("raceline-predictor/2", "raceline-predictor/9"), "{}",
                        text.replace('"rows": ', '"rows": NaN, "was": ', 1), ""):
             bad.write_text(change)
             self.refused(*tune, bad, words=["bad.predictor"])

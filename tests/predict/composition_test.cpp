@@ -30,7 +30,7 @@ Nets some_nets(size_t count, double noise = 0) {
           .layers = 5.0 + static_cast<double>(random.below(60)), .ends_us = 10 * batch, .exe_us = {}};
       terms.exe_us["conv"] = batch * (20 + static_cast<double>(random.below(2000)));
       terms.exe_us["dense"] = 5 + static_cast<double>(random.below(500));
-      nets.names.push_back("net" + std::to_string(net));
+      nets.names.push_back(std::string("net") + static_cast<char>('a' + net));
       nets.measured_us.push_back(true_us(terms) * std::exp(noise * random.normal()));
       nets.terms.push_back(std::move(terms));
     }
@@ -55,6 +55,17 @@ TEST(Compositions, OfANetworkKnowNothingOfIt) {
   const std::vector<double> after = leave_one_out(nets.names, nets.terms, nets.measured_us);
   for (size_t row = 0; row < 3; ++row) EXPECT_EQ(before[row], after[row]);
   EXPECT_NE(before[4], after[4]);
+}
+
+TEST(Compositions, OfANetworkKnowNothingOfItsFamily) {
+  Nets nets = some_nets(6);
+  for (size_t row = 3; row < 6; ++row) nets.names[row] = nets.names[0] + "19_large";
+  const std::vector<double> before = leave_one_out(nets.names, nets.terms, nets.measured_us);
+  for (size_t row = 3; row < 6; ++row) nets.measured_us[row] *= 50;
+  const std::vector<double> after = leave_one_out(nets.names, nets.terms, nets.measured_us);
+  for (size_t row = 0; row < 6; ++row) EXPECT_EQ(before[row], after[row]);
+  EXPECT_EQ(network_family("vgg16"), network_family("vgg19"));
+  EXPECT_NE(network_family("mobilenet_v1"), network_family("mobilefacenet"));
 }
 
 TEST(Compositions, WithoutOtherNetworksAreNotKnown) {

@@ -59,6 +59,30 @@ TEST(Networks, SayWhichLayerIsBeforeAnotherWhereNothingElseUsesItsResult) {
   EXPECT_EQ(layers[3].after, "activation");
 }
 
+TEST(Networks, TakeWhatACalibratedPredictorMakesOfTheirSum) {
+  Predictor predictor = some_predictor();
+  predictor.parts.clear();
+  add_mean(predictor, "conv", Phase::exe, 100);
+  add_mean(predictor, "add", Phase::exe, 10);
+  const std::vector<NetworkLayer> layers = network_layers(small_graph());
+  EXPECT_EQ(predict_network(layers, predictor).us(), 210);
+  predictor.networks.emplace();
+  std::vector<NetworkTerms> terms;
+  std::vector<double> measured;
+  for (const double size : {1.0, 2.0, 3.0, 4.0}) {
+    terms.push_back(
+        {.layers = 4, .ends_us = 0, .exe_us = {{"conv", 100 * size}, {"other", 10 * size * size}}});
+    measured.push_back(5 + 80 * size + 20 * size * size);
+  }
+  predictor.networks->composition = Composition::fit(terms, measured);
+  predictor.networks->conformal = Conformal::fit(std::vector<double>(20, 1.0), std::vector<double>(20, 1.25));
+  const NetworkPrediction prediction = predict_network(layers, predictor);
+  ASSERT_TRUE(prediction.calibrated);
+  EXPECT_NEAR(prediction.us(), 5 + 160 + 20, 1);
+  EXPECT_NEAR(prediction.calibrated->high_us / prediction.us(), 1.25, 1e-3);
+  EXPECT_EQ(prediction.total_us, 210);
+}
+
 TEST(Networks, AreThePreprocessOfTheFirstTheSumOfAllAndThePostprocessOfTheLast) {
   Predictor predictor = some_predictor();
   predictor.parts.clear();

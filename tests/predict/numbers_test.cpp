@@ -28,6 +28,15 @@ TEST(Accuracies, AreThoseOfTheDefinitions) {
   EXPECT_NEAR(accuracy(tied, other).rank, 1.5 / std::sqrt(1.5 * 2), 1e-9);
 }
 
+TEST(Shares, SayBetweenWhatTheyLie) {
+  const Share some = share_of(8, 10);  // as statistics packages give Wilson's interval
+  EXPECT_NEAR(some.percent, 80, 1e-9);
+  EXPECT_NEAR(some.low, 49.02, 0.01);
+  EXPECT_NEAR(some.high, 94.33, 0.01);
+  EXPECT_NEAR(share_of(10, 10).high, 100, 1e-9);
+  EXPECT_LT(share_of(900, 1000).high - share_of(900, 1000).low, 4);
+}
+
 TEST(LeastSquares, FindTheMinimumThatIsNotNegative) {
   // y = 3 a + 0 b - 2 c + noise: the third price cannot be negative, and the best of the others is found.
   Random random(5);

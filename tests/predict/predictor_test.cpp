@@ -167,7 +167,7 @@ TEST(Predictors, HostileFilesAreRefusedWithThePlaceNamed) {
   const std::string linear = predictor.to_text();
   refused("", "not JSON");
   refused("[]", "wanted an object, given a list");
-  refused(with(linear, "raceline-predictor/1", "raceline-predictor/2"), "predictor at format: wanted");
+  refused(with(linear, "raceline-predictor/2", "raceline-predictor/1"), "predictor at format: wanted");
   refused(linear.substr(0, linear.size() / 2), "not JSON");
   refused(with(linear, "\"threads\": 1,", ""), "the key 'threads' is missing");
   refused(with(linear, "\"threads\": 1,", "\"threads\": 1, \"threads\": 2,"), "given twice");
@@ -197,6 +197,31 @@ TEST(Predictors, HostileFilesAreRefusedWithThePlaceNamed) {
   refused(with(tree, "\"root\": [0]", "\"root\": [1]"), "trees.root[0]");
   refused(with(tree, "\"root\": [0]", "\"root\": []"), "nodes of no tree");
   refused(with(tree, "\"root\": [0]", "\"root\": [0, 3]"), "trees.root[1]");
+}
+
+TEST(Predictors, KeepWhatTheyKnowOfWholeNetworks) {
+  Predictor predictor = some_predictor();
+  NetworkRule& rule = predictor.networks.emplace();
+  const std::vector<NetworkTerms> terms{
+      {.layers = 3, .ends_us = 4, .exe_us = {{"conv", 50}}},
+      {.layers = 9, .ends_us = 1, .exe_us = {{"conv", 500}, {"dense", 20}}}};
+  rule.composition = Composition::fit(terms, std::vector<double>{70, 450});
+  rule.networks = {"a batch 1", "b batch 1"};
+  const std::string text = predictor.to_text();
+  const Predictor again = Predictor::parse(text);
+  ASSERT_TRUE(again.networks);
+  EXPECT_EQ(again.networks->composition.us(terms[1]), rule.composition.us(terms[1]));
+  EXPECT_EQ(again.to_text(), text);
+  refused(with(text, "\"call_us\": ", "\"call_us\": -1, \"was\": "),
+          "networks[0].composition.call_us: -1 is below");
+  refused(with(text, "\"type\": \"dense\"", "\"type\": \"conv\""), "a second factor of 'conv'");
+  const std::string share = R"({"first": "conv", "second": "add", "share": 0.5, "pairs": 6})";
+  EXPECT_EQ(Predictor::parse(with(text, "\"shares\": []", "\"shares\": [" + share + "]"))
+                .networks->shares.share("conv", "add"),
+            0.5);
+  refused(with(text, "\"shares\": []", "\"shares\": [" + share + ", " + share + "]"),
+          "a second share of 'add'");
+  refused(with(text, "\"shares\": []", "\"shares\": [" + with(share, "0.5", "-2") + "]"), "-2 is below 0");
 }
 
 TEST(Predictors, WhateverBytesChangeAFileIsReadOrRefusedAndThenPredicts) {

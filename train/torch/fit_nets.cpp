@@ -51,9 +51,9 @@ std::unique_ptr<LatencyModel> fit_justus(const FitRequest& request) {
   Recipe recipe{.epochs = 300, .rate = 0.1, .l2 = 0.5e-5, .loss = "log-mse"};
   recipe.ask(request.settings);
   Net net = perceptron(request);
-  net.dropout(request.settings.number("dropout", 0.2)).dense(1, false).relu();
-  return fit_net(request, NetModel::justus_kind, std::move(net), recipe, request.settings.number("scalar", 1),
-                 false);
+  net.dropout(request.settings.number("dropout", 0.2, 0, 0.99)).dense(1, false).relu();
+  return fit_net(request, NetModel::justus_kind, std::move(net), recipe,
+                 request.settings.number("scalar", 1, 1e-6, 1e6), false);
 }
 
 // PerfNetRT, section IV-C. Adam and its epsilon 0.1 are of the authors' code, as is the ReLU behind the
@@ -62,9 +62,9 @@ std::unique_ptr<LatencyModel> fit_perfnet(const FitRequest& request) {
   Recipe recipe;
   recipe.ask(request.settings);
   Net net = perceptron(request);
-  net.dropout(request.settings.number("dropout", 0)).dense(1).relu();
+  net.dropout(request.settings.number("dropout", 0, 0, 0.99)).dense(1).relu();
   return fit_net(request, NetModel::perfnet_kind, std::move(net), recipe,
-                 request.settings.number("scalar", 1), false);
+                 request.settings.number("scalar", 1, 1e-6, 1e6), false);
 }
 
 // ResPerfNet, figure 1 and algorithm 1. Epsilon and the ReLU behind the output are of the authors' code.
@@ -78,9 +78,9 @@ std::unique_ptr<LatencyModel> fit_resperfnet(const FitRequest& request) {
       net.begin_residual().conv(filters).relu().conv(filters).end_residual().relu();
   }
   for (int layer = 0; layer < 3; ++layer) net.dense(128).relu();
-  net.dropout(request.settings.number("dropout", 0.2)).dense(1).relu();
+  net.dropout(request.settings.number("dropout", 0.2, 0, 0.99)).dense(1).relu();
   return fit_net(request, NetModel::resperfnet_kind, std::move(net), recipe,
-                 request.settings.number("scalar", 10), request.settings.whole("box_cox", 1) != 0);
+                 request.settings.number("scalar", 10, 1e-6, 1e6), request.settings.whole("box_cox", 1) != 0);
 }
 
 }  // namespace raceline::train

@@ -71,6 +71,7 @@ std::unique_ptr<LatencyModel> fit_resperfnet_plus(const FitRequest& request) {
   model->z_score = ZScore::fit(columns);
   const NetRows train = rows_of(examples, *model, request.hardware);
   const NetRows validation = rows_of(request.validation, *model, request.hardware);
+  const NetRows watched = rows_of(request.watched, *model, request.hardware);
   for (int64_t each = 0; each < seeds && !request.stop(); ++each) {
     FitRequest own = request;
     own.seed = request.seed * 1000 + static_cast<uint64_t>(each);
@@ -81,7 +82,7 @@ std::unique_ptr<LatencyModel> fit_resperfnet_plus(const FitRequest& request) {
       request.report(progress);
     };
     Net net = residual_net(train.rows.size(1), neurons, blocks);
-    descend(net, train, validation, recipe, own);
+    descend(net, train, validation, recipe, own, watched);
     model->onnx.push_back(net.onnx(PriorNetModel::kind));
     check_engine(net, model->onnx.back(), train, request);
   }

@@ -75,4 +75,13 @@ Accuracy accuracy(std::span<const double> predicted_us, std::span<const double> 
   return result;
 }
 
+Share share_of(size_t count, size_t rows) {
+  constexpr double z = 1.959964;  // of a normal variable, 95 % lie within
+  const auto n = static_cast<double>(rows), p = static_cast<double>(count) / n;
+  const double middle = p + z * z / (2 * n);
+  const double half = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+  const double scale = 100 / (1 + z * z / n);
+  return {.rows = rows, .percent = 100 * p, .low = scale * (middle - half), .high = scale * (middle + half)};
+}
+
 }  // namespace raceline

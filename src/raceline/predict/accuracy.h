@@ -19,4 +19,12 @@ struct Accuracy {
 /// Both have the same length, which is not 0; all times are positive.
 Accuracy accuracy(std::span<const double> predicted_us, std::span<const double> measured_us);
 
+/// A share of rows in percent, and between what the share of all such rows lies with 95 % probability:
+/// Wilson's interval (Wilson 1927, without correction for continuity). NaN where there are no rows.
+struct Share {
+  size_t rows = 0;
+  double percent = 0, low = 0, high = 0;
+};
+Share share_of(size_t count, size_t rows);
+
 }  // namespace raceline

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -48,18 +49,41 @@ std::string Composition::to_string() const {
   return text;
 }
 
+void Composition::visit(Archive& archive) {
+  const auto price = [](Archive& at, std::string_view key, double& value) {
+    at.field(key, value);
+    if (value < 0) at.refuse(key, fmt::format("{} is below 0", value));
+  };
+  price(archive, "start_us", start_us_);
+  price(archive, "call_us", call_us_);
+  price(archive, "ends", ends_);
+  std::vector<std::pair<std::string, double>> list(factors_.begin(), factors_.end());
+  size_t count = list.size();
+  archive.list("factors", count, [&](Archive& inner, size_t index) {
+    if (inner.reading()) list.emplace_back();
+    inner.field("type", list[index].first);
+    price(inner, "factor", list[index].second);
+    if (inner.reading() && !factors_.insert(list[index]).second)
+      inner.refuse("type", fmt::format("a second factor of '{}'", list[index].first.substr(0, 80)));
+  });
+}
+
+std::string_view network_family(std::string_view name) {
+  return name.substr(0, name.find_first_of("0123456789_-."));
+}
+
 std::vector<double> leave_one_out(std::span<const std::string> names, std::span<const NetworkTerms> networks,
                                   std::span<const double> measured_us, size_t least) {
-  std::map<std::string, Composition> without;
+  std::map<std::string_view, Composition> without;
   std::vector<double> us;
   for (size_t index = 0; index < names.size(); ++index) {
-    const std::string& name = names[index];
-    std::set<std::string> others;
+    const std::string_view name = network_family(names[index]);
+    std::set<std::string_view> others;
     std::vector<NetworkTerms> terms;
     std::vector<double> times;
     for (size_t other = 0; other < names.size() && !without.contains(name); ++other) {
-      if (names[other] == name) continue;
-      others.insert(names[other]);
+      if (network_family(names[other]) == name) continue;
+      others.insert(network_family(names[other]));
       terms.push_back(networks[other]);
       times.push_back(measured_us[other]);
     }

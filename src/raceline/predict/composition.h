@@ -4,7 +4,10 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "raceline/predict/archive.h"
 
 namespace raceline {
 
@@ -26,14 +29,19 @@ class Composition {
   double us(const NetworkTerms& network) const;
   /// "3.1 us + 0.42 us a layer + 1.02 ends + 0.93 conv + 0.88 dense".
   std::string to_string() const;
+  /// Refuses numbers below 0 and types that stand twice.
+  void visit(Archive& archive);
 
  private:
   double start_us_ = 0, call_us_ = 0, ends_ = 1;
   std::map<std::string, double> factors_;
 };
 
-/// Each network's time by what was calibrated on all rows of other names: nothing of a network is in its own
-/// calibration. NaN where fewer than `least` other names are left.
+/// "vgg" of vgg16 and vgg19, "lenet" of lenet5_caffe: networks that share most of their layers.
+std::string_view network_family(std::string_view name);
+
+/// Each network's time by what was calibrated on all networks of other families: nothing of a network is in
+/// its own calibration. NaN where fewer than `least` other families are left.
 std::vector<double> leave_one_out(std::span<const std::string> names, std::span<const NetworkTerms> networks,
                                   std::span<const double> measured_us, size_t least = 2);
 

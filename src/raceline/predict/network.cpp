@@ -105,6 +105,18 @@ void add_ends(NetworkPrediction& result, std::optional<Prediction> pre, std::opt
   result.post = std::move(post);
 }
 
+/// Few enough to be found by a dozen networks.
+std::string kind_of(const std::string& type) {
+  return type == "depthwise" || type == "grouped_conv" ? "depthwise" : std::string(family_of(type));
+}
+
+Prediction calibrated(const std::vector<NetworkLayer>& layers, const NetworkPrediction& sums,
+                      const NetworkRule& rule, double level) {
+  const double us = plausible_us(rule.composition.us(network_terms(layers, sums, rule.shares)));
+  const double factor = rule.conformal.factor(level);
+  return {.us = us, .low_us = us / factor, .high_us = us * factor, .beyond = {}};
+}
+
 }  // namespace
 
 std::vector<NetworkLayer> network_layers(const Graph& graph) {
@@ -133,6 +145,23 @@ std::vector<NetworkLayer> network_layers(const Graph& graph) {
   return layers;
 }
 
+NetworkTerms network_terms(std::span<const NetworkLayer> layers, const NetworkPrediction& prediction,
+                           const PairShares& shares) {
+  NetworkTerms terms;
+  terms.layers = static_cast<double>(layers.size());
+  for (const std::optional<Prediction>& each : {prediction.pre, prediction.post}) {
+    if (each) terms.ends_us += each->us;
+  }
+  for (size_t index = 0; index < layers.size(); ++index) {
+    const std::optional<Prediction>& exe = prediction.layers[index].exe;
+    const std::string& type = layers[index].facts.type;
+    if (exe) {
+      terms.exe_us[kind_of(type)] += exe->us * shares.share(layers[index].after, type);
+    }
+  }
+  return terms;
+}
+
 NetworkPrediction predict_network(const std::vector<NetworkLayer>& layers, const Predictor& predictor,
                                   double level) {
   return std::move(predict_networks({&layers, 1}, predictor, level).front());
@@ -159,6 +188,7 @@ std::vector<NetworkPrediction> predict_networks(std::span<const std::vector<Netw
     if (layers.empty()) continue;
     add_ends(result, pre[end].prediction, post[end].prediction);
     ++end;
+    if (predictor.networks) result.calibrated = calibrated(layers, result, *predictor.networks, level);
   }
   return results;
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "raceline/dataset/phases.h"
@@ -41,10 +42,25 @@ struct NetworkPrediction {
   double low_us = 0, high_us = 0;                ///< sums of the ends of all intervals: as if all erred alike
   double unknown_flops = 0, flops = 0;           ///< of layers without a model, and of all
   size_t unknown_layers = 0, beyond_layers = 0;  ///< in the phase exe
+  /// The time as a calibrated predictor has it; nothing of one that is not.
+  std::optional<Prediction> calibrated;
 
+  /// The best that is known: calibrated, else the sum.
+  double us() const { return calibrated ? calibrated->us : total_us; }
+  /// For ranking networks or platforms, the better one first: the less of a network a predictor knows, the
+  /// less its sum says; only then comes the time.
+  std::tuple<bool, double, size_t> ignorance() const {
+    return {unknown_layers > 0, unknown_percent(), unknown_layers};
+  }
   /// Of the FLOPs, those of layers without a model.
   double unknown_percent() const { return flops > 0 ? 100 * unknown_flops / flops : 0; }
 };
+
+/// What the calibrated time of a network is made of: its layers' times by kind (convolutions, depthwise and
+/// grouped ones, pooling, dense layers, all others). Behind the layer before it, each takes the share of its
+/// time that pairs show. Layers without a model count as layers alone.
+NetworkTerms network_terms(std::span<const NetworkLayer> layers, const NetworkPrediction& prediction,
+                           const PairShares& shares);
 
 /// T = T_pre(first) + sum of T_exe + T_post(last). Of a platform that offers several primitives, each layer
 /// takes what the fastest does, of those that know layers like it if there are any.

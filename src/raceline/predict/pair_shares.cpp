@@ -7,6 +7,7 @@
 
 #include "raceline/dataset/layer_pair.h"
 #include "raceline/dataset/layer_type.h"
+#include "raceline/dataset/splits.h"
 
 namespace raceline {
 namespace {
@@ -25,7 +26,7 @@ double weighted_median(std::vector<std::pair<double, double>> values) {
 
 }  // namespace
 
-PairShares PairShares::fit(const Dataset& rows, PhaseModel definition) {
+PairShares PairShares::fit(const Dataset& rows, PhaseModel definition, const std::set<std::string>& without) {
   std::map<std::string, double> alone, together;  // by name
   for (const DatasetRow& row : rows.rows) {
     const double us = row.exe_us(definition);
@@ -35,6 +36,8 @@ PairShares PairShares::fit(const Dataset& rows, PhaseModel definition) {
   std::map<Kind, std::vector<std::pair<double, double>>> found;
   for (const auto& [name, both_us] : together) {
     const LayerPair pair = LayerPair::parse(name);
+    if (without.contains(bare_key(pair.first.key())) || without.contains(bare_key(pair.second.key())))
+      continue;
     const auto first = alone.find(pair.first.key()), second = alone.find(pair.second.key());
     if (first == alone.end() || second == alone.end()) continue;
     found[{layer_type(pair.first), layer_type(pair.second)}].emplace_back(
@@ -49,6 +52,27 @@ PairShares PairShares::fit(const Dataset& rows, PhaseModel definition) {
 double PairShares::share(const std::string& first, const std::string& second) const {
   const auto found = kinds_.find({first, second});
   return found == kinds_.end() || found->second.pairs < least ? 1 : found->second.share;
+}
+
+void PairShares::visit(Archive& archive, std::string_view key) {
+  std::vector<std::pair<Kind, Share>> list(kinds_.begin(), kinds_.end());
+  size_t count = list.size();
+  archive.list(key, count, [&](Archive& inner, size_t index) {
+    if (inner.reading()) list.emplace_back();
+    auto& [kind, found] = list[index];
+    auto pairs = static_cast<int64_t>(found.pairs);
+    inner.field("first", kind.first);
+    inner.field("second", kind.second);
+    inner.field("share", found.share);
+    inner.field("pairs", pairs);
+    if (!inner.reading()) return;
+    if (found.share < 0) inner.refuse("share", fmt::format("{} is below 0", found.share));
+    if (pairs < 0) inner.refuse("pairs", fmt::format("{} is below 0", pairs));
+    found.pairs = static_cast<size_t>(pairs);
+    if (!kinds_.emplace(kind, found).second)
+      inner.refuse("first", fmt::format("a second share of '{}' behind '{}'", kind.second.substr(0, 80),
+                                        kind.first.substr(0, 80)));
+  });
 }
 
 std::string PairShares::to_string() const {

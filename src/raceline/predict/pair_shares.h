@@ -2,11 +2,14 @@
 #pragma once
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "raceline/dataset/dataset.h"
+#include "raceline/predict/archive.h"
 #include "raceline/predict/phase.h"
 
 namespace raceline {
@@ -24,14 +27,18 @@ class PairShares {
   /// From the rows of type "pair" and those of their layers alone; all rows are of one platform, mode and
   /// number of threads. With s the share, the sum over pairs of |T(both) - T(first) - s T(second)| / T(both)
   /// is least; not below 0. Times are execution times by the definition. Outliers, times of single
-  /// primitives, and pairs of which a layer was not measured do not count.
-  static PairShares fit(const Dataset& rows, PhaseModel definition);
+  /// primitives, and pairs of which a layer was not measured do not count; nor do pairs with a layer whose
+  /// bare_key() is among `without`: those of networks that are to be judged.
+  static PairShares fit(const Dataset& rows, PhaseModel definition,
+                        const std::set<std::string>& without = {});
 
   /// 1 for a kind of fewer than `least` pairs.
   double share(const std::string& first, const std::string& second) const;
   const std::map<Kind, Share>& kinds() const { return kinds_; }
   /// "conv+add 0.06, conv+lrn 1.21": of the kinds of enough pairs; empty where there is none.
   std::string to_string() const;
+  /// A list under this key. Refuses shares below 0 and kinds that stand twice.
+  void visit(Archive& archive, std::string_view key);
 
   static constexpr size_t least = 5;
 

@@ -14,7 +14,7 @@
 namespace raceline {
 namespace {
 
-constexpr std::string_view format_name = "raceline-predictor/1";
+constexpr std::string_view format_name = "raceline-predictor/2";
 
 /// An enumeration as its text; what is no such text is refused.
 template <class T>
@@ -49,6 +49,7 @@ void visit(Archive& archive, Predictor& predictor) {
   archive.field("accelerator", predictor.accelerator);
   archive.field("mode", predictor.mode);
   archive.field("threads", predictor.threads);
+  archive.field("machines", predictor.machines);
   visit_text(archive, "phases", predictor.phases, parse_phase_model);
   archive.field("model", predictor.model);
   archive.field("notes", predictor.notes);
@@ -63,6 +64,12 @@ void visit(Archive& archive, Predictor& predictor) {
       inner.refuse("type",
                    fmt::format("a second model of '{}' in phase {}", part.type, to_string(part.phase)));
     }
+  });
+  size_t rules = predictor.networks ? 1 : 0;
+  archive.list("networks", rules, [&](Archive& inner, size_t index) {
+    if (index > 0) inner.refuse("networks", "a second calibration");
+    if (inner.reading()) predictor.networks.emplace();
+    predictor.networks->visit(inner);
   });
 }
 

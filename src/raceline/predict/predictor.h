@@ -10,6 +10,7 @@
 
 #include "raceline/predict/conformal.h"
 #include "raceline/predict/latency_model.h"
+#include "raceline/predict/network_rule.h"
 #include "raceline/predict/phase.h"
 
 namespace raceline {
@@ -46,11 +47,14 @@ struct PredictorPart {
 struct Predictor {
   std::string platform, accelerator, mode;
   int64_t threads = 0;
+  std::vector<std::string>
+      machines;  ///< fingerprints of those that were measured, where the dataset names them
   PhaseModel phases = PhaseModel::resperfnet;
   std::string model;               ///< name of the kind that was asked for
   std::vector<std::string> notes;  ///< provenance: dataset, its hash, settings
   Hardware hardware;
   std::vector<PredictorPart> parts;
+  std::optional<NetworkRule> networks;  ///< absent: nobody calibrated it, and only sums can be said
 
   /// Absent when there is no model of this.
   const PredictorPart* find(std::string_view type, Phase phase, std::string_view primitive = "") const;
