@@ -22,10 +22,12 @@ TEST(PlanDevices, only_a_step_that_names_an_accelerator_needs_one) {
   plan.steps = {{.covers = {"a"}, .primitive = "conv2d.native.direct.nchw@cpu:1"},
                 {.covers = {"b"}, .primitive = "edited"}};
   plan.conversions.resize(1);
-  plan.conversions[0].primitive = "reorder.cuda.copy.nchw@cuda";
+  plan.conversions[0].primitive = "reorder.native.copy.nchw@cpu";
   EXPECT_FALSE(plan.needs_accelerator());
-  plan.conversions[0].primitive = "reorder.opencl.copy.nchw@opencl";
-  EXPECT_TRUE(plan.needs_accelerator());
+  for (const char* elsewhere : {"reorder.opencl.copy.nchw@opencl", "reorder.cuda.copy.nchw@cuda"}) {
+    plan.conversions[0].primitive = elsewhere;
+    EXPECT_TRUE(plan.needs_accelerator()) << elsewhere;
+  }
 }
 
 /// What the process holds, in bytes.

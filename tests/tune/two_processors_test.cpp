@@ -84,6 +84,21 @@ TEST_F(TwoProcessors, EachAloneIsRunForTheCorrectionAndRaced) {
   }));
 }
 
+TEST_F(TwoProcessors, AnAcceleratorThatIsLostAfterTheProfileIsSaidAndDoneWithout) {
+  std::vector<std::string> lines;
+  options.say = [&](const std::string& line) {
+    lines.push_back(line);
+    accelerator.lost = true;  // nothing is said before whole plans are run
+  };
+  const TuneResult result = tuned({device, &accelerator});
+  ASSERT_TRUE(result.complete);
+  EXPECT_EQ(result.plan.steps[0].primitive, "unary.here.pretend.nchw@cpu");
+  EXPECT_FALSE(result.plan.needs_accelerator());
+  EXPECT_TRUE(std::ranges::any_of(lines, [](const std::string& line) {
+    return line.starts_with("going on without a stand-in: ") && line.find("lost") != std::string::npos;
+  })) << testing::PrintToString(lines);
+}
+
 TEST_F(TwoProcessors, WhereThereIsOneNobodyIsCalledAlone) {
   const TuneResult result = tuned(device);
   for (const std::string& name : names(result)) EXPECT_EQ(name.find("alone"), std::string::npos) << name;

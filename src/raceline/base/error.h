@@ -41,4 +41,11 @@ class IoError : public Error {
   using Error::Error;
 };
 
+/// An accelerator that fails: lost, out of its memory, a driver that refuses. What else there is may go on
+/// without it.
+class DeviceError : public IoError {
+ public:
+  using IoError::IoError;
+};
+
 }  // namespace raceline

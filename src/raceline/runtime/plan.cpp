@@ -23,7 +23,10 @@ std::string PlanConversion::layouts() const {
 }
 
 bool Plan::needs_accelerator() const {
-  const auto is_elsewhere = [](const auto& each) { return device_of(each.primitive) == "opencl"; };
+  const auto is_elsewhere = [](const auto& each) {
+    const std::string_view device = device_of(each.primitive);
+    return !device.empty() && device != DeviceId{}.to_string();
+  };
   return std::any_of(steps.begin(), steps.end(), is_elsewhere) ||
          std::any_of(conversions.begin(), conversions.end(), is_elsewhere);
 }

@@ -226,6 +226,8 @@ class Builder {
               : options_.kernels->get(pool_key(primitive, layer, threads, constants), prepare_now));
     } catch (const UnsupportedError& error) {
       throw UnsupportedError(where(error));
+    } catch (const DeviceError& error) {
+      throw DeviceError(where(error));
     } catch (const IoError& error) {
       throw IoError(where(error));
     }
@@ -278,8 +280,10 @@ class Builder {
     try {
       arena = ready_.arenas.emplace_back(device, memory.arena_bytes).memory();
     } catch (const IoError& error) {
-      throw IoError(fmt::format("{}; it is for what the layers give each other, of which {}", error.what(),
-                                largest_tensor()));
+      const std::string what = fmt::format("{}; it is for what the layers give each other, of which {}",
+                                           error.what(), largest_tensor());
+      if (device.id().kind != DeviceKind::cpu) throw DeviceError(what);
+      throw IoError(what);
     }
     for (size_t index = 0; index < placed.size(); ++index) {
       homes_[placed[index]] = arena.at(memory.offsets[index]);

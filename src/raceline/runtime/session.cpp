@@ -122,7 +122,9 @@ Status Session::State::run_op(const ReadyOp& op) const {
 void Session::State::fail(size_t op, std::string_view why) const {
   for (const auto& queue : ready.queues) (void)queue->wait();  // nothing runs on after the error
   const StepInfo& info = ready.infos[op];
-  throw Error(fmt::format("step '{}' ({}): {}", info.name, info.primitive, why));
+  const std::string what = fmt::format("step '{}' ({}): {}", info.name, info.primitive, why);
+  if (device_of(op).kind != DeviceKind::cpu) throw DeviceError(what);
+  throw Error(what);
 }
 
 template <bool timed>

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -42,13 +44,14 @@ class Deciding {
       const GraphProblem built = build_problem(graph_, candidates_, hopeful_);
       const SearchAnswer answer = make_strategy("exact")->search(built.problem, options_.search);
       report_.bound_us = answer.lower_bound_us;
-      const Pairs open = open_pairs(built, answer);
+      Pairs open = open_pairs(built, answer);
       report_.cost_us = open.empty() ? answer.cost_us : known_optimum_us().value_or(0);
+      const size_t undecided = open.size();
       const bool is_optimum =
           open.empty() ||
           (report_.cost_us > 0 && report_.cost_us <= (1 + options_.tolerance) * report_.bound_us);
-      report_.spent = !is_optimum && report_.cost_us > 0 && is_too_many(open.size());
-      say(is_optimum ? 0 : open.size());
+      report_.spent = !is_optimum && report_.cost_us > 0 && !keep_affordable(open);
+      say(is_optimum ? 0 : undecided);
       if (is_optimum && widen()) continue;
       report_.decided = is_optimum || report_.spent;
       if (report_.decided) return report_;
@@ -87,9 +90,25 @@ class Deciding {
     return interval.us * std::pow(interval.low_us / interval.us, report_.width);
   }
 
-  bool is_too_many(size_t more) const {
+  /// Where they are more than may still be measured, leaves those that promise most: whose predicted time is
+  /// farthest above what they may cost. False when none may be.
+  bool keep_affordable(Pairs& open) const {
     const auto all = static_cast<double>(report_.pairs - report_.known);
-    return static_cast<double>(report_.asked + more) > options_.most_share * all;
+    const auto most = static_cast<size_t>(options_.most_share * all);
+    const size_t left = most > report_.asked ? most - report_.asked : 0;
+    if (open.size() <= left) return true;
+    std::vector<std::pair<double, CostTable::Key>> promises;
+    for (const CostTable::Key& pair : open) {
+      const auto found = predicted_.find(pair);
+      const double promise_us = found == predicted_.end() ? std::numeric_limits<double>::infinity()
+                                                          : found->second.us - least_us(pair);
+      promises.emplace_back(-promise_us, pair);
+    }
+    std::ranges::sort(promises);
+    promises.resize(left);
+    open.clear();
+    for (auto& [promise, pair] : promises) open.insert(std::move(pair));
+    return !open.empty();
   }
 
   /// Makes intervals wider, where few were measured so far; false where that is all.

@@ -26,7 +26,8 @@ struct UndecidedOptions {
   /// Ends as soon as the best plan of measured pairs is proven to cost at most this share more than the
   /// optimum of the hopeful costs.
   double tolerance = 0.01;
-  /// Of the pairs, measured at most, once there is a plan of measured ones: then it ends.
+  /// Of the pairs, measured at most, once there is a plan of measured ones: the last of them are those that
+  /// promise most, and then it ends.
   double most_share = 1;
   /// While fewer than `least_asked` were measured, intervals that decided all are made twice as wide (on the
   /// logarithm), until they are `most_width` times as wide as given.

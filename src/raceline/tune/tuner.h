@@ -70,8 +70,9 @@ struct TuneResult {
 };
 
 /// Tunes a graph. The search's answer stays the winner unless the confidence interval of a rival's paired
-/// ratio lies wholly below 1. `inputs` are used for the race; plan.model, shapes and the passes are the
-/// caller's to fill. Throws what profile, search and Session throw.
+/// ratio lies wholly below 1. An accelerator that fails on the way is said, and the tune goes on without it.
+/// `inputs` are used for the race; plan.model, shapes and the passes are the caller's to fill. Throws what
+/// profile, search and Session throw.
 TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Devices devices, CostStore& store,
                 std::span<const TensorView> inputs, const TuneOptions& options);
 

@@ -93,7 +93,7 @@ std::string_view opencl_message(cl_int error) {
 
 void want_success(cl_int error, std::string_view call) {
   if (error == CL_SUCCESS) return;
-  throw IoError(fmt::format("{} ({}, error {})", opencl_message(error), call, error));
+  throw DeviceError(fmt::format("{} ({}, error {})", opencl_message(error), call, error));
 }
 
 }  // namespace raceline

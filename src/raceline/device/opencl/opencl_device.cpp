@@ -48,8 +48,8 @@ Memory OpenClDevice::allocate(size_t bytes) {
   constexpr size_t line = 64;
   const size_t rounded = std::max(line, (bytes + line - 1) / line * line);
   const auto refuse = [&](std::string_view why) {
-    throw IoError(fmt::format("out of memory: {} bytes wanted on {}, {} ({} of {} are taken)", bytes,
-                              id().to_string(), why, allocated_bytes_.load(), info_.memory_bytes));
+    throw DeviceError(fmt::format("out of memory: {} bytes wanted on {}, {} ({} of {} are taken)", bytes,
+                                  id().to_string(), why, allocated_bytes_.load(), info_.memory_bytes));
   };
   if (rounded > static_cast<size_t>(info_.largest_buffer_bytes))
     refuse(fmt::format("whose buffers have at most {}", info_.largest_buffer_bytes));

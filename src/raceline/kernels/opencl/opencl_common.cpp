@@ -19,7 +19,7 @@ Buffer upload_numbers(OpenClDevice& device, std::span<const Number> numbers) {
   const Status copied = queue->copy(buffer.memory(), source, numbers.size_bytes());
   const Status finished = queue->wait();
   for (const Status& status : {copied, finished}) {
-    if (!status.is_ok()) throw IoError(fmt::format("{}: {}", device.name(), status.message()));
+    if (!status.is_ok()) throw DeviceError(fmt::format("{}: {}", device.name(), status.message()));
   }
   return buffer;
 }
