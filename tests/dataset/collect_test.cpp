@@ -61,7 +61,7 @@ class CollectTest : public testing::Test {
     return made;
   }
 
-  static std::vector<CollectItem> items(std::vector<int64_t> sizes) {
+  static std::vector<CollectItem> items(const std::vector<int64_t>& sizes) {
     std::vector<CollectItem> list;
     for (const int64_t size : sizes) {
       list.push_back({"gemm 1x" + std::to_string(size) + " 3x" + std::to_string(size) + "* trans_b=1",
