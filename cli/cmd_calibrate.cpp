@@ -17,7 +17,6 @@
 #include "raceline/base/printable.h"
 #include "raceline/base/text.h"
 #include "raceline/dataset/layer_type.h"
-#include "raceline/dataset/splits.h"
 #include "raceline/model/zoo/zoo.h"
 #include "raceline/predict/accuracy.h"
 
@@ -44,17 +43,6 @@ struct Row {
   NetworkTerms terms;
   double calibrated_us = 0;  ///< by networks of other families; NaN where there are too few
 };
-
-/// Rows of the platform that the predictor is of, layers, pairs and networks.
-Dataset rows_of(const Dataset& dataset, const Predictor& predictor) {
-  Dataset own;
-  for (const DatasetRow& row : dataset.rows) {
-    if (row.platform == predictor.platform && row.accelerator == predictor.accelerator &&
-        row.mode == predictor.mode && row.threads == predictor.threads && row.primitive.empty())
-      own.rows.push_back(row);
-  }
-  return own;
-}
 
 /// Measured networks of the zoo with their times, at each batch. What is none of the zoo, or has no time of
 /// all phases, is named on stderr.
@@ -84,9 +72,7 @@ std::vector<Row> judged(const Dataset& own, const Predictor& predictor, const Op
   for (const auto& [key, us] : measured)
     networks.merge(study_networks({key.first}, {key.second}, bench, kept));
   if (is_interrupted()) return {};
-  std::set<std::string> keys;
-  for (const std::string& key : keys_of(networks)) keys.insert(bare_key(key));
-  rule.shares = PairShares::fit(own, predictor.phases, keys);
+  rule.shares = PairShares::fit(own, predictor.phases, bare_keys_of(networks));
   const std::map<std::string, Phases> layers = measured_layers(own, predictor.phases);
   std::vector<Row> rows;
   for (const auto& [key, us] : measured) {
@@ -220,7 +206,8 @@ int calibrate_predictor(const Options& options) {
     fmt::print(stderr, "warning: the predictor is of the machines {}, these rows are of {}\n",
                printable(join(predictor.machines, ", ")), printable(join(machines, ", ")));
   }
-  const Dataset own = rows_of(dataset, predictor);
+  Dataset own = rows_of(dataset, predictor);
+  std::erase_if(own.rows, [](const DatasetRow& row) { return !row.primitive.empty(); });
   NetworkRule rule;
   std::vector<Row> rows = judged(own, predictor, options, bench, rule);
   if (is_interrupted()) return interrupted;

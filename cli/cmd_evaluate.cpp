@@ -48,17 +48,6 @@ struct Result {
   size_t noise_rows = 0;
 };
 
-/// The rows of what the predictor is of, repetitions included; no whole models, no pairs.
-Dataset rows_of(const Dataset& dataset, const Predictor& predictor) {
-  Dataset own;
-  for (const DatasetRow& row : dataset.rows) {
-    if (row.platform == predictor.platform && row.accelerator == predictor.accelerator &&
-        row.mode == predictor.mode && row.threads == predictor.threads && is_layer(row.layer))
-      own.rows.push_back(row);
-  }
-  return own;
-}
-
 struct Groups {
   std::map<GroupKey, Group> judged;
   std::map<GroupKey, size_t> without_model;  ///< rows in a phase that the predictor knows of other types
@@ -182,7 +171,8 @@ int evaluate(const Options& options) {
   Workbench bench;
   const Predictor predictor = open_predictor(options.predictor, bench);
   const Dataset dataset = read_dataset(options.data);
-  const Dataset own = rows_of(dataset, predictor);
+  Dataset own = rows_of(dataset, predictor);
+  std::erase_if(own.rows, [](const DatasetRow& row) { return !is_layer(row.layer); });
   auto [groups, without_model] = groups_of(own, predictor, options);
   if (groups.empty()) {
     throw Error(fmt::format(

@@ -37,6 +37,16 @@ Dataset read_published(PublicFormat format, const std::filesystem::path& path) {
   }
 }
 
+Dataset rows_of(const Dataset& dataset, const Predictor& predictor) {
+  Dataset own;
+  for (const DatasetRow& row : dataset.rows) {
+    if (row.platform == predictor.platform && row.accelerator == predictor.accelerator &&
+        row.mode == predictor.mode && row.threads == predictor.threads)
+      own.rows.push_back(row);
+  }
+  return own;
+}
+
 std::string percent_text(double percent) {
   return fmt::format("{:.{}f}", percent, percent < 10 && percent > -10 ? 2 : 1);
 }

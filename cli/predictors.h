@@ -24,6 +24,9 @@ std::filesystem::path predictors_folder();
 Predictor open_predictor(const std::string& name, Workbench& bench,
                          const std::filesystem::path& folder = predictors_folder());
 
+/// The rows of the platform, accelerator, mode and number of threads that the predictor is of, of every kind.
+Dataset rows_of(const Dataset& dataset, const Predictor& predictor);
+
 /// "1.23" or "12.3" of a number of percent.
 std::string percent_text(double percent);
 

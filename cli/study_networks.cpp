@@ -174,13 +174,17 @@ std::vector<std::string> keys_of(const StudyNetworks& networks) {
   return {keys.begin(), keys.end()};
 }
 
+std::set<std::string> bare_keys_of(const StudyNetworks& networks) {
+  std::set<std::string> keys;
+  for (const std::string& key : keys_of(networks)) keys.insert(bare_key(key));
+  return keys;
+}
+
 CalibratedNetworks network_rows(size_t subject, const SubjectRows& rows, const SubjectRows* unoptimised,
                                 const StudyNetworks& networks, const RecipePredictors& predictors,
                                 PhaseModel definition) {
   const std::map<std::string, Phases> measured = measured_layers(rows.rows, definition);
-  std::set<std::string> judged;
-  for (const std::string& key : keys_of(networks)) judged.insert(bare_key(key));
-  const PairShares shares = PairShares::fit(rows.rows, definition, judged);
+  const PairShares shares = PairShares::fit(rows.rows, definition, bare_keys_of(networks));
   CalibratedNetworks list;
   std::vector<NetworkTerms> terms;
   for (const auto& [key, layers] : networks) {

@@ -1,6 +1,7 @@
 // Whole networks of a PredictionStudy: their layers at every batch, predicted and measured.
 #pragma once
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,8 @@ std::map<std::string, Phases> measured_layers(const Dataset& rows, PhaseModel de
 
 /// Keys of all layers, each once.
 std::vector<std::string> keys_of(const StudyNetworks& networks);
+/// The same, by bare_key().
+std::set<std::string> bare_keys_of(const StudyNetworks& networks);
 
 /// The recipe whose predictions networks' times are composed of.
 inline constexpr const char* composed_recipe = "boosted";

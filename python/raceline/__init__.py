@@ -3,7 +3,7 @@
     import raceline
 
     for each in raceline.predict_many(candidates, "gtx1080ti.predictor.gz", batch=8)[:10]:
-        print(each.network, each.us, each.low_us, each.high_us)
+        print(each.network, each.us, each.layers_without_model)
     plan = raceline.tune("squeezenet.onnx")
     scores = raceline.run(plan, image)
 
