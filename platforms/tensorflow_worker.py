@@ -2,6 +2,8 @@
 
 optimised: Grappler, constant folding, remapping to fused kernels. unoptimised: none of them.
 """
+import contextlib
+import ctypes
 import gc
 import os
 
@@ -296,6 +298,33 @@ class Translation:
         raise Refusal("unsupported", f"resizing {mode} {place}")
 
 
+@contextlib.contextmanager
+def memory_kept():
+    """Freed blocks stay with the program, under glibc.
+
+    TensorFlow copies a graph's constants some dozen times before the first run; glibc maps each copy anew, and the
+    kernel clears it page by page: more than half of the time. Afterwards the thresholds are those that glibc comes to by
+    itself in a program that has freed a large block, so that runs find memory as they would have.
+    """
+    trim_threshold, mmap_threshold, mmap_max = -1, -3, -4  # of <malloc.h>
+    largest_dynamic_threshold = 32 << 20
+    try:
+        libc = ctypes.CDLL(None)
+        mallopt, malloc_trim = libc.mallopt, libc.malloc_trim
+    except (OSError, AttributeError):  # another C library
+        yield
+        return
+    mallopt(mmap_max, 0)
+    mallopt(trim_threshold, ctypes.c_int(2**31 - 1))
+    try:
+        yield
+    finally:
+        mallopt(mmap_max, 65536)
+        mallopt(mmap_threshold, largest_dynamic_threshold)
+        mallopt(trim_threshold, 2 * largest_dynamic_threshold)
+        malloc_trim(ctypes.c_size_t(0))
+
+
 def aligned(array):
     """A copy at a multiple of 64 bytes: TensorFlow reads such arrays where they lie."""
     room = numpy.empty(array.nbytes + 64, numpy.uint8)
@@ -331,7 +360,12 @@ class TensorFlow:
 
     def open(self, path, inputs, threads, mode, plan):
         self.close()
-        model = Model(path)
+        large = os.path.getsize(path) > 8 << 20
+        with memory_kept() if large else contextlib.nullcontext():
+            self.build(Model(path), inputs, threads, mode)
+        return self.outputs
+
+    def build(self, model, inputs, threads, mode):
         if set(model.inputs) != set(inputs):
             raise Refusal("unsupported", f"the model takes {sorted(model.inputs)}, given {sorted(inputs)}")
         self.outputs = model.outputs
@@ -350,7 +384,6 @@ class TensorFlow:
         self.callable = self.session.make_callable(self.fetches, feed_list=holders)
         self.run()
         self.taken = [numpy.empty_like(each) for each in self.results]
-        return model.outputs
 
     def feed(self):
         for place, array in zip(self.places, self.arrays):
