@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <numeric>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -12,6 +14,7 @@
 #include "cli/devices.h"
 #include "cli/json.h"
 #include "cli/scratch_folder.h"
+#include "cli/session_steps.h"
 #include "cli/versions.h"
 #include "cli/workbench.h"
 #include "cli/worker_pipes.h"
@@ -50,13 +53,13 @@ double peak_bytes() {
   return static_cast<double>(usage.ru_maxrss) * 1024;
 }
 
-/// What a conversion of a session's plan does.
-enum class Move : uint8_t { none, reshapes, to_accelerator, to_host };
-
-Move move_of(const StepInfo& step) {
-  if (!step.conversion && !step.covers.empty()) return Move::none;
-  if (step.from == step.to) return Move::reshapes;
-  return step.to.kind == DeviceKind::cpu ? Move::to_host : Move::to_accelerator;
+/// The node with the most operations.
+NodeId heaviest(const Graph& graph) {
+  NodeId found = 0;
+  for (NodeId node = 0; node < static_cast<NodeId>(graph.nodes().size()); ++node) {
+    if (graph.layer(node).flops() > graph.layer(found).flops()) found = node;
+  }
+  return found;
 }
 
 class Worker {
@@ -112,6 +115,8 @@ class Worker {
   Json hello() {
     std::map<std::string, std::string> versions = library_versions(bench_.registry);
     versions["raceline"] = version;
+    // Of another driver the times are others.
+    if (bench_.accelerator) versions["accelerator"] = bench_.accelerator->fingerprint();
     return {{"protocol", WorkerClient::protocol},
             {"platform", bench_.accelerator ? "raceline-opencl" : "raceline"},
             {"accelerator", bench_.accelerator ? bench_.accelerator->name() : "cpu"},
@@ -135,13 +140,10 @@ class Worker {
   std::vector<std::string> primitives(const Json& request) {
     const LoadedModel model = load(request, nullptr);
     const Graph& graph = model.graph;
-    NodeId heaviest = 0;
-    for (NodeId node = 0; node < static_cast<NodeId>(graph.nodes().size()); ++node) {
-      if (graph.layer(node).flops() > graph.layer(heaviest).flops()) heaviest = node;
-    }
-    std::vector<LayerDesc> layers{graph.layer(heaviest)};
+    const NodeId main = heaviest(graph);
+    std::vector<LayerDesc> layers{graph.layer(main)};
     for (const Fusion& fusion : graph.fusions()) {
-      if (fusion.nodes[0] == heaviest) layers.push_back(graph.layer(fusion));
+      if (fusion.nodes[0] == main) layers.push_back(graph.layer(fusion));
     }
     std::vector<std::string> names;
     for (const auto& primitive : bench_.registry.all()) {
@@ -180,6 +182,15 @@ class Worker {
         .plan;
   }
 
+  /// What the CPU computes in place of the accelerator says nothing of it. Throws Refusal.
+  void want_there(const Plan& plan, const Graph& graph) const {
+    const std::string& name = graph.node(heaviest(graph)).name;
+    for (const PlanStep& step : plan.steps) {
+      if (std::ranges::find(step.covers, name) != step.covers.end() && !there_.admits(step.primitive))
+        throw Refusal{"unsupported", fmt::format("{} on the accelerator: only {} can", name, step.primitive)};
+    }
+  }
+
   Json open(const Json& request) {
     session_.reset();
     model_.reset();
@@ -189,6 +200,7 @@ class Worker {
     const int threads = request.at("threads").get<int>();
     pin_threads(threads);
     const Plan plan = plans.empty() ? plan_of(request, threads) : model_->plan;
+    if (bench_.accelerator && plans.empty()) want_there(plan, model_->graph);
     session_ = std::make_unique<Session>(model_->graph, plan, bench_.registry, bench_.devices(device_),
                                          SessionOptions{.threads = threads, .release_constants = true});
     inputs_ = views_of(model_->inputs);
@@ -205,53 +217,39 @@ class Worker {
   }
 
   /// Raw steps of runs: copying in and out between the application's tensors and the session's, and inside
-  /// the session its steps. Conversions before the first layer reshape the input, those after the last the
-  /// output; what crosses to an accelerator and back there is copying too.
+  /// the session its steps.
   Json measure_steps(double budget_us, int most) {
     if (session_ == nullptr) throw Refusal{"failed", "no model is open"};
     const std::span<const StepInfo> steps = session_->steps();
-    size_t first = 0, last = 0;
     Json kernels = Json::array();
-    for (size_t step = 0; step < steps.size(); ++step) {
-      if (steps[step].conversion) continue;
-      if (kernels.empty()) first = step;
-      last = step;
-      kernels.push_back(std::string(steps[step].primitive));
+    for (const StepInfo& step : steps) {
+      if (!step.conversion) kernels.push_back(std::string(step.primitive));
     }
-    std::vector<double> times(steps.size());
-    session_->run_timed(inputs_, views_, times);
+    std::vector<StepTrace> traces(steps.size());
+    session_->run_traced(inputs_, views_, traces);
     Json runs = Json::array();
     const double begin = now_us();
     while (static_cast<int>(runs.size()) < most && (runs.empty() || now_us() - begin < budget_us)) {
-      std::array<double, 4> at{now_us()};
+      RawTimes times{};
+      const auto at = [&](RawStep step) -> double& { return times[static_cast<size_t>(step)]; };
+      const double start = now_us();
       for (size_t input = 0; input < theirs_.size(); ++input) copy(theirs_[input], model_->inputs[input]);
-      at[1] = now_us();
-      session_->run_timed(inputs_, views_, times);
-      at[2] = now_us();
+      const double copied = now_us();
+      const double after = session_->run_traced(inputs_, views_, traces);
+      const double ran = now_us();
       for (size_t output = 0; output < taken_.size(); ++output) copy(outputs_[output], taken_[output]);
-      at[3] = now_us();
-      double in = 0, compute = 0, out = 0, crossed_in = 0, crossed_out = 0;
-      for (size_t step = 0; step < steps.size(); ++step) {
-        const Move move = move_of(steps[step]);
-        const bool before = move != Move::none && step < first, behind = move != Move::none && step > last;
-        if (before) {
-          (move == Move::to_accelerator ? crossed_in : in) += times[step];
-        } else if (behind) {
-          (move == Move::to_host ? crossed_out : out) += times[step];
-        } else {
-          compute += times[step];
-        }
-      }
-      const double issue = std::max(0.0, at[2] - at[1] - in - compute - out - crossed_in - crossed_out);
+      const double end = now_us();
+      add_steps(times, steps, traces);
+      const double inside = after + std::accumulate(times.begin(), times.end(), 0.0);
+      at(RawStep::copy_in) += copied - start;
+      at(RawStep::issue) += std::max(0.0, ran - copied - inside);
+      at(RawStep::hand_over) += after;
+      at(RawStep::copy_out) += end - ran;
       double time = 0;
       Json run = Json::array();
-      using Step = std::pair<const char*, double>;
-      for (const auto& [name, took] :
-           {Step{"copy_in", at[1] - at[0] + crossed_in}, Step{"issue", issue}, Step{"reshape_in", in},
-            Step{"compute", compute}, Step{"reshape_out", out},
-            Step{"copy_out", at[3] - at[2] + crossed_out}}) {
-        run.push_back({name, time, time + took});
-        time += took;
+      for (size_t step = 0; step < times.size(); ++step) {
+        run.push_back({std::string(to_string(static_cast<RawStep>(step))), time, time + times[step]});
+        time += times[step];
       }
       runs.push_back(std::move(run));
     }
@@ -329,6 +327,7 @@ int serve(const Options& options) {
     std::string attached;
     if (request.contains("bytes")) pipes.read_into(worker.incoming(), request.at("bytes").get<size_t>());
     Json answer;
+    bool lost = false;
     try {
       answer = worker.answer(request, attached);
     } catch (const Refusal& no) {
@@ -337,13 +336,18 @@ int serve(const Options& options) {
       answer = refusal("unsupported", error.what());
     } catch (const std::bad_alloc&) {
       answer = refusal("memory", "out of memory");
+    } catch (const DeviceError& error) {
+      // A lost device is lost for good, for this process.
+      lost = !std::string_view(error.what()).starts_with("out of memory");
+      answer = refusal(lost ? "failed" : "memory", error.what());
+      if (lost) answer["ends"] = true;
     } catch (const std::exception& error) {
       answer = refusal("failed", error.what());
     }
     answer["id"] = request.at("id");
     if (!attached.empty()) answer["bytes"] = attached.size();
     pipes.write(answer.dump(-1, ' ', false, Json::error_handler_t::replace), attached);
-    if (request.value("verb", "") == "bye") break;
+    if (lost || request.value("verb", "") == "bye") break;
   }
   return done;
 }

@@ -123,6 +123,9 @@ class OpenCl(support.CliTest):
         self.assertTrue(answers[2]["primitives"])
         for primitive in answers[2]["primitives"] + answers[4]["kernels"]:
             self.assertRegex(primitive, "@opencl$")
+        steps = {step: end - begin for step, begin, end in answers[4]["runs"][0]}
+        for step in ("issue_copy", "copy_in", "compute", "copy_out"):
+            self.assertGreater(steps[step], 0, steps)
 
 
 if __name__ == "__main__":

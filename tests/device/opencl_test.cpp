@@ -94,6 +94,56 @@ TEST_F(OpenCl, times_commands_by_its_own_clock) {
   EXPECT_EQ(queue->elapsed_us(after, same), 0);
 }
 
+TEST_F(OpenCl, tells_when_each_traced_command_was_given_began_and_ended) {
+  std::vector<float> source(1 << 20);
+  const size_t bytes = source.size() * sizeof(float);
+  const Buffer buffer(*device_, bytes);
+  const auto queue = device_->make_queue(1);
+  const OpenClKernel kernel = device_->kernel(add_source, "add");
+  auto& own = static_cast<OpenClQueue&>(*queue);
+  ASSERT_TRUE(queue->copy(buffer.memory(), host_memory(source), bytes).is_ok());
+  EXPECT_EQ(queue->traced(), 0u);
+  queue->trace(true);
+  ASSERT_TRUE(queue->copy(buffer.memory(), host_memory(source), bytes).is_ok());
+  ASSERT_TRUE(own.launch(kernel, {.items = {source.size(), 1, 1}}, buffer.memory(), 1.5f).is_ok());
+  ASSERT_TRUE(queue->copy(host_memory(source), buffer.memory(), bytes).is_ok());
+  EXPECT_EQ(queue->traced(), 3u);
+  ASSERT_TRUE(queue->wait().is_ok());
+  const std::vector<CommandTimes> commands = queue->commands();
+  ASSERT_EQ(commands.size(), 3u);
+  EXPECT_EQ(commands[0].queued_us, 0);
+  double end = 0;
+  for (const CommandTimes& each : commands) {
+    EXPECT_LE(each.queued_us, each.start_us);
+    EXPECT_LT(each.start_us, each.end_us);
+    EXPECT_LE(end, each.start_us) << "commands run in their order";
+    end = each.end_us;
+  }
+  queue->trace(false);
+  EXPECT_EQ(queue->traced(), 0u);
+}
+
+TEST_F(OpenCl, that_does_not_tell_times_is_said_and_not_taken_as_no_time) {
+  OpenClApi api = api_;
+  api.get_event_times = [](cl_event, cl_profiling_info, size_t, void*, size_t*) -> cl_int {
+    return CL_PROFILING_INFO_NOT_AVAILABLE;
+  };
+  const auto device = with(api);
+  const auto queue = device->make_queue(1);
+  const Event before = queue->record();
+  const Event after = queue->record();
+  ASSERT_TRUE(queue->wait().is_ok());
+  EXPECT_THROW(static_cast<void>(queue->elapsed_us(before, after)), DeviceError);
+}
+
+TEST_F(OpenCl, that_lacks_memory_for_a_program_has_not_refused_the_program) {
+  OpenClApi api = api_;
+  api.build_program = [](cl_program, cl_uint, const cl_device_id*, const char*, void (*)(cl_program, void*),
+                         void*) -> cl_int { return CL_OUT_OF_HOST_MEMORY; };
+  const auto device = with(api);
+  EXPECT_THROW(static_cast<void>(device->kernel(add_source, "add")), DeviceError);
+}
+
 TEST_F(OpenCl, builds_a_program_once) {
   const OpenClKernel one = device_->kernel(add_source, "add");
   const OpenClKernel again = device_->kernel(add_source, "add");

@@ -161,6 +161,38 @@ TEST_F(TwoDevices, times_of_steps_are_of_both_clocks_and_add_up_to_the_whole) {
   EXPECT_LE(sum, whole);
 }
 
+TEST_F(TwoDevices, traces_tell_idle_from_busy_and_add_up_to_the_whole) {
+  Graph graph = zoo_graph("lenet5", registry_, cpu_);
+  const std::vector<Tensor> inputs = random_inputs(graph, random_);
+  Session session(graph, plan(graph, {"opencl"}), registry_, devices());
+  const std::vector<Tensor> outputs = empty_outputs(graph), again = empty_outputs(graph);
+  std::vector<StepTrace> traces(session.steps().size());
+  session.run(views_of(inputs), views_of(outputs));
+  const auto begin = std::chrono::steady_clock::now();
+  const double after = session.run_traced(views_of(inputs), views_of(again), traces);
+  const double whole =
+      std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+  double sum = after, idle = 0;
+  size_t there = 0;
+  for (size_t step = 0; step < traces.size(); ++step) {
+    sum += traces[step].idle_us + traces[step].busy_us;
+    const bool on_accelerator = session.steps()[step].primitive.find("@opencl") != std::string_view::npos;
+    if (!on_accelerator) {
+      EXPECT_EQ(traces[step].idle_us, 0) << session.steps()[step].name;
+      continue;
+    }
+    ++there;
+    idle += traces[step].idle_us;
+  }
+  EXPECT_GT(there, 4u);
+  EXPECT_GT(idle, 0) << "the device waits for its first command at least";
+  EXPECT_LE(sum, whole + 1);
+  EXPECT_GT(sum, 0.5 * whole) << "most of the time is somebody's";
+  for (size_t output = 0; output < outputs.size(); ++output)
+    EXPECT_TRUE(
+        std::ranges::equal(std::as_const(outputs[output]).bytes(), std::as_const(again[output]).bytes()));
+}
+
 TEST_F(TwoDevices, a_thousand_runs_leave_no_memory_behind) {
   Graph graph = zoo_graph("lenet5", registry_, cpu_);
   const std::vector<Tensor> inputs = random_inputs(graph, random_);

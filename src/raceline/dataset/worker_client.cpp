@@ -97,11 +97,13 @@ WorkerClient::Reply WorkerClient::ask(const std::string& verb, const std::string
   reply.fields = Json::parse(line, nullptr, false);
   if (!reply.fields.is_object()) garbage(fmt::format("'{}' is no JSON object", line.substr(0, 80)));
   if (field<int64_t>(reply.fields, "id") != id) garbage("it answers another question");
-  is_usable_ = true;
+  const bool ends = reply.fields.contains("ends") && field<bool>(reply.fields, "ends");
+  is_usable_ = !ends;
   if (const auto error = reply.fields.find("error"); error != reply.fields.end()) {
-    const auto what = field<std::string>(*error, "message");
-    throw WorkerError(field<std::string>(*error, "kind"),
-                      fmt::format("{}: {}", facts_.platform.empty() ? "worker" : facts_.platform, what));
+    const std::string what = fmt::format("{}: {}", facts_.platform.empty() ? "worker" : facts_.platform,
+                                         field<std::string>(*error, "message"));
+    if (ends) throw ChildError(ChildError::Kind::ended, what);
+    throw WorkerError(field<std::string>(*error, "kind"), what);
   }
   if (reply.fields.contains("bytes")) {
     const auto bytes = field<size_t>(reply.fields, "bytes");

@@ -42,6 +42,17 @@ class CpuQueue final : public Queue {
   int threads_;
 };
 
+/// Of the calling thread; none where the system does not say.
+std::vector<int> allowed_cores() {
+  std::vector<int> cores;
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &allowed)) cores.push_back(core);
+  }
+  return cores;
+}
+
 }  // namespace
 
 Memory CpuDevice::allocate(size_t bytes) {
@@ -67,12 +78,8 @@ std::unique_ptr<Queue> CpuDevice::make_queue(int threads) {
 }
 
 bool pin_threads(int threads) {
-  cpu_set_t allowed;
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return false;
-  std::vector<int> cores;
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(core, &allowed)) cores.push_back(core);
-  }
+  // Asked once: a thread that is pinned is allowed its own core alone.
+  static const std::vector<int> cores = allowed_cores();
   if (cores.empty()) return false;
   bool pinned = true;
 #pragma omp parallel num_threads(threads) reduction(&& : pinned)

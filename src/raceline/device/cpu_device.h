@@ -21,7 +21,7 @@ class CpuDevice final : public Device {
 };
 
 /// Pins the calling thread and the threads of its parallel regions to one core each, in the order the
-/// system allows this process; false where the system refuses. For programs that measure.
+/// system allowed this process at the first call; false where the system refuses. For programs that measure.
 bool pin_threads(int threads);
 
 }  // namespace raceline

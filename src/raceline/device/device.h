@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "raceline/base/memory.h"
 #include "raceline/base/status.h"
@@ -15,6 +16,12 @@ namespace raceline {
 /// A point in a queue's work, to be waited for or timed.
 struct Event {
   uint64_t id = 0;
+};
+
+/// When a command of a queue was given to it, began and ended, in microseconds of the device's clock since
+/// the first of them was given.
+struct CommandTimes {
+  double queued_us = 0, start_us = 0, end_us = 0;
 };
 
 /// Work for one device, done in order. Belongs to one host thread at a time. The CPU's queue is synchronous:
@@ -31,8 +38,15 @@ class Queue {
   virtual Status copy(Memory destination, Memory source, size_t bytes) = 0;
   virtual Event record() = 0;
   virtual Status wait() = 0;
-  /// Between two recorded events that have completed.
+  /// Between two recorded events that have completed. Throws DeviceError where the device does not tell.
   virtual double elapsed_us(Event from, Event to) const = 0;
+  /// From now on the times of all commands are kept, or no longer; what was kept is forgotten. A queue whose
+  /// kernels have run when run() returns has no commands.
+  virtual void trace(bool /*on*/) {}
+  /// How many commands were given since trace(true).
+  virtual size_t traced() const { return 0; }
+  /// Their times, when the queue has been waited for. Throws DeviceError where the device does not tell.
+  virtual std::vector<CommandTimes> commands() const { return {}; }
 };
 
 /// A device: allocates memory and makes queues.

@@ -12,6 +12,23 @@
 #include "raceline/runtime/ready_plan.h"
 
 namespace raceline {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// While it is there, the times of a queue's commands are kept.
+class Tracing {
+ public:
+  explicit Tracing(Queue& queue) : queue_(queue) { queue_.trace(true); }
+  ~Tracing() { queue_.trace(false); }
+  Tracing(const Tracing&) = delete;
+  Tracing& operator=(const Tracing&) = delete;
+
+ private:
+  Queue& queue_;
+};
+
+}  // namespace
 
 /// Ops in a row on one device, which is waited for after the last.
 struct Stretch {
@@ -49,6 +66,7 @@ struct Session::State {
   void run();
   template <bool timed>
   void run_stretch(const Stretch& stretch);
+  double trace_stretch(const Stretch& stretch, std::span<StepTrace> traces);
   [[noreturn]] void fail(size_t op, std::string_view why) const;
   Status run_op(const ReadyOp& op) const;
 };
@@ -147,12 +165,34 @@ void Session::State::run_stretch(const Stretch& stretch) {
 
 template <bool timed>
 void Session::State::run() {
-  using Clock = std::chrono::steady_clock;
   for (size_t index = 0; index < stretches.size(); ++index) {
     const auto begin = timed ? Clock::now() : Clock::time_point{};
     run_stretch<timed>(stretches[index]);
     if (timed) waited_us[index] = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
   }
+}
+
+double Session::State::trace_stretch(const Stretch& stretch, std::span<StepTrace> traces) {
+  Queue& queue = *ready.ops[stretch.first].queue;
+  const Tracing tracing(queue);
+  const auto begin = Clock::now();
+  const auto since_begin_us = [&] {
+    return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+  };
+  std::vector<TracedStep> steps;
+  for (size_t index = stretch.first; index <= stretch.last; ++index) {
+    const StepInfo& info = ready.infos[index];
+    TracedStep& step = steps.emplace_back();
+    step.entered_us = since_begin_us();
+    step.copies_itself = info.from != info.to;
+    const size_t before = queue.traced();
+    const Status status = run_op(ready.ops[index]);
+    step.commands = queue.traced() - before;
+    if (!status.is_ok()) fail(index, status.message());
+  }
+  if (const Status status = queue.wait(); !status.is_ok()) fail(stretch.last, status.message());
+  const double whole_us = since_begin_us();
+  return divide_time(steps, queue.commands(), whole_us, traces);
 }
 
 Session::Session(Graph& graph, const Plan& plan, const PrimitiveRegistry& registry, Devices devices,
@@ -186,6 +226,26 @@ void Session::run_timed(std::span<const TensorView> inputs, std::span<const Tens
     for (size_t op = stretch.first; op <= stretch.last; ++op) device_us += times_us[op];
     times_us[stretch.last] += std::max(0.0, state_->waited_us[index] - device_us);
   }
+}
+
+double Session::run_traced(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                           std::span<StepTrace> traces) {
+  const std::vector<ReadyOp>& ops = state_->ready.ops;
+  if (traces.size() != ops.size())
+    throw Error(fmt::format("the session has {} steps; {} traces given", ops.size(), traces.size()));
+  state_->take(inputs, outputs);
+  double after_us = 0;
+  for (const Stretch& stretch : state_->stretches) {
+    const size_t count = stretch.last - stretch.first + 1;
+    if (state_->device_of(stretch.first).kind != DeviceKind::cpu) {
+      after_us += state_->trace_stretch(stretch, traces.subspan(stretch.first, count));
+      continue;
+    }
+    state_->run_stretch<true>(stretch);
+    for (size_t op = stretch.first; op <= stretch.last; ++op)
+      traces[op] = {.busy_us = ops[op].queue->elapsed_us(state_->begins[op], state_->ends[op])};
+  }
+  return after_us;
 }
 
 std::span<const StepInfo> Session::steps() const {

@@ -10,6 +10,7 @@
 #include "raceline/device/devices.h"
 #include "raceline/runtime/kernel_pool.h"
 #include "raceline/runtime/plan.h"
+#include "raceline/runtime/step_trace.h"
 
 namespace raceline {
 
@@ -51,9 +52,14 @@ class Session {
   /// place is not as wanted, Error naming the step when a kernel fails.
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
   /// As run(), timing each step by the clock of its device; times has steps().size() entries. What waiting
-  /// for an accelerator takes beyond its steps belongs to the last of them, which is the copy back.
+  /// for an accelerator takes beyond its steps belongs to the last of them: the copy back, unless the CPU
+  /// goes on with something that needs nothing from there.
   void run_timed(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                  std::span<double> times_us);
+  /// As run_timed(), but of an accelerator each command is looked at, so that its idle time is told apart;
+  /// returned is the time between the ends of its last commands and the host's knowing of them.
+  double run_traced(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                    std::span<StepTrace> traces);
 
   /// In the order in which they run: steps, conversions ahead of their first use, and at the end a step
   /// "copy" for each output that could not be computed in the caller's memory (an input, a constant, a second

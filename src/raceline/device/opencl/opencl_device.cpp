@@ -25,6 +25,14 @@ std::string build_log(const OpenClApi& api, cl_program program, cl_device_id dev
   return log.empty() ? "the compiler says nothing" : log;
 }
 
+/// Throws DeviceError for what has to do with the device and not with the kernel that is wanted.
+void want_usable(cl_int error, std::string_view call) {
+  for (const cl_int fatal : {CL_DEVICE_NOT_AVAILABLE, CL_MEM_OBJECT_ALLOCATION_FAILURE, CL_OUT_OF_RESOURCES,
+                             CL_OUT_OF_HOST_MEMORY}) {
+    if (error == fatal) want_success(error, call);
+  }
+}
+
 }  // namespace
 
 OpenClDevice::OpenClDevice(const OpenClApi& api, cl_device_id device, OpenClInfo info)
@@ -87,6 +95,7 @@ cl_program OpenClDevice::build(std::string_view source, const std::string& optio
   if (error == CL_SUCCESS) return program;
   const std::string log = build_log(api_, program, device_);
   api_.release_program(program);
+  want_usable(error, "clBuildProgram");
   throw UnsupportedError(
       fmt::format("{} on {} with '{}': {}", opencl_message(error), info_.name, options, log));
 }
@@ -105,8 +114,10 @@ OpenClKernel OpenClDevice::kernel(std::string_view source, const std::string& na
   }
   cl_int error = CL_SUCCESS;
   const cl_kernel made = api_.create_kernel(program, name.c_str(), &error);
-  if (error != CL_SUCCESS)
+  if (error != CL_SUCCESS) {
+    want_usable(error, "clCreateKernel");
     throw UnsupportedError(fmt::format("kernel '{}': {}", name, opencl_message(error)));
+  }
   return {api_, made};
 }
 

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include <fmt/format.h>
+
+#include "raceline/base/error.h"
+
 namespace raceline {
 
 OpenClQueue::OpenClQueue(const OpenClDevice& device) : device_(device) {
@@ -13,6 +17,7 @@ OpenClQueue::OpenClQueue(const OpenClDevice& device) : device_(device) {
 
 OpenClQueue::~OpenClQueue() {
   api().finish(queue_);
+  trace(false);
   if (last_ != nullptr) api().release_event(last_);
   for (const cl_event event : events_) {
     if (event != nullptr) api().release_event(event);
@@ -27,8 +32,32 @@ void OpenClQueue::set_last(cl_event event) {
 
 Status OpenClQueue::took(cl_int error, cl_event event) {
   if (error != CL_SUCCESS) return Status::failed(opencl_message(error));
+  if (traces_) {
+    api().retain_event(event);
+    trace_.push_back(event);
+  }
   set_last(event);
   return Status::ok();
+}
+
+void OpenClQueue::trace(bool on) {
+  for (const cl_event event : trace_) api().release_event(event);
+  trace_.clear();
+  traces_ = on;
+}
+
+std::vector<CommandTimes> OpenClQueue::commands() const {
+  std::vector<CommandTimes> times;
+  if (trace_.empty()) return times;
+  const int64_t begin = time_ns(trace_.front(), CL_PROFILING_COMMAND_QUEUED);
+  for (const cl_event event : trace_) {
+    const auto since_begin_us = [&](cl_profiling_info which) {
+      return static_cast<double>(time_ns(event, which) - begin) * 1e-3;
+    };
+    times.push_back({since_begin_us(CL_PROFILING_COMMAND_QUEUED), since_begin_us(CL_PROFILING_COMMAND_START),
+                     since_begin_us(CL_PROFILING_COMMAND_END)});
+  }
+  return times;
 }
 
 Status OpenClQueue::copy(Memory destination, Memory source, size_t bytes) {
@@ -83,20 +112,22 @@ Status OpenClQueue::wait() {
   return error == CL_SUCCESS ? Status::ok() : Status::failed(opencl_message(error));
 }
 
-uint64_t OpenClQueue::end_ns(Event event) const {
-  if (event.id >= recorded_ || recorded_ - event.id > most_events) return 0;
+int64_t OpenClQueue::time_ns(cl_event event, cl_profiling_info which) const {
   cl_ulong time = 0;
-  const cl_event handle = events_[event.id % most_events];
-  if (handle == nullptr ||
-      api().get_event_times(handle, CL_PROFILING_COMMAND_END, sizeof time, &time, nullptr) != CL_SUCCESS) {
-    return 0;
+  if (event == nullptr || api().get_event_times(event, which, sizeof time, &time, nullptr) != CL_SUCCESS ||
+      time == 0) {
+    throw DeviceError(fmt::format("{} does not tell the time of a command", device_.name()));
   }
-  return time;
+  return static_cast<int64_t>(time);
+}
+
+int64_t OpenClQueue::end_ns(Event event) const {
+  const bool is_kept = event.id < recorded_ && recorded_ - event.id <= most_events;
+  return time_ns(is_kept ? events_[event.id % most_events] : nullptr, CL_PROFILING_COMMAND_END);
 }
 
 double OpenClQueue::elapsed_us(Event from, Event to) const {
-  const uint64_t begin = end_ns(from), end = end_ns(to);
-  return begin == 0 || end <= begin ? 0 : static_cast<double>(end - begin) * 1e-3;
+  return static_cast<double>(std::max(int64_t{0}, end_ns(to) - end_ns(from))) * 1e-3;
 }
 
 cl_int OpenClQueue::set(cl_kernel kernel, cl_uint& index, const Memory& memory) const {

@@ -34,6 +34,9 @@ class OpenClQueue final : public Queue {
   Event record() override;
   Status wait() override;
   double elapsed_us(Event from, Event to) const override;
+  void trace(bool on) override;
+  size_t traced() const override { return trace_.size(); }
+  std::vector<CommandTimes> commands() const override;
 
   static constexpr uint64_t most_events = 1 << 14;
 
@@ -60,13 +63,16 @@ class OpenClQueue final : public Queue {
   }
   Status enqueue(cl_kernel kernel, const WorkSize& size);
   void set_last(cl_event event);
-  uint64_t end_ns(Event event) const;
+  int64_t time_ns(cl_event event, cl_profiling_info which) const;
+  int64_t end_ns(Event event) const;
 
   const OpenClDevice& device_;
   cl_command_queue queue_ = nullptr;
   cl_event last_ = nullptr;       ///< of the last command since the queue was waited for
   std::vector<cl_event> events_;  ///< the latest, in turn
   uint64_t recorded_ = 0;
+  bool traces_ = false;
+  std::vector<cl_event> trace_;
 };
 
 }  // namespace raceline

@@ -38,7 +38,9 @@ void im2col_panels(__global const float* x, ulong x_at, __global float* y, ulong
         const int row = rows[i] + r * dilation_h, column = columns[i] + s * dilation_w;
         const bool in_a_row = rows[i + 15] == rows[i] && columns[i + 15] == columns[i] + 15 * stride_w;
         const bool inside = in_a_row && row >= 0 && row < height && column >= 0;
-        __global const float* line = x + row * width + column;
+        // Of a row beyond the image the place is no int.
+        const int place = inside ? row * width + column : 0;
+        __global const float* line = x + place;
         if (inside && stride_w == 1 && column + 16 <= width) {
           vstore16(vload16(0, line), 0, y);
         } else if (inside && stride_w == 2 && column + 32 <= width) {

@@ -31,16 +31,18 @@ class MapKernel final : public Kernel {
     const Memory there = to_host ? args.inputs[0].memory : args.outputs[0].memory;
     const cl_mem buffer = buffer_of(there);
     cl_int error = CL_SUCCESS;
-    void* const mapped =
-        queue.api().enqueue_map(queue.handle(), buffer, CL_TRUE, to_host ? CL_MAP_READ : CL_MAP_WRITE,
-                                there.offset, bytes_, 0, nullptr, nullptr, &error);
+    cl_event event = nullptr;
+    // What the device holds is written over: it need not be read.
+    void* const mapped = queue.api().enqueue_map(queue.handle(), buffer, CL_TRUE,
+                                                 to_host ? CL_MAP_READ : CL_MAP_WRITE_INVALIDATE_REGION,
+                                                 there.offset, bytes_, 0, nullptr, &event, &error);
     if (mapped == nullptr || error != CL_SUCCESS) return Status::failed(opencl_message(error));
+    static_cast<void>(queue.took(error, event));
     if (to_host) {
       std::memcpy(args.outputs[0].memory.host(), mapped, bytes_);
     } else {
       std::memcpy(mapped, args.inputs[0].memory.host(), bytes_);
     }
-    cl_event event = nullptr;
     error = queue.api().enqueue_unmap(queue.handle(), buffer, mapped, 0, nullptr, &event);
     return queue.took(error, event);
   }
