@@ -33,7 +33,8 @@ int run(int threads) {
   for (const Primitive* primitive : registry.candidates(layer)) {
     const std::string& library = primitive->info().library;
     if (library == "reference" || runs.contains(library)) continue;
-    runs.emplace(library, LayerRun(*primitive, layer, buffers, threads)).first->second.produce(*queue);
+    LayerRun& run = runs.emplace(library, LayerRun(*primitive, layer, buffers, threads)).first->second;
+    static_cast<void>(run.produce(*queue));
   }
   const auto call = [&](LayerRun& one, Queue& on) { return one.run(on); };
   std::vector<Contender> contenders;

@@ -50,7 +50,7 @@ TEST(OnePool, NoLibraryAddsAThreadWhenAllRunInTurn) {
     for (const size_t stride : {size_t{1}, size_t{7}, size_t{11}}) {
       for (size_t index = 0; index < all.size(); ++index) {
         auto& [primitive, run] = all[index * stride % all.size()];
-        run.produce(*queue);
+        ASSERT_TRUE(run.produce(*queue).is_ok()) << primitive->name();
         ASSERT_TRUE(run.run(*queue).is_ok()) << primitive->name();
         ++runs[primitive->info().library];
         ASSERT_EQ(threads_of_process(), pool) << primitive->name() << " changed the threads of the process";

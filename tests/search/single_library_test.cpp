@@ -67,6 +67,29 @@ TEST(SingleLibrary, CheaperConversionsMakeAnotherTypeTheBest) {
   EXPECT_EQ(a.cost_us, 7 + 2 * 1 + 2 + 30);
 }
 
+TEST(SingleLibrary, OfOneTypeHasItsTilesAndItsLibrarysKernelsForSpecialShapes) {
+  SelectionProblem problem = small_net();
+  const int nchw = problem.intern("cpu:nchw");
+  const auto add = [&](int layer, const char* primitive, double us) {
+    problem.layers[static_cast<size_t>(layer)].choices.push_back(
+        {.primitive = primitive, .cost_us = us, .inputs = {nchw}, .outputs = {nchw}});
+  };
+  add(1, "conv2d.opencl.gemm.im2col_tile8x32.nchw@cpu", 9);
+  add(1, "conv2d.opencl.gemm.im2col_tile4x64.nchw@cpu", 8);
+  add(1, "conv2d.opencl.wino_4x3.tile8x32.nchw@cpu", 7.5);
+  add(2, "conv2d.opencl.gemm.im2col_tile8x32.nchw@cpu", 5);  // as if this layer were a 1x1 convolution
+  add(2, "conv2d.opencl.gemm.pointwise_tile8x32.nchw@cpu", 4);
+  add(3, "conv2d.opencl.depthwise.padded.nchw@cpu", 1);
+  problem.validate();
+  const SearchAnswer answer = search_single_type(problem, "opencl", {});
+  EXPECT_EQ(answer.note, "wino_4x3.nchw");
+  EXPECT_EQ(answer.cost_us, 7.5 + 4 + 1);
+  EXPECT_EQ(primitive_type("conv2d.opencl.gemm.im2col_tile8x32.nchw@cpu"),
+            primitive_type("conv2d.opencl.gemm.im2col_tile4x64.nchw@cpu"));
+  EXPECT_NE(primitive_type("conv2d.xnnpack.direct.tiles.nchw@cpu"),
+            primitive_type("conv2d.xnnpack.direct.nchw@cpu"));
+}
+
 TEST(SingleLibrary, ALayerThatTheLibraryCanDoIsNotHandedOnToAnother) {
   SelectionProblem problem = small_net();
   const int nchw = problem.intern("cpu:nchw"), deferred = problem.intern("cpu:nchw+deferred.conv");

@@ -21,8 +21,8 @@ std::string result_varies(const Primitive& primitive, const LayerDesc& layer, De
     queue->bind();
     LayerRun run(primitive, layer, buffers, queue->threads());
     for (int repeat = 0; repeat < runs; ++repeat) {
-      run.produce(*queue);
-      Status status = run.run(*queue);
+      Status status = run.produce(*queue);
+      if (status.is_ok()) status = run.run(*queue);
       if (status.is_ok()) status = queue->wait();
       if (!status.is_ok()) return fmt::format("fails with {} threads: {}", count, status.message());
       for (size_t slot = 0; slot < layer.outputs.size(); ++slot) {

@@ -133,13 +133,16 @@ LayerRun::LayerRun(const Primitive& primitive, const LayerDesc& layer, LayerBuff
                !layer.inputs[0].constant && inputs_[0].desc == outputs_[0].desc;
 }
 
-void LayerRun::produce(Queue& queue) {
+Status LayerRun::produce(Queue& queue) {
+  Status copied = Status::ok();
   for (size_t i = 0; i < inputs_.size(); ++i) {
     if (!layer_.inputs[i].present || layer_.inputs[i].constant) continue;
     const Tensor& original = buffers_.original(i, layouts_.inputs[i]);
-    static_cast<void>(queue.copy(inputs_[i].memory, original.view().memory, original.desc().bytes()));
+    if (copied.is_ok())
+      copied = queue.copy(inputs_[i].memory, original.view().memory, original.desc().bytes());
   }
-  static_cast<void>(queue.wait());
+  const Status finished = queue.wait();
+  return copied.is_ok() ? finished : copied;
 }
 
 Status LayerRun::run(Queue& queue) const noexcept {
@@ -169,7 +172,8 @@ CheckResult LayerRun::check_once(const Expected& expected, Queue& queue, const C
   for (size_t slot = 0; slot < outputs_.size() && spoilt.is_ok(); ++slot)
     spoilt = spoil(buffers_.output_room(slot, to_), outputs_[slot].desc.bytes() + guard_bytes, queue);
   if (!spoilt.is_ok()) return {infinite, std::string(spoilt.message()), true};
-  produce(queue);
+  if (const Status status = produce(queue); !status.is_ok())
+    return {infinite, std::string(status.message()), true};
   if (const Status status = run_timed(queue, clock); !status.is_ok())
     return {infinite, std::string(status.message()), true};
   std::vector<Tensor> results;  // of an accelerator, on the host

@@ -61,7 +61,7 @@ class LayerRun {
   LayerRun(const Primitive& primitive, const LayerDesc& layer, LayerBuffers& buffers, int threads);
 
   /// Writes the operands into the layer's buffers, as the layers before it would have done just now. Waits.
-  void produce(Queue& queue);
+  Status produce(Queue& queue);
   Status run(Queue& queue) const noexcept;
   /// Runs once on spoilt outputs and workspace and compares; a primitive that may write over its operand is
   /// checked that way too.

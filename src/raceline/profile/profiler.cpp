@@ -323,7 +323,8 @@ class Profiling {
     for (const size_t i : group) {
       LayerRun* run = entries[i].run.get();
       contenders.push_back({entries[i].name(), [run](Queue& queue) { return run->run(queue); },
-                            [run](Queue& queue) { run->produce(queue); }, run->first_us()});
+                            [run](Queue& queue) { static_cast<void>(run->produce(queue)); },
+                            run->first_us()});
       if (entries[i].is_on_host()) continue;
       contenders.back().queue = &queue_of(entries[i]);
       // A copy to the host is waited for, as in a Session, which has all else of an accelerator done in a

@@ -107,6 +107,40 @@ constexpr std::pair<std::string_view, std::string_view> forms[] = {
     {"brdgmm_dw", "brgconv"}, {"dw", "igemm"},   {"depthwise", "direct"},
 };
 
+/// Algorithms and implementations for special shapes that a library has beside any way of its to convolve.
+constexpr std::pair<std::string_view, std::string_view> for_special_shapes[] = {{"opencl", "depthwise"},
+                                                                                {"opencl", "pointwise"}};
+
+/// The part of a primitive's name without the tile that its loops work on: "im2col" of "im2col_tile8x32".
+std::string_view without_tile(std::string_view part) {
+  const size_t at = part.rfind("tile");
+  if (at == std::string_view::npos) return part;
+  const std::string_view size = part.substr(at + std::string_view("tile").size());
+  const size_t by = size.find('x');
+  constexpr std::string_view digits = "0123456789";
+  const bool is_tile = by != std::string_view::npos && by > 0 && by + 1 < size.size() &&
+                       size.substr(0, by).find_first_not_of(digits) == std::string_view::npos &&
+                       size.substr(by + 1).find_first_not_of(digits) == std::string_view::npos;
+  if (!is_tile) return part;
+  return part.substr(0, at > 0 && part[at - 1] == '_' ? at - 1 : at);
+}
+
+std::vector<std::string_view> parts_of(std::string_view primitive) {
+  return split(primitive.substr(0, primitive.find('@')), '.');
+}
+
+bool is_convolution(const std::vector<std::string_view>& parts) {
+  return parts.size() >= 4 && (parts[0] == "conv2d" || parts[0] == "conv2d_max_pool");
+}
+
+bool is_for_special_shapes(std::string_view primitive) {
+  const std::vector<std::string_view> parts = parts_of(primitive);
+  return is_convolution(parts) && std::ranges::any_of(for_special_shapes, [&](const auto& form) {
+           return parts[1] == form.first &&
+                  (parts[2] == form.second || without_tile(parts[3]) == form.second);
+         });
+}
+
 }  // namespace
 
 RestrictedProblem stay_within(const SelectionProblem& problem, const PrimitiveTest& own,
@@ -116,14 +150,17 @@ RestrictedProblem stay_within(const SelectionProblem& problem, const PrimitiveTe
 }
 
 PrimitiveType primitive_type(std::string_view primitive) {
-  const std::vector<std::string_view> parts = split(primitive.substr(0, primitive.find('@')), '.');
-  if (parts.size() < 4 || (parts[0] != "conv2d" && parts[0] != "conv2d_max_pool")) return {};
+  const std::vector<std::string_view> parts = parts_of(primitive);
+  if (!is_convolution(parts)) return {};
   std::string_view algorithm = parts[2];
   for (const auto& [form, of] : forms) {
     if (algorithm == form) algorithm = of;
   }
   PrimitiveType type{std::string(parts[1]), std::string(algorithm)};
-  for (size_t part = 3; part < parts.size(); ++part) type.convolution += fmt::format(".{}", parts[part]);
+  for (size_t part = 3; part < parts.size(); ++part) {
+    if (const std::string_view words = without_tile(parts[part]); !words.empty())
+      type.convolution += fmt::format(".{}", words);
+  }
   return type;
 }
 
@@ -168,17 +205,20 @@ std::vector<ProcessorAnswer> search_each_processor(const SelectionProblem& probl
 
 SearchAnswer search_single_type(const SelectionProblem& problem, std::string_view library,
                                 const SearchOptions& options) {
-  std::set<PrimitiveType> types;
+  std::set<PrimitiveType> types, of_special_shapes;
   for (const std::string_view name : primitives_of(problem)) {
-    if (library_of(name) == library) types.insert(primitive_type(name));
+    if (library_of(name) == library)
+      (is_for_special_shapes(name) ? of_special_shapes : types).insert(primitive_type(name));
   }
   types.erase(PrimitiveType{});
+  if (types.empty()) types = std::move(of_special_shapes);
   SearchAnswer best;
   best.cost_us = impossible;
   for (const PrimitiveType& type : types) {
     const PrimitiveTest own = [&](std::string_view primitive) {
       const PrimitiveType of = primitive_type(primitive);
-      return library_of(primitive) == library && (of == PrimitiveType{} || of == type);
+      return library_of(primitive) == library &&
+             (of == PrimitiveType{} || of == type || is_for_special_shapes(primitive));
     };
     const PrimitiveTest reference = [](std::string_view primitive) {
       return library_of(primitive) == "reference";

@@ -28,7 +28,8 @@ struct PrimitiveType {
 };
 
 /// Of a conv2d primitive's name. Forms of one algorithm between which its library chooses by the layer's
-/// shape, such as oneDNN's jit, jit_1x1 and jit_dw, are one type. Empty for other primitives.
+/// shape, such as oneDNN's jit, jit_1x1 and jit_dw, are one type, and so are tiles of one algorithm of other
+/// sizes. Empty for other primitives.
 PrimitiveType primitive_type(std::string_view primitive);
 
 /// The libraries that occur, sorted.
@@ -57,9 +58,10 @@ struct ProcessorAnswer {
 std::vector<ProcessorAnswer> search_each_processor(const SelectionProblem& problem,
                                                    const SearchOptions& options);
 
-/// QS-DNN's reading: convolutions by one primitive type, other layers by the library's own primitives, and
-/// all that the library cannot do so by the reference. The best of its types, named in `note`. Throws
-/// UnsupportedError when the library has no convolution in this problem.
+/// QS-DNN's reading: convolutions by one primitive type (and by what the library has beside for special
+/// shapes, such as 1x1 and depthwise kernels of ours for OpenCL), other layers by the library's own
+/// primitives, and all that the library cannot do so by the reference. The best of its types, named in
+/// `note`. Throws UnsupportedError when the library has no convolution in this problem.
 SearchAnswer search_single_type(const SelectionProblem& problem, std::string_view library,
                                 const SearchOptions& options);
 

@@ -253,11 +253,14 @@ class Tuning {
 
 TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Devices devices, CostStore& store,
                 std::span<const TensorView> inputs, const TuneOptions& options) {
-  if (options.limits.any()) return tune_limited(graph, registry, devices, store, options);
+  const auto tuned = [&](Devices which, const TuneOptions& how) {
+    return how.limits.any() ? tune_limited(graph, registry, which, store, how)
+                            : Tuning(graph, registry, which, store, inputs, how).run();
+  };
   const Clock clock = steady_clock();
   const double begin_us = clock();
   try {
-    return Tuning(graph, registry, devices, store, inputs, options).run();
+    return tuned(devices, options);
   } catch (const DeviceError& error) {
     // What was measured on the host is in the store. Who asked for some primitives alone is not given others.
     if (devices.accelerator() == nullptr || !options.filter.only.empty()) throw;
@@ -268,7 +271,7 @@ TuneResult tune(Graph& graph, const PrimitiveRegistry& registry, Devices devices
     host.filter.without.push_back(lost.to_string());
     if (host.profile.seconds > 0)
       host.profile.seconds = std::max(1.0, host.profile.seconds - (clock() - begin_us) * 1e-6);
-    return Tuning(graph, registry, devices.host(), store, inputs, host).run();
+    return tuned(devices.host(), host);
   }
 }
 
