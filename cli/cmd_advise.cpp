@@ -95,6 +95,7 @@ Json json_of(const AskedNetwork& network, const Advice& advice) {
                     {"exe_us", p.exe_us},
                     {"total_us", p.total_us},
                     {"layers_without_model", p.unknown_layers},
+                    {"types_without_model", p.unknown_types()},
                     {"flops_without_model_percent", p.unknown_percent()},
                     {"layers_beyond_training", p.beyond_layers}});
   }
@@ -120,6 +121,11 @@ void print(const AskedNetwork& network, const Advice& advice) {
              : advice.compared == "total" ? ", sums of layers"
                                           : "",
              align_table(table));
+  for (const Candidate& each : advice.candidates) {
+    if (each.whole()) continue;
+    fmt::print("{} has no model of {}: {:.1f} % of the FLOPs\n", printable(name_of(*each.predictor)),
+               printable(join(each.prediction.unknown_types(), ", ")), each.prediction.unknown_percent());
+  }
 }
 
 /// What is fast on one machine may be slow on another.

@@ -1,5 +1,6 @@
 // raceline calibrate: from networks that were measured whole, what a platform makes of a sum of layers.
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -33,6 +34,12 @@ struct Options {
   bool json = false;
 };
 
+/// Layers of all networks, and how many of them the predictor was trained on.
+struct Seen {
+  size_t layers = 0, trained_on = 0;
+  bool is_known = true;
+};
+
 /// A network that was measured whole, and what is said of it. All times in microseconds.
 struct Row {
   std::string network;
@@ -41,7 +48,8 @@ struct Row {
   OracleSum oracle;       ///< of its measured layers
   NetworkPrediction sum;  ///< of its predicted layers
   NetworkTerms terms;
-  double calibrated_us = 0;  ///< by networks of other families; NaN where there are too few
+  double unknown_percent = 0;  ///< share of layers without a model in the time of measured layers
+  double calibrated_us = 0;    ///< by networks of other families; NaN where there are too few
 };
 
 /// Measured networks of the zoo with their times, at each batch. What is none of the zoo, or has no time of
@@ -64,15 +72,31 @@ std::map<std::pair<std::string, int64_t>, double> measured_networks(const Datase
   return measured;
 }
 
+/// Of the time of all layers that were measured, what those without a model take.
+double unknown_percent(const std::vector<NetworkLayer>& layers, const NetworkPrediction& prediction,
+                       const std::map<std::string, Phases>& measured) {
+  double all_us = 0, unknown_us = 0;
+  for (size_t index = 0; index < layers.size(); ++index) {
+    const std::optional<Phases> phases = oracle_sum({layers[index]}, measured).first;
+    if (!phases) continue;
+    all_us += phases->exe_us;
+    if (!prediction.layers[index].exe) unknown_us += phases->exe_us;
+  }
+  return all_us > 0 ? 100 * unknown_us / all_us : 0;
+}
+
 std::vector<Row> judged(const Dataset& own, const Predictor& predictor, const Options& options,
-                        const Workbench& bench, NetworkRule& rule) {
+                        const Workbench& bench, NetworkRule& rule, Seen& seen) {
   const auto measured = measured_networks(own, predictor.phases);
   const KeptPredictors kept(options.kept);
   StudyNetworks networks;
   for (const auto& [key, us] : measured)
     networks.merge(study_networks({key.first}, {key.second}, bench, kept));
   if (is_interrupted()) return {};
-  rule.shares = PairShares::fit(own, predictor.phases, bare_keys_of(networks));
+  rule.shares = PairShares::fit(own, predictor.phases, batchless_keys_of(networks));
+  const std::vector<std::string> keys = keys_of(networks);
+  seen = {.layers = keys.size(), .is_known = !predictor.trained.empty()};
+  for (const std::string& key : keys) seen.trained_on += predictor.trained.contains(key) ? 1 : 0;
   const std::map<std::string, Phases> layers = measured_layers(own, predictor.phases);
   std::vector<Row> rows;
   for (const auto& [key, us] : measured) {
@@ -81,6 +105,7 @@ std::vector<Row> judged(const Dataset& own, const Predictor& predictor, const Op
     row.oracle = oracle_sum(networks.at(key), layers);
     row.sum = predict_network(networks.at(key), predictor);
     row.terms = network_terms(networks.at(key), row.sum, rule.shares);
+    row.unknown_percent = unknown_percent(networks.at(key), row.sum, layers);
     rows.push_back(std::move(row));
   }
   return rows;
@@ -144,7 +169,31 @@ struct Judgement {
   }
 };
 
-void print(const std::vector<Row>& rows, const NetworkRule& rule, const Options& options) {
+/// What whole networks take when they are measured again, by the time of all phases.
+struct Noise {
+  size_t networks = 0;
+  double mape_percent = std::numeric_limits<double>::quiet_NaN();
+};
+
+Noise noise_of_networks(const Dataset& own, PhaseModel phases) {
+  std::map<std::string, double> first;
+  for (const DatasetRow& row : own.rows) {
+    if (is_model(row.layer) && row.repeat == 0) first[row.layer] = row.label(phases).total_us();
+  }
+  Noise noise;
+  double sum = 0;
+  for (const DatasetRow& row : own.rows) {
+    const auto found = row.repeat == 0 ? first.end() : first.find(row.layer);
+    if (found == first.end()) continue;
+    ++noise.networks;
+    sum += std::abs(error_percent(row.label(phases).total_us(), found->second));
+  }
+  if (noise.networks > 0) noise.mape_percent = sum / static_cast<double>(noise.networks);
+  return noise;
+}
+
+void print(const std::vector<Row>& rows, const NetworkRule& rule, const Noise& noise, const Seen& seen,
+           const Options& options) {
   Judgement oracle, sum, calibrated;
   Json list = Json::array();
   std::vector<std::vector<std::string>> table{{"network", "batch", "measured", "oracle sum", "%", "sum", "%",
@@ -161,7 +210,9 @@ void print(const std::vector<Row>& rows, const NetworkRule& rule, const Options&
                      oracle_us > 0 ? human_us(oracle_us) : "", error(oracle_us, row),
                      human_us(row.sum.total_us), error(row.sum.total_us, row),
                      row.calibrated_us > 0 ? human_us(row.calibrated_us) : "", error(row.calibrated_us, row),
-                     fmt::format("{}", row.sum.unknown_layers),
+                     row.sum.unknown_layers == 0
+                         ? "0"
+                         : fmt::format("{}, {:.1f} %", row.sum.unknown_layers, row.unknown_percent),
                      fmt::format("{}", row.oracle.layers - row.oracle.measured)});
     list.push_back({{"network", row.network},
                     {"batch", row.batch},
@@ -172,8 +223,16 @@ void print(const std::vector<Row>& rows, const NetworkRule& rule, const Options&
                     {"layers", row.oracle.layers},
                     {"layers_without_model", row.sum.unknown_layers},
                     {"flops_without_model_percent", row.sum.unknown_percent()},
+                    {"time_without_model_percent", row.unknown_percent},
                     {"layers_measured", row.oracle.measured},
                     {"measured_us_of_layers", row.oracle.us}});
+  }
+  if (seen.trained_on > 0) {
+    fmt::print(
+        stderr,
+        "warning: the predictor was trained on {} of the {} layers of these networks, so that it seems "
+        "better than it is (raceline dataset split --without-layers-of)\n",
+        seen.trained_on, seen.layers);
   }
   const double factor = rule.conformal.factor(options.level / 100);
   if (options.json) {
@@ -182,6 +241,10 @@ void print(const std::vector<Row>& rows, const NetworkRule& rule, const Options&
                 {"behind_the_layer_before", rule.shares.to_string()},
                 {"level_percent", options.level},
                 {"interval_factor", std::isfinite(factor) ? Json(factor) : Json(nullptr)},
+                {"layers", seen.layers},
+                {"layers_trained_on", seen.is_known ? Json(seen.trained_on) : Json(nullptr)},
+                {"noise_floor_percent", noise.mape_percent},
+                {"noise_floor_networks", noise.networks},
                 {"oracle", oracle.json()},
                 {"sum", sum.json()},
                 {"calibrated", calibrated.json()},
@@ -193,6 +256,9 @@ void print(const std::vector<Row>& rows, const NetworkRule& rule, const Options&
     fmt::print("behind the layer before: {}\n", shares);
   fmt::print("off by: sum of measured layers {}; of predicted layers {}; calibrated on other families {}\n",
              oracle.text(), sum.text(), calibrated.text());
+  if (noise.networks > 0)
+    fmt::print("a repeated measurement is off by {:.1f} % of {} networks\n", noise.mape_percent,
+               noise.networks);
   fmt::print("written to {}\n", options.output.string());
 }
 
@@ -209,7 +275,8 @@ int calibrate_predictor(const Options& options) {
   Dataset own = rows_of(dataset, predictor);
   std::erase_if(own.rows, [](const DatasetRow& row) { return !row.primitive.empty(); });
   NetworkRule rule;
-  std::vector<Row> rows = judged(own, predictor, options, bench, rule);
+  Seen seen;
+  std::vector<Row> rows = judged(own, predictor, options, bench, rule, seen);
   if (is_interrupted()) return interrupted;
   std::set<std::string_view> families;
   for (const Row& row : rows) families.insert(network_family(row.network));
@@ -223,7 +290,7 @@ int calibrate_predictor(const Options& options) {
   calibrate(rows, rule);
   predictor.networks = rule;
   write_maybe_gzip(options.output, predictor.to_text());
-  print(rows, rule, options);
+  print(rows, rule, noise_of_networks(own, predictor.phases), seen, options);
   return done;
 }
 

@@ -40,10 +40,48 @@ struct Group {
 };
 using GroupKey = std::tuple<std::string, std::string, std::string, Phase>;
 
+/// How many rows lie within their interval. Of an interval without an upper end nothing can be said: its rows
+/// are counted apart.
+struct Coverage {
+  size_t rows = 0, covered = 0;
+  size_t beyond_rows = 0, beyond_covered = 0;  ///< of these, those outside the range of training
+  size_t unbounded = 0;
+
+  void add(const Prediction& prediction, double measured_us) {
+    if (!std::isfinite(prediction.high_us)) {
+      ++unbounded;
+      return;
+    }
+    const size_t holds = prediction.low_us <= measured_us && measured_us <= prediction.high_us ? 1 : 0;
+    ++rows;
+    covered += holds;
+    if (prediction.beyond.empty()) return;
+    ++beyond_rows;
+    beyond_covered += holds;
+  }
+  void add(const Coverage& other) {
+    rows += other.rows;
+    covered += other.covered;
+    beyond_rows += other.beyond_rows;
+    beyond_covered += other.beyond_covered;
+    unbounded += other.unbounded;
+  }
+  void put(Json& into) const {
+    const Share all = share_of(covered, rows), beyond = share_of(beyond_covered, beyond_rows);
+    into["coverage_rows"] = rows;
+    into["coverage_percent"] = all.percent;
+    into["coverage_low_percent"] = all.low;
+    into["coverage_high_percent"] = all.high;
+    into["beyond_rows"] = beyond_rows;
+    into["beyond_coverage_percent"] = beyond_rows == 0 ? Json(nullptr) : Json(beyond.percent);
+    into["unbounded_rows"] = unbounded;
+  }
+};
+
 struct Result {
   Accuracy all, beyond;  ///< beyond: of rows outside the range of training
-  size_t covered = 0;    ///< rows within their interval
-  double width = 0;      ///< median of high / low, as a factor around the prediction
+  Coverage coverage;
+  double width = 0;  ///< median of high / low, as a factor around the prediction
   double noise = std::numeric_limits<double>::quiet_NaN();
   size_t noise_rows = 0;
 };
@@ -79,6 +117,16 @@ Groups groups_of(const Dataset& own, const Predictor& predictor, const Options& 
   return groups;
 }
 
+/// Rows, of all phases, of layers that the predictor knows by heart.
+size_t rows_trained_on(const std::map<GroupKey, Group>& groups, const TrainedLayers& trained) {
+  size_t count = 0;
+  for (const auto& [key, group] : groups) {
+    count += static_cast<size_t>(std::ranges::count_if(
+        group.rows, [&](const DatasetRow* row) { return trained.contains(row->layer); }));
+  }
+  return count;
+}
+
 /// Of a type that the predictor has a model of.
 void predict(const Predictor& predictor, const GroupKey& key, Group& group, double level) {
   const auto& [set, type, primitive, phase] = key;
@@ -88,13 +136,13 @@ void predict(const Predictor& predictor, const GroupKey& key, Group& group, doub
 
 Result judge(const Group& group) {
   std::vector<double> predicted, widths, beyond_predicted, beyond_measured;
-  size_t covered = 0;
+  Coverage coverage;
   for (size_t row = 0; row < group.predictions.size(); ++row) {
     const Prediction& prediction = group.predictions[row];
     const double measured = group.measured_us[row];
     predicted.push_back(prediction.us);
     widths.push_back(prediction.high_us / prediction.us);
-    covered += prediction.low_us <= measured && measured <= prediction.high_us ? 1 : 0;
+    coverage.add(prediction, measured);
     if (!prediction.beyond.empty()) {
       beyond_predicted.push_back(prediction.us);
       beyond_measured.push_back(measured);
@@ -102,7 +150,7 @@ Result judge(const Group& group) {
   }
   Result result{.all = accuracy(predicted, group.measured_us), .beyond = {}};
   if (!beyond_measured.empty()) result.beyond = accuracy(beyond_predicted, beyond_measured);
-  result.covered = covered;
+  result.coverage = coverage;
   result.width = percentile(widths, 0.5);
   return result;
 }
@@ -124,6 +172,28 @@ std::string rows_csv(const std::map<GroupKey, Group>& groups) {
   return text;
 }
 
+/// "88.2 (70.1 to 95.9)" in percent, by Wilson's interval.
+std::string covered_text(const Coverage& coverage) {
+  if (coverage.rows == 0) return "unknown";
+  const Share share = share_of(coverage.covered, coverage.rows);
+  return fmt::format("{:.1f} ({:.0f} to {:.0f})", share.percent, share.low, share.high);
+}
+
+/// "88.2 % (85.5 to 90.5) of 620 (beyond training 70.0 % of 40; 3 more have no end)".
+std::string pooled_share(const Coverage& coverage) {
+  const Share share = share_of(coverage.covered, coverage.rows);
+  std::string text = "0";
+  if (coverage.rows > 0)
+    text = fmt::format("{:.1f} % ({:.1f} to {:.1f}) of {}", share.percent, share.low, share.high, share.rows);
+  std::vector<std::string> notes;
+  if (coverage.beyond_rows > 0) {
+    const Share beyond = share_of(coverage.beyond_covered, coverage.beyond_rows);
+    notes.push_back(fmt::format("beyond training {:.1f} % of {}", beyond.percent, beyond.rows));
+  }
+  if (coverage.unbounded > 0) notes.push_back(fmt::format("{} more have no end", coverage.unbounded));
+  return notes.empty() ? text : fmt::format("{} ({})", text, join(notes, "; "));
+}
+
 /// `floors` are of the predictor's own rows.
 void add_noise(Result& result, const std::vector<NoiseFloor>& floors, const GroupKey& key) {
   const auto& [set, type, primitive, phase] = key;
@@ -139,7 +209,6 @@ void add_noise(Result& result, const std::vector<NoiseFloor>& floors, const Grou
 Json json_of(const GroupKey& key, const Result& result) {
   const auto& [set, type, primitive, phase] = key;
   const Accuracy& a = result.all;
-  const Share covered = share_of(result.covered, a.rows);
   Json row{{"set", set},
            {"type", type},
            {"primitive", primitive},
@@ -156,14 +225,11 @@ Json json_of(const GroupKey& key, const Result& result) {
            {"within_15_percent", a.within_15},
            {"bias_percent", a.bias},
            {"rank_correlation", a.rank},
-           {"coverage_percent", covered.percent},
-           {"coverage_low_percent", covered.low},
-           {"coverage_high_percent", covered.high},
            {"interval_factor", result.width},
-           {"beyond_rows", result.beyond.rows},
-           {"beyond_mape_percent", result.beyond.mape},
+           {"beyond_mape_percent", result.beyond.rows == 0 ? Json(nullptr) : Json(result.beyond.mape)},
            {"noise_floor_percent", result.noise},
            {"noise_floor_rows", result.noise_rows}};
+  result.coverage.put(row);
   return row;
 }
 
@@ -185,10 +251,13 @@ int evaluate(const Options& options) {
     if (std::ranges::any_of(groups, [&](const auto& group) { return std::get<0>(group.first) == set; }))
       fmt::print(stderr, "warning: rows of the set '{}' are what predictors are trained on\n", set);
   }
+  const size_t trained_on = rows_trained_on(groups, predictor.trained);
+  if (trained_on > 0)
+    fmt::print(stderr, "warning: the predictor was trained on the layers of {} of these rows\n", trained_on);
   const std::vector<NoiseFloor> floors = noise_floors(own, predictor.phases);
   Json rows = Json::array();
-  // Rows within their interval, and all, by phase and set; of the empty set: of all sets.
-  std::map<std::pair<Phase, std::string>, std::pair<size_t, size_t>> pooled;
+  std::map<std::pair<Phase, std::string>, Coverage>
+      pooled;  // by phase and set; of the empty set: of all sets
   std::vector<std::vector<std::string>> table{{"set", "type", "phase", "rows", "MAPE %", "median %", "p90 %",
                                                "<= 5 %", "<= 10 %", "<= 15 %", "MAE", "RMSE", "R2", "bias %",
                                                "rank", fmt::format("in {:g} %", options.level), "factor",
@@ -197,23 +266,19 @@ int evaluate(const Options& options) {
     predict(predictor, key, group, options.level);
     Result result = judge(group);
     add_noise(result, floors, key);
-    for (const std::string& set : {std::get<0>(key), std::string()}) {
-      auto& [covered, all] = pooled[{std::get<Phase>(key), set}];
-      covered += result.covered;
-      all += group.rows.size();
-    }
+    for (const std::string& set : {std::get<0>(key), std::string()})
+      pooled[{std::get<Phase>(key), set}].add(result.coverage);
     rows.push_back(json_of(key, result));
     const auto& [set, type, primitive, phase] = key;
     const Accuracy& a = result.all;
-    table.push_back({printable(set),
-                     primitive.empty() ? type : printable(fmt::format("{} by {}", type, primitive)),
-                     std::string(to_string(phase)), fmt::format("{}", a.rows), percent_text(a.mape),
-                     percent_text(a.median), percent_text(a.p90), percent_text(a.within_5),
-                     percent_text(a.within_10), percent_text(a.within_15), human_us(a.mae_us),
-                     human_us(a.rmse_us), fmt::format("{:.3f}", a.r2), percent_text(a.bias),
-                     fmt::format("{:.3f}", a.rank), percent_text(share_of(result.covered, a.rows).percent),
-                     fmt::format("{:.3f}", result.width), fmt::format("{}", result.beyond.rows),
-                     result.noise_rows == 0 ? "unknown" : percent_text(result.noise)});
+    table.push_back(
+        {printable(set), primitive.empty() ? type : printable(fmt::format("{} by {}", type, primitive)),
+         std::string(to_string(phase)), fmt::format("{}", a.rows), percent_text(a.mape),
+         percent_text(a.median), percent_text(a.p90), percent_text(a.within_5), percent_text(a.within_10),
+         percent_text(a.within_15), human_us(a.mae_us), human_us(a.rmse_us), fmt::format("{:.3f}", a.r2),
+         percent_text(a.bias), fmt::format("{:.3f}", a.rank), covered_text(result.coverage),
+         fmt::format("{:.3f}", result.width), fmt::format("{}", result.beyond.rows),
+         result.noise_rows == 0 ? "unknown" : percent_text(result.noise)});
   }
   if (!options.rows.empty()) write_maybe_gzip(options.rows, rows_csv(groups));
   Json unknown = Json::array();
@@ -231,19 +296,14 @@ int evaluate(const Options& options) {
   }
   Json pooled_list = Json::array();
   std::string pooled_text;
-  for (const auto& [of, counts] : pooled) {
+  for (const auto& [of, coverage] : pooled) {
     const auto& [phase, set] = of;
-    const Share share = share_of(counts.first, counts.second);
-    pooled_list.push_back({{"phase", to_string(phase)},
-                           {"set", set.empty() ? Json(nullptr) : Json(set)},
-                           {"rows", share.rows},
-                           {"coverage_percent", share.percent},
-                           {"coverage_low_percent", share.low},
-                           {"coverage_high_percent", share.high}});
+    Json each{{"phase", to_string(phase)}, {"set", set.empty() ? Json(nullptr) : Json(set)}};
+    coverage.put(each);
+    pooled_list.push_back(std::move(each));
     pooled_text +=
-        fmt::format("{:g} % intervals hold {:.1f} % ({:.1f} to {:.1f}) of {} rows in phase {}, {}\n",
-                    options.level, share.percent, share.low, share.high, share.rows, to_string(phase),
-                    set.empty() ? "all sets" : printable(set));
+        fmt::format("{:g} % intervals hold {} rows in phase {}, {}\n", options.level, pooled_share(coverage),
+                    to_string(phase), set.empty() ? "all sets" : printable(set));
   }
   if (options.json) {
     print_json({{"predictor", options.predictor},
@@ -253,6 +313,7 @@ int evaluate(const Options& options) {
                 {"mode", predictor.mode},
                 {"level_percent", options.level},
                 {"threads", predictor.threads},
+                {"rows_trained_on", predictor.trained.empty() ? Json(nullptr) : Json(trained_on)},
                 {"results", rows},
                 {"pooled", pooled_list},
                 {"without_model", unknown}});

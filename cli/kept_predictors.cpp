@@ -23,7 +23,6 @@
 namespace raceline::cli {
 namespace {
 
-constexpr std::string_view says = "raceline-train: ";  ///< before the reason for which it ends
 constexpr double poll_seconds = 0.05;
 
 std::string hash_of_file(const std::filesystem::path& path) {
@@ -71,14 +70,12 @@ class Running {
     return all > 0 ? std::clamp(count(begin + std::string_view("train: ").size(), slash) / all, 0.0, 1.0) : 0;
   }
 
-  /// Why it ended without a result; empty when it did not say.
-  std::string refusal() const {
-    std::string last;
-    const std::string text = log();
-    for (const std::string_view line : split(text, '\n')) {
-      if (line.starts_with(says)) last = line.substr(says.size());
-    }
-    return last;
+  /// Why these rows and settings allow no predictor; empty when it did not say.
+  std::string refusal() const { return last_after(train_refused); }
+  /// What kept it from ending this time.
+  std::string failure() const {
+    const std::string said = last_after(train_failed);
+    return said.empty() ? "the training ended without a word" : said;
   }
 
   /// The errors of its epochs; empty where there are none.
@@ -99,6 +96,15 @@ class Running {
     std::vector<std::string> words = arguments.words();
     words.insert(words.begin(), train_program().string());
     return ChildProcess(words, {.cores = {}, .log = folder_ / "log", .environment = train_environment()});
+  }
+  /// The rest of the last line that begins so.
+  std::string last_after(std::string_view beginning) const {
+    std::string last;
+    const std::string text = log();
+    for (const std::string_view line : split(text, '\n')) {
+      if (line.starts_with(beginning)) last = line.substr(beginning.size());
+    }
+    return last;
   }
   std::string log() const {
     return std::filesystem::exists(folder_ / "log") ? read_file(folder_ / "log") : std::string();
@@ -181,7 +187,7 @@ std::vector<TrainingResult> KeptPredictors::make(std::span<const TrainingWish> w
   }
   Progress progress("trainings");
   std::list<Running> running;
-  std::map<std::string, std::string> broken;  // died without a word: not kept, so that it is tried again
+  std::map<std::string, std::string> broken;  // failed by chance: not kept, so that it is tried again
   while (!is_interrupted() && !(waiting.empty() && running.empty())) {
     while (!waiting.empty() && running.size() < static_cast<size_t>(jobs)) {
       const std::string key = waiting.front();
@@ -204,7 +210,7 @@ std::vector<TrainingResult> KeptPredictors::make(std::span<const TrainingWish> w
       } else if (const std::string why = each->refusal(); !why.empty()) {
         write_file(file(each->key(), ".refused"), why);
       } else {
-        broken[each->key()] = "the training ended without a word";
+        broken[each->key()] = each->failure();
       }
       done += each->wish().seconds;
       each = running.erase(each);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <iterator>
+#include <set>
 #include <span>
 
 #include <fmt/format.h>
@@ -94,7 +95,7 @@ std::optional<StudyCell> absent_cell(const SubjectRows& rows, const StudyKey& ke
                                subject.platform, key.type));
   }
   if (training_rows(rows.rows, key.type, key.phase, definition) == 0 ||
-      test_rows(rows.rows, key.type, key.phase, definition).empty()) {
+      test_rows(rows.rows, key, definition).empty()) {
     if (is_published && key.phase != Phase::exe)
       return because("not published", "execution times alone were published");
     return because("too few rows",
@@ -109,7 +110,7 @@ StudyCell judged_cell(const Predictor& predictor, const SubjectRows& rows, const
                       PhaseModel definition, std::span<const NoiseFloor> floors) {
   StudyCell cell;
   std::vector<LayerFacts> layers;
-  for (const DatasetRow* row : test_rows(rows.rows, key.type, key.phase, definition)) {
+  for (const DatasetRow* row : test_rows(rows.rows, key, definition)) {
     layers.push_back(facts_of(LayerDesc::parse(row->layer)));
     cell.measured_us.push_back(time_of(row->label(definition), key.phase));
   }
@@ -198,6 +199,7 @@ std::map<size_t, RecipePredictors> fill_cells(Making& making, KeptPredictors& ke
   }
   const std::vector<TrainingResult> results = kept.make(wishes, options.jobs);
   std::map<size_t, RecipePredictors> predictors;
+  std::set<StudyKey> composed;  // of one set each: what it is trained on is the same
   for (size_t index = 0; index < keys.size() && !is_interrupted(); ++index) {
     const StudyKey& key = keys[index];
     StudyCell& cell = study.cells[key];
@@ -212,8 +214,11 @@ std::map<size_t, RecipePredictors> fill_cells(Making& making, KeptPredictors& ke
     if (!results[index].epochs.empty())
       study.epochs[{key.subject, key.recipe}] = read_epochs(results[index].epochs);
     const auto of_networks = network_recipes(study.paper);
+    StudyKey of_any_set = key;
+    of_any_set.set.clear();
     if (!study.subjects[key.subject].has_networks ||
-        std::ranges::find(of_networks, key.recipe) == of_networks.end())
+        std::ranges::find(of_networks, key.recipe) == of_networks.end() ||
+        !composed.insert(of_any_set).second)
       continue;
     RecipePredictors& own = predictors[key.subject];
     if (const auto found = own.find(key.recipe); found != own.end()) {

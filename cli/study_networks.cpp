@@ -174,9 +174,9 @@ std::vector<std::string> keys_of(const StudyNetworks& networks) {
   return {keys.begin(), keys.end()};
 }
 
-std::set<std::string> bare_keys_of(const StudyNetworks& networks) {
+std::set<std::string> batchless_keys_of(const StudyNetworks& networks) {
   std::set<std::string> keys;
-  for (const std::string& key : keys_of(networks)) keys.insert(bare_key(key));
+  for (const std::string& key : keys_of(networks)) keys.insert(batchless_key(key));
   return keys;
 }
 
@@ -184,7 +184,7 @@ CalibratedNetworks network_rows(size_t subject, const SubjectRows& rows, const S
                                 const StudyNetworks& networks, const RecipePredictors& predictors,
                                 PhaseModel definition) {
   const std::map<std::string, Phases> measured = measured_layers(rows.rows, definition);
-  const PairShares shares = PairShares::fit(rows.rows, definition, bare_keys_of(networks));
+  const PairShares shares = PairShares::fit(rows.rows, definition, batchless_keys_of(networks));
   CalibratedNetworks list;
   std::vector<NetworkTerms> terms;
   for (const auto& [key, layers] : networks) {

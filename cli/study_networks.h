@@ -27,8 +27,8 @@ std::map<std::string, Phases> measured_layers(const Dataset& rows, PhaseModel de
 
 /// Keys of all layers, each once.
 std::vector<std::string> keys_of(const StudyNetworks& networks);
-/// The same, by bare_key().
-std::set<std::string> bare_keys_of(const StudyNetworks& networks);
+/// The same, by batchless_key().
+std::set<std::string> batchless_keys_of(const StudyNetworks& networks);
 
 /// The recipe whose predictions networks' times are composed of.
 inline constexpr const char* composed_recipe = "boosted";

@@ -79,8 +79,28 @@ std::string collect_networks(const StudySubject& subject, const std::vector<std:
                      join(networks, ","), all_batches);
 }
 
-bool has_no_test_rows(const Dataset& rows) {
-  return std::ranges::none_of(rows.rows, [](const DatasetRow& row) { return row.set == set_test; });
+bool has_rows_of(const Dataset& rows, std::string_view set) {
+  return std::ranges::find(rows.rows, set, &DatasetRow::set) != rows.rows.end();
+}
+
+/// Sets that judge, of those that there are.
+std::vector<std::string> judging_sets(const Dataset& rows) {
+  std::vector<std::string> sets;
+  for (const char* each : {set_test, set_test_networks, set_test_uniform}) {
+    if (has_rows_of(rows, each)) sets.emplace_back(each);
+  }
+  return sets;
+}
+
+/// Rows that nobody has split yet are; frozen sets judge where there are any, and then all others are trained
+/// on.
+void split_unless_done(SubjectRows& each, uint64_t seed) {
+  std::vector<std::string> sets = judging_sets(each.rows);
+  const bool has_frozen = !sets.empty();
+  if (!has_rows_of(each.rows, set_test) && !(has_frozen && has_rows_of(each.rows, set_validation)))
+    split(each.rows, {.test = has_frozen ? 0 : SplitOptions{}.test, .seed = seed});
+  sets = judging_sets(each.rows);
+  if (!sets.empty()) each.subject.sets = std::move(sets);
 }
 
 void prepare(SubjectRows& each, const std::vector<std::string>& networks,
@@ -90,7 +110,7 @@ void prepare(SubjectRows& each, const std::vector<std::string>& networks,
       each.rows.rows, [](const DatasetRow& row) { return row.set != set_pairs && row.set != set_models; });
   subject.has_networks =
       std::ranges::any_of(each.rows.rows, [](const DatasetRow& row) { return row.set == set_models; });
-  if (has_no_test_rows(each.rows)) split(each.rows, {.seed = seed});
+  split_unless_done(each, seed);
   remove_layers(each.rows, network_layers);
   // On the accelerators of others nobody here can measure more.
   if (!subject.is_there) {
@@ -162,12 +182,11 @@ Dataset rows_of_other_types(const Dataset& rows) {
   return some;
 }
 
-std::vector<const DatasetRow*> test_rows(const Dataset& rows, std::string_view type, Phase phase,
-                                         PhaseModel definition) {
+std::vector<const DatasetRow*> test_rows(const Dataset& rows, const StudyKey& key, PhaseModel definition) {
   std::vector<const DatasetRow*> some;
   for (const DatasetRow& row : rows.rows) {
-    if (row.type == type && row.set == set_test && row.repeat == 0 &&
-        time_of(row.label(definition), phase) > 0)
+    if (row.type == key.type && row.set == key.set && row.repeat == 0 &&
+        time_of(row.label(definition), key.phase) > 0)
       some.push_back(&row);
   }
   return some;

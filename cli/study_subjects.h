@@ -26,7 +26,8 @@ struct SubjectRows {
 };
 
 /// Every platform that there are rows of, and then those that the papers' tables want and nobody has
-/// measured. Rows that are split already stay as they are. `networks` are what the study is about, with
+/// measured. Rows that are split already stay as they are; of others a fifth of the layers judges, or the
+/// frozen sets where there are any. `networks` are what the study is about, with
 /// `network_layers`, of which no row is left to train on. Throws ParseError naming file and place, Error for
 /// a folder without such files.
 std::vector<SubjectRows> study_subjects(const StudySources& sources, const std::vector<std::string>& networks,
@@ -36,9 +37,8 @@ std::vector<SubjectRows> study_subjects(const StudySources& sources, const std::
 Dataset rows_of_type(const Dataset& rows, std::string_view type);
 /// Rows of layers of types that the papers have none of; none of pairs.
 Dataset rows_of_other_types(const Dataset& rows);
-/// The rows that judge: of the set test, measured the first time, with a time in this phase.
-std::vector<const DatasetRow*> test_rows(const Dataset& rows, std::string_view type, Phase phase,
-                                         PhaseModel definition);
+/// The rows that judge a cell: of its type and set, measured the first time, with a time in its phase.
+std::vector<const DatasetRow*> test_rows(const Dataset& rows, const StudyKey& key, PhaseModel definition);
 /// How many rows there are to train on.
 size_t training_rows(const Dataset& rows, std::string_view type, Phase phase, PhaseModel definition);
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -24,6 +25,11 @@ struct TrainArguments {
   /// As add_to() reads them.
   std::vector<std::string> words() const;
 };
+
+/// How the line begins in which raceline-train says why these rows and settings allow no predictor, and that
+/// in which it says what broke it this time.
+inline constexpr std::string_view train_refused = "raceline-train: ";
+inline constexpr std::string_view train_failed = "raceline-train failed: ";
 
 inline constexpr const char* train_example =
     "raceline train divided.csv.gz --model boosted -o openvino.predictor";

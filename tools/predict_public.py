@@ -100,7 +100,7 @@ def summary(rows):
 def line_of(name, result):
     return [*name, result["mape"], f"{result['median_percent']:.2f}", f"{result['p90_percent']:.1f}",
             f"{result['within_10_percent']:.1f}", f"{result['rmse_us'] / 1000:.3f}", f"{result['r2']:.3f}",
-            f"{result['bias_percent']:+.2f}", f"{result['rank_correlation']:.4f}", f"{result['coverage_percent']:.1f}",
+            f"{result['bias_percent']:+.2f}", f"{result['rank_correlation']:.4f}", "unknown" if math.isnan(result["coverage_percent"]) else f"{result['coverage_percent']:.1f}",
             f"{result['interval_factor']:.3f}"]
 
 

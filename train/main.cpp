@@ -2,6 +2,7 @@
 // the libraries that training needs.
 #include <cmath>
 #include <exception>
+#include <new>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -55,6 +56,7 @@ class Reporter {
     if (!std::isnan(progress.validation_error)) {
       now += fmt::format(", validation {:.2f} %", progress.validation_error);
     }
+    if (progress.best > 0) now += fmt::format(", best {:.2f} % at {}", progress.best_error, progress.best);
     progress_.show(progress.done, progress.all, now);
   }
 
@@ -138,7 +140,7 @@ int run(const cli::TrainArguments& arguments) {
   Reporter reporter;
   const Predictor predictor = train(dataset, options, std::ref(reporter), cli::is_interrupted);
   if (cli::is_interrupted()) {
-    fmt::print(stderr, "raceline-train: interrupted, nothing is written\n");
+    fmt::print(stderr, "{}interrupted, nothing is written\n", cli::train_failed);
     return interrupted;
   }
   write_maybe_gzip(arguments.output, predictor.to_text());
@@ -159,8 +161,12 @@ int program(int argc, char** argv) {
   cli::catch_interrupts();
   try {
     return run(arguments);
+  } catch (const IoError& error) {
+    fmt::print(stderr, "{}{}\n", cli::train_failed, printable(error.what()));
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "{}not enough memory\n", cli::train_failed);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "raceline-train: {}\n", printable(error.what()));
+    fmt::print(stderr, "{}{}\n", cli::train_refused, printable(error.what()));
   }
   return wrong_use;
 }

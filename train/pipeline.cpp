@@ -107,6 +107,8 @@ Predictor train(const Dataset& dataset, const TrainOptions& options, const PartR
   predictor.machines = machines_of(dataset, rows.platform, rows.accelerator, rows.mode, rows.threads);
   predictor.phases = options.definition;
   predictor.model = options.model;
+  predictor.trained = rows.layers;
+  for (const Predictor& each : options.from) predictor.trained.add(each.trained);
   predictor.hardware = hardware_of(predictor.accelerator, rows.threads, Machine::detect());
   std::vector<const PartRows*> part_rows;
   for (const auto& [key, each] : rows.parts) {

@@ -48,11 +48,14 @@ class Settings {
   std::map<std::string, std::string> values_;
 };
 
-/// How far a fit is: steps of all, and errors (MAPE in percent) where they are known.
+/// How far a fit is: steps of all, and errors (MAPE in percent) where they are known. Of several checkpoints
+/// the best by the validation error is kept.
 struct FitProgress {
   size_t done = 0, all = 0;
   double training_error = std::numeric_limits<double>::quiet_NaN();
   double validation_error = std::numeric_limits<double>::quiet_NaN();
+  double best_error = std::numeric_limits<double>::quiet_NaN();  ///< of the step `best`
+  size_t best = 0;                                               ///< 0: there is none
 };
 
 /// How to fit: what all fits of a part share.

@@ -44,10 +44,7 @@ T choose(Rows& rows, const T& asked, std::string_view option, T DatasetRow::*col
 /// Counts, by reason, of rows that are left out.
 class LeftOut {
  public:
-  bool count(const std::string& why) {
-    ++counts_[why];
-    return true;
-  }
+  void count(const std::string& why) { ++counts_[why]; }
   std::vector<std::string> notes() const {
     std::vector<std::string> notes;
     for (const auto& [why, count] : counts_) notes.push_back(fmt::format("left out: {} rows {}", count, why));
@@ -135,10 +132,10 @@ std::map<PartKey, Rows> rows_by_part(const Dataset& used, const TrainOptions& op
   return parts;
 }
 
-/// Rows of the set test, for the parts that there are.
+/// Rows that judge, for the parts that there are.
 void add_test_rows(TrainingRows& training, const Rows& chosen, const TrainOptions& options) {
   for (const DatasetRow* row : chosen) {
-    if (row->set != set_test || row->repeat != 0) continue;
+    if (!is_judged(*row) || row->repeat != 0) continue;
     for (const Phase phase : options.phases) {
       const auto part = training.parts.find({row->type, row->primitive, phase});
       const double us = time_of(row->label(options.definition), phase);
@@ -198,6 +195,7 @@ TrainingRows training_rows(const Dataset& dataset, const TrainOptions& options) 
           .add(*row, time_of(row->label(options.definition), std::get<Phase>(key)));
     }
     if (part.train.size() >= least_rows) {
+      for (const DatasetRow* row : rows) training.layers.add(row->layer);
       training.parts.emplace(key, std::move(part));
       continue;
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "raceline/dataset/dataset.h"
+#include "raceline/predict/trained_layers.h"
 #include "train/trainer.h"
 
 namespace raceline::train {
@@ -42,6 +43,7 @@ struct TrainingRows {
   std::string platform, accelerator, mode;
   int threads = 0;
   std::map<PartKey, PartRows> parts;  ///< each with `least_rows` to train on
+  TrainedLayers layers;               ///< of all parts
   std::vector<std::string> notes;     ///< what was left out and why, with its number, a line each
 };
 

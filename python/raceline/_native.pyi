@@ -49,7 +49,8 @@ class Prediction:
     @property
     def total_us(self) -> float: ...
     @property
-    def low_us(self) -> float: ...
+    def low_us(self) -> float:
+        """Of us: the end of its interval, or the sum of those of all layers."""
     @property
     def high_us(self) -> float: ...
     @property

@@ -137,8 +137,13 @@ void add_prediction(py::module_& module) {
           "rank", [](const Network& n) { return std::tuple(n.sums.ignorance(), n.sums.us()); },
           "For sorting: less known comes behind, then more time.")
       .def_property_readonly("total_us", [](const Network& n) { return n.sums.total_us; })
-      .def_property_readonly("low_us", [](const Network& n) { return n.sums.low_us; })
-      .def_property_readonly("high_us", [](const Network& n) { return n.sums.high_us; })
+      .def_property_readonly(
+          "low_us",
+          [](const Network& n) { return n.sums.calibrated ? n.sums.calibrated->low_us : n.sums.low_us; },
+          "Of us: the end of its interval, or the sum of those of all layers.")
+      .def_property_readonly(
+          "high_us",
+          [](const Network& n) { return n.sums.calibrated ? n.sums.calibrated->high_us : n.sums.high_us; })
       .def_property_readonly("exe_us", [](const Network& n) { return n.sums.exe_us; })
       .def_property_readonly("pre", [](const Network& n) { return n.sums.pre; })
       .def_property_readonly("post", [](const Network& n) { return n.sums.post; })

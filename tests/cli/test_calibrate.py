@@ -54,6 +54,7 @@ class Calibrate(ToyPlatforms):
         self.assertGreater(document["sum"]["mape_percent"], 15)
         # Each network is judged by the others, and the rule is one that a composition can say.
         self.assertLess(document["calibrated"]["mape_percent"], 3)
+        self.assertEqual(document["layers_trained_on"], 0)
         self.assertEqual(set(document["calibrated"]["families"]), {"lenet", "squeezenet", "mobilefacenet", "resnet"})
         self.assertIn("calibrated on other families", self.run_program(*command).stdout)
 

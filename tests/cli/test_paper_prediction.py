@@ -87,7 +87,7 @@ class PredictionPapers(support.CliTest):
         self.assertEqual([paper[key] for key in ("polynomial regression", "SVR, RBF", "XGBoost", "PerfNet", "ResPerfNet, as published")],
                          ["63.57", "58.74", "29.25", "14.96", "11.75"])
         self.assertEqual(tensorrt["PerfNet"], "-")
-        for name in ("tensorflow-1.10 on GTX1080Ti", "toy on cpu"):
+        for name in ("tensorflow-1.10 on GTX1080Ti", "toy on cpu, test-networks"):
             here, = self.rows_of(first, "table1", platform=name)
             for title, model in (("polynomial regression", "polynomial"), ("SVR, RBF", "svr"), ("XGBoost", "xgboost"), ("PerfNet", "perfnet"),
                                  ("ResPerfNet, as published", "resperfnet"), ("ResPerfNet, l2=0", "resperfnet"), ("Raceline's boosted", "boosted")):
@@ -103,13 +103,14 @@ class PredictionPapers(support.CliTest):
         self.assertEqual((pre["MAPE %"], pre["paper's MAPE %"]), ("not published", "1.603"))
         gpu, = self.rows_of(first, "table6", layer="dense", phase="post")
         self.assertEqual((gpu["platform"], gpu["MAPE %"], gpu["paper's MAPE %"]), ("tensorflow-1.10 on K80", "not collected", "13.61"))
-        for each in self.rows_of(first, "table9", platform="toy on cpu"):
+        # Frozen rows judge where there are any, by themselves; all others are trained on.
+        for each in self.rows_of(first, "table9", platform="toy on cpu, test-networks"):
             self.is_figure(each["MAPE %"], "resperfnet")
             self.is_figure(each["RMSE ms"], "resperfnet")
             self.is_figure(each["boosted MAPE %"], "boosted")
             judged = not {"resperfnet", "boosted"} <= self.absent
-            self.assertEqual(int(each["test rows"]), 12 if judged else 0)
-        self.assertEqual(len(self.rows_of(first, "table9", platform="toy on cpu")), 9)
+            self.assertEqual(int(each["test rows"]), {"conv": 2, "max_pool": 2, "dense": 3}[each["layer"]] if judged else 0)
+        self.assertEqual(len(self.rows_of(first, "table9", platform="toy on cpu, test-networks")), 9)
         self.assertEqual(len(first["tables"]["table2"]), 3 * 8)
 
         nets = self.rows_of(first, "networks", platform="toy on cpu")
@@ -150,7 +151,7 @@ class PredictionPapers(support.CliTest):
     def test_perfnetrts_tables_and_its_network_step_by_step(self):
         document = self.json_of(*self.command("perfnetrt", "--data", self.data))
         for table, model, printed in (("tableIV", "perfnet", "17.53"), ("tableV", "polynomial", "316.54")):
-            here, = self.rows_of(document, table, platform="toy on cpu", layer="conv", phase="exe")
+            here, = self.rows_of(document, table, platform="toy on cpu, test-networks", layer="conv", phase="exe")
             self.assertEqual(here["paper's MAPE %"], printed)
             self.is_figure(here["MAPE %"], model)
         self.assertEqual(self.rows_of(document, "tableIV", layer="dense", phase="post")[0]["paper's R2"], "0.57")
@@ -161,6 +162,7 @@ class PredictionPapers(support.CliTest):
         steps = {each["step"]: each for each in document["tables"]["figure2"]}
         self.assertEqual((steps["pre"]["measured ms"], steps["pre"]["the paper, predicted ms"]), ("0.0300", "0.339"))
         self.assertEqual((steps["conv 2"]["measured ms"], steps["conv 2"]["the paper, predicted ms"]), ("0.0100", "0.037"))
+        self.assertTrue(xml.fromstring((self.folder / "perfnetrt/figure2.svg").read_text()).tag.endswith("svg"))
         known = [float(each["predicted ms"]) for name, each in steps.items() if name != "total" and each["predicted ms"] != "no model"]
         self.assertAlmostEqual(sum(known), float(steps["total"]["predicted ms"]), places=2)
 

@@ -1,5 +1,6 @@
 """From a table of measured layers to the time of a network: import, split, train, evaluate, predict, advise."""
 import csv
+import json
 import resource
 import shutil
 import unittest
@@ -20,8 +21,12 @@ class Predict(ToyPlatforms):
             self.assertLess(row["mape_percent"], 6)
             self.assertGreater(row["coverage_percent"], 75)
         self.assertEqual(by_type["conv"]["rows"], 80)
+        self.assertEqual(document["rows_trained_on"], 0)
+        known = self.run_program("evaluate", linear, data, "--sets", "train,test", "--json")
+        self.assertGreater(json.loads(known.stdout)["rows_trained_on"], 100)
+        self.assertIn("was trained on the layers of", known.stderr)
         pooled = document["pooled"][0]
-        self.assertEqual((pooled["phase"], pooled["rows"]), ("exe", sum(row["rows"] for row in by_type.values())))
+        self.assertEqual((pooled["phase"], pooled["coverage_rows"]), ("exe", sum(row["rows"] for row in by_type.values())))
         self.assertLess(pooled["coverage_low_percent"], pooled["coverage_percent"])
         self.assertLess(pooled["coverage_percent"], pooled["coverage_high_percent"])
         mean = {row["type"]: row for row in self.json_of("evaluate", self.predictor(data, model="mean"), data)["results"]}
@@ -141,6 +146,10 @@ class Predict(ToyPlatforms):
         platforms = self.json_of("advise", self.zoo("lenet5"), "--predictors", conv, both)["networks"][0]["platforms"]
         self.assertLess(platforms[1]["us"], platforms[0]["us"])
         self.assertLess(platforms[0]["layers_without_model"], platforms[1]["layers_without_model"])
+        self.assertIn("dense", platforms[1]["types_without_model"])
+        self.assertNotIn("dense", platforms[0]["types_without_model"])
+        shown = self.run_program("advise", self.zoo("lenet5"), "--predictors", conv, both).stdout
+        self.assertRegex(shown, "has no model of .*dense.*: .* % of the FLOPs")
         # Neither knows the pools: how much faster one is cannot be said.
         self.assertEqual([each["to_the_fastest"] for each in platforms], [None, None])
         other = self.predictor(data, "--definition", "perfnetrt", name="other.predictor")
@@ -205,7 +214,7 @@ class Predict(ToyPlatforms):
         self.refused("train", self.folder / "none.csv", "-o", self.folder / "x", words=["none.csv"])
         self.assertFalse((self.folder / "x").exists())
         text = linear.read_text()
-        for name, changed, words in (("version", text.replace("raceline-predictor/2", "raceline-predictor/9"), ["format"]),
+        for name, changed, words in (("version", text.replace("raceline-predictor/3", "raceline-predictor/9"), ["format"]),
                                      ("short", text[:len(text) // 2], ["not JSON"]),
                                      ("number", text.replace('"units": 1', '"units": NaN'), ["line"]),
                                      ("empty", "", ["not JSON"])):

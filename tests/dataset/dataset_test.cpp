@@ -274,6 +274,19 @@ TEST(Splits, LayersOfGivenNetworksLeaveTrainingOnly) {
   EXPECT_EQ(dataset.rows[0].set, "test");
 }
 
+TEST(Splits, LayersOfGivenNetworksLeaveTrainingAtAnyBatch) {
+  const std::string at_eight = "conv2d 8x64x56x56 64x64x3x3* 64* pads_begin=1x1 pads_end=1x1 +relu";
+  const std::string another = "conv2d 8x64x56x56 64x64x3x3* 64*";
+  const std::string transposed = "gemm 512x8 1000x512* 1000* trans_a=1 trans_b=1";
+  Dataset dataset{.notes = {}, .rows = {row(at_eight), row(another), row(transposed)}};
+  EXPECT_EQ(remove_layers(dataset,
+                          std::vector<std::string>{conv, "gemm 512x1 1000x512* 1000* trans_a=1 trans_b=1"}),
+            1u);
+  ASSERT_EQ(dataset.rows.size(), 2u);
+  EXPECT_EQ(dataset.rows[0].layer, another);
+  EXPECT_EQ(batchless_key(transposed), transposed);
+}
+
 TEST(Gzip, PackedTextReadsBackAndDamageIsRefused) {
   const std::filesystem::path file = std::filesystem::temp_directory_path() / "raceline-gzip-test.gz";
   std::string text;

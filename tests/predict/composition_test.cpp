@@ -10,9 +10,11 @@
 namespace raceline {
 namespace {
 
-/// A platform whose calls take 2 us each and whose convolutions take less in a network than alone.
+/// A platform whose calls take 2 us each, whose convolutions take less in a network than alone, and which
+/// comes to weights that no cache holds.
 double true_us(const NetworkTerms& net) {
-  return 15 + 2 * net.layers + net.ends_us + 0.8 * net.exe_us.at("conv") + 1.1 * net.exe_us.at("dense");
+  return 15 + 2 * net.layers + net.ends_us + 90 * net.weights_mb + 0.8 * net.exe_us.at("conv") +
+         1.1 * net.exe_us.at("dense");
 }
 
 struct Nets {
@@ -26,8 +28,11 @@ Nets some_nets(size_t count, double noise = 0) {
   Nets nets;
   for (size_t net = 0; net < count; ++net) {
     for (const double batch : {1.0, 4.0, 16.0}) {
-      NetworkTerms terms{
-          .layers = 5.0 + static_cast<double>(random.below(60)), .ends_us = 10 * batch, .exe_us = {}};
+      NetworkTerms terms{.layers = 5.0 + static_cast<double>(random.below(60)),
+                         .ends_us = 10 * batch,
+                         .weights_mb = static_cast<double>(random.below(100)),
+                         .tensors_mb = batch * static_cast<double>(random.below(20)),
+                         .exe_us = {}};
       terms.exe_us["conv"] = batch * (20 + static_cast<double>(random.below(2000)));
       terms.exe_us["dense"] = 5 + static_cast<double>(random.below(500));
       nets.names.push_back(std::string("net") + static_cast<char>('a' + net));
@@ -44,6 +49,10 @@ TEST(Compositions, FindWhatASumLeavesOut) {
   for (size_t row = 0; row < nets.terms.size(); ++row)
     EXPECT_NEAR(found.us(nets.terms[row]) / nets.measured_us[row], 1, 1e-3);
   EXPECT_NE(found.to_string().find("2 us a layer"), std::string::npos) << found.to_string();
+  EXPECT_NE(found.to_string().find("90 us a MB of weights"), std::string::npos) << found.to_string();
+  NetworkTerms more = nets.terms[0];
+  more.tensors_mb += 1;
+  EXPECT_NEAR(found.us(more), found.us(nets.terms[0]), 1e-2) << "tensors cost nothing here";
   EXPECT_NE(found.to_string().find("0.8 conv"), std::string::npos) << found.to_string();
 }
 

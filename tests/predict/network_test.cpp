@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "raceline/dataset/splits.h"
 #include "raceline/predict/models/mean_model.h"
 #include "tests/predict/support.h"
 
@@ -118,6 +119,15 @@ TEST(Networks, OfMeasuredLayersAreTheirSumWithLayersOfOneShapeTakenAsEqual) {
   EXPECT_EQ(sum.measured, 3u);
   EXPECT_DOUBLE_EQ(sum.us, 5 + 90 + 90 + 10 + 3);
   EXPECT_EQ(oracle_sum({}, measured).layers, 0u);
+}
+
+TEST(Networks, OfMeasuredLayersKnowAConvolutionWhoseBiasCameFromABatchNorm) {
+  NetworkLayer folded = network_layers(small_graph())[0];
+  const std::string plain = bare_key(folded.layer.key());
+  folded.layer = LayerDesc::parse("conv2d 1x8x16x16 8x8x3x3* 8* pads_begin=1x1 pads_end=1x1 +relu");
+  EXPECT_EQ(oracle_sum({folded}, {{plain, {0, 100, 0}}}).us, 100);
+  EXPECT_EQ(oracle_sum({folded}, {{plain, {0, 100, 0}}, {bare_key(folded.layer.key()), {0, 110, 0}}}).us,
+            110);
 }
 
 TEST(Networks, AnEpochIsAsManyBatchesAsHoldItsSamples) {

@@ -167,7 +167,7 @@ TEST(Predictors, HostileFilesAreRefusedWithThePlaceNamed) {
   const std::string linear = predictor.to_text();
   refused("", "not JSON");
   refused("[]", "wanted an object, given a list");
-  refused(with(linear, "raceline-predictor/2", "raceline-predictor/1"), "predictor at format: wanted");
+  refused(with(linear, "raceline-predictor/3", "raceline-predictor/1"), "predictor at format: wanted");
   refused(linear.substr(0, linear.size() / 2), "not JSON");
   refused(with(linear, "\"threads\": 1,", ""), "the key 'threads' is missing");
   refused(with(linear, "\"threads\": 1,", "\"threads\": 1, \"threads\": 2,"), "given twice");
@@ -222,6 +222,29 @@ TEST(Predictors, KeepWhatTheyKnowOfWholeNetworks) {
   refused(with(text, "\"shares\": []", "\"shares\": [" + share + ", " + share + "]"),
           "a second share of 'add'");
   refused(with(text, "\"shares\": []", "\"shares\": [" + with(share, "0.5", "-2") + "]"), "-2 is below 0");
+}
+
+TEST(Predictors, KnowWhichLayersTheyWereTrainedOn) {
+  const std::string conv = "conv2d 1x64x56x56 64x64x3x3* 64* pads_begin=1x1 pads_end=1x1";
+  Predictor predictor = some_predictor();
+  EXPECT_TRUE(predictor.trained.empty());
+  for (const std::string& layer :
+       {conv + " +relu", std::string("gemm 1x512 1000x512* 1000* trans_b=1"), conv})
+    predictor.trained.add(layer);
+  const std::string text = predictor.to_text();
+  const Predictor again = Predictor::parse(text);
+  EXPECT_EQ(again.to_text(), text);
+  EXPECT_TRUE(again.trained.contains(conv)) << "with or without activation";
+  EXPECT_FALSE(again.trained.contains("conv2d 2x64x56x56 64x64x3x3* 64* pads_begin=1x1 pads_end=1x1"));
+  const std::string key = "\"trained\": \"";
+  const std::string hashes = text.substr(text.find(key) + key.size(), 16);
+  refused(with(text, hashes, hashes.substr(0, 15)), "trained: 15 digits");
+  refused(with(text, hashes, hashes.substr(8) + hashes.substr(0, 8)), "does not ascend");
+  refused(with(text, hashes, "x" + hashes.substr(1)), "is no hash");
+  Predictor other = some_predictor();
+  other.trained.add("gemm 1x4 4x4*");
+  other.trained.add(again.trained);
+  EXPECT_TRUE(other.trained.contains(conv));
 }
 
 TEST(Predictors, WhateverBytesChangeAFileIsReadOrRefusedAndThenPredicts) {

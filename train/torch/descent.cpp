@@ -197,6 +197,7 @@ void descend(Net& net, const NetRows& train, const NetRows& validation, const Re
   const Loss loss = loss_of(recipe.loss);
   torch::Tensor best;
   double best_error = std::numeric_limits<double>::infinity();
+  size_t best_epoch = 0;
   EpochTable epochs;
   for (int64_t epoch = 0; epoch < recipe.epochs && !request.stop(); ++epoch) {
     double rate = 0;
@@ -221,14 +222,22 @@ void descend(Net& net, const NetRows& train, const NetRows& validation, const Re
     const bool last_counts = validation.size() == 0 && std::isfinite(progress.training_error);
     if (progress.validation_error < best_error || last_counts) {
       best_error = progress.validation_error;
+      best_epoch = progress.done;
       best = net.weights().clone();
+    }
+    if (validation.size() > 0 && best_epoch > 0) {
+      progress.best_error = best_error;
+      progress.best = best_epoch;
     }
     request.report(progress);
     if (request.checkpoint.empty()) continue;
     epochs.add(epoch + 1, rate, {training, validated, net_errors(net, watched)});
     write_file(request.checkpoint.string() + ".epochs.csv", epochs.csv());
   }
-  if (!best.defined()) throw Error("training gave no finite numbers; a smaller --set rate may");
+  if (!best.defined()) {
+    throw Error(request.stop() ? "stopped before the end of the first epoch"
+                               : "training gave no finite numbers; a smaller --set rate may");
+  }
   const torch::NoGradGuard no_gradients;
   net.weights().copy_(best);
 }

@@ -78,6 +78,7 @@ std::unique_ptr<LatencyModel> fit_resperfnet_plus(const FitRequest& request) {
     if (!own.checkpoint.empty()) own.checkpoint += fmt::format(".{}", each);
     own.report = [&](FitProgress progress) {
       progress.done += static_cast<size_t>(each * recipe.epochs);
+      if (progress.best > 0) progress.best += static_cast<size_t>(each * recipe.epochs);
       progress.all = static_cast<size_t>(seeds * recipe.epochs);
       request.report(progress);
     };

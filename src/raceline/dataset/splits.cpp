@@ -19,6 +19,15 @@ const char* set_of(size_t place, size_t tests, size_t validations) {
   return place < tests + validations ? set_validation : set_train;
 }
 
+/// A layer without what does not change its shape.
+LayerDesc bare(const std::string& name) {
+  LayerDesc layer = LayerDesc::parse(name);
+  if (layer.has_residual()) layer.inputs.pop_back();
+  layer.epilogue.clear();
+  for (OperandDesc& operand : layer.inputs) operand.density = operand.block_density = 0;
+  return layer;
+}
+
 bool is_divided(const DatasetRow& row) {
   return !is_frozen(row) && row.set != set_pairs && row.set != set_models;
 }
@@ -26,11 +35,18 @@ bool is_divided(const DatasetRow& row) {
 }  // namespace
 
 std::string bare_key(const std::string& name) {
+  return is_layer(name) ? bare(name).key() : name;
+}
+
+std::string batchless_key(const std::string& name) {
   if (!is_layer(name)) return name;
-  LayerDesc layer = LayerDesc::parse(name);
-  if (layer.has_residual()) layer.inputs.pop_back();
-  layer.epilogue.clear();
-  for (OperandDesc& operand : layer.inputs) operand.density = operand.block_density = 0;
+  LayerDesc layer = bare(name);
+  const auto* product = std::get_if<GemmParams>(&layer.params);
+  if (product != nullptr && product->trans_a) return layer.key();
+  for (OperandDesc& operand : layer.inputs) {
+    if (operand.present && !operand.constant && operand.desc.shape.rank() > 0)
+      operand.desc.shape = operand.desc.shape.with(0, 1);
+  }
   return layer.key();
 }
 
@@ -101,9 +117,9 @@ void split(Dataset& dataset, const SplitOptions& options) {
 
 size_t remove_layers(Dataset& dataset, std::span<const std::string> layers) {
   std::set<std::string> keys;
-  for (const std::string& layer : layers) keys.insert(bare_key(layer));
+  for (const std::string& layer : layers) keys.insert(batchless_key(layer));
   return std::erase_if(dataset.rows, [&](const DatasetRow& row) {
-    return (row.set == set_train || row.set == set_validation) && keys.contains(bare_key(row.layer));
+    return (row.set == set_train || row.set == set_validation) && keys.contains(batchless_key(row.layer));
   });
 }
 

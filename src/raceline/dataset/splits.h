@@ -30,6 +30,10 @@ bool is_judged(const DatasetRow& row);
 /// LayerDesc::parse().
 std::string bare_key(const std::string& layer);
 
+/// bare_key() with the first extent of each operand that is no constant as 1: layers that differ in the batch
+/// alone have the same. A product whose first operand is transposed keeps its extents.
+std::string batchless_key(const std::string& layer);
+
 /// What is never on two sides of a split: a layer, by bare_key(), or the whole staircase that it belongs to,
 /// which goes in steps of one channel.
 std::string split_unit(const DatasetRow& row);
@@ -49,8 +53,7 @@ struct SplitOptions {
 void split(Dataset& dataset, const SplitOptions& options);
 
 /// Removes every row that could be trained on (train and validation) and whose layer is among these keys;
-/// the number removed. Layers count as equal by shape: a constant's density and the epilogue make no
-/// difference.
+/// the number removed. Layers count as equal by batchless_key(): a network is asked for at any batch.
 size_t remove_layers(Dataset& dataset, std::span<const std::string> layers);
 
 }  // namespace raceline

@@ -17,7 +17,7 @@ Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<c
   }
   std::vector<std::vector<double>> rows;
   for (const NetworkTerms& each : networks) {
-    std::vector<double> row{1, each.layers, each.ends_us};
+    std::vector<double> row{1, each.layers, each.ends_us, each.weights_mb, each.tensors_mb};
     for (const std::string& type : types) {
       const auto found = each.exe_us.find(type);
       row.push_back(found == each.exe_us.end() ? 0 : found->second);
@@ -29,13 +29,16 @@ Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<c
   composition.start_us_ = prices[0];
   composition.call_us_ = prices[1];
   composition.ends_ = prices[2];
-  size_t column = 3;
+  composition.weights_mb_us_ = prices[3];
+  composition.tensors_mb_us_ = prices[4];
+  size_t column = 5;
   for (const std::string& type : types) composition.factors_[type] = prices[column++];
   return composition;
 }
 
 double Composition::us(const NetworkTerms& network) const {
-  double us = start_us_ + call_us_ * network.layers + ends_ * network.ends_us;
+  double us = start_us_ + call_us_ * network.layers + ends_ * network.ends_us +
+              weights_mb_us_ * network.weights_mb + tensors_mb_us_ * network.tensors_mb;
   for (const auto& [type, exe_us] : network.exe_us) {
     const auto found = factors_.find(type);
     us += exe_us * (found == factors_.end() ? 1 : found->second);
@@ -44,7 +47,9 @@ double Composition::us(const NetworkTerms& network) const {
 }
 
 std::string Composition::to_string() const {
-  std::string text = fmt::format("{:.3g} us + {:.3g} us a layer + {:.3g} ends", start_us_, call_us_, ends_);
+  std::string text = fmt::format(
+      "{:.3g} us + {:.3g} us a layer + {:.3g} ends + {:.3g} us a MB of weights + {:.3g} us a MB of tensors",
+      start_us_, call_us_, ends_, weights_mb_us_, tensors_mb_us_);
   for (const auto& [type, factor] : factors_) text += fmt::format(" + {:.3g} {}", factor, type);
   return text;
 }
@@ -57,6 +62,8 @@ void Composition::visit(Archive& archive) {
   price(archive, "start_us", start_us_);
   price(archive, "call_us", call_us_);
   price(archive, "ends", ends_);
+  price(archive, "weights_mb_us", weights_mb_us_);
+  price(archive, "tensors_mb_us", tensors_mb_us_);
   std::vector<std::pair<std::string, double>> list(factors_.begin(), factors_.end());
   size_t count = list.size();
   archive.list("factors", count, [&](Archive& inner, size_t index) {

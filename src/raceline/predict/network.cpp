@@ -105,6 +105,14 @@ void add_ends(NetworkPrediction& result, std::optional<Prediction> pre, std::opt
   result.post = std::move(post);
 }
 
+/// What a convolution was before a batch-norm was folded into it. Other layers as they are.
+LayerDesc without_bias(LayerDesc layer) {
+  constexpr size_t bias = 2;
+  if (layer.op == OpKind::conv2d && layer.inputs.size() == bias + 1 && !layer.has_residual())
+    layer.inputs.pop_back();
+  return layer;
+}
+
 /// Few enough to be found by a dozen networks.
 std::string kind_of(const std::string& type) {
   return type == "depthwise" || type == "grouped_conv" ? "depthwise" : std::string(family_of(type));
@@ -145,6 +153,14 @@ std::vector<NetworkLayer> network_layers(const Graph& graph) {
   return layers;
 }
 
+std::vector<std::string> NetworkPrediction::unknown_types() const {
+  std::set<std::string> types;
+  for (const Row& row : layers) {
+    if (!row.exe) types.insert(row.facts.type);
+  }
+  return {types.begin(), types.end()};
+}
+
 NetworkTerms network_terms(std::span<const NetworkLayer> layers, const NetworkPrediction& prediction,
                            const PairShares& shares) {
   NetworkTerms terms;
@@ -154,10 +170,11 @@ NetworkTerms network_terms(std::span<const NetworkLayer> layers, const NetworkPr
   }
   for (size_t index = 0; index < layers.size(); ++index) {
     const std::optional<Prediction>& exe = prediction.layers[index].exe;
-    const std::string& type = layers[index].facts.type;
-    if (exe) {
-      terms.exe_us[kind_of(type)] += exe->us * shares.share(layers[index].after, type);
-    }
+    const LayerFacts& facts = layers[index].facts;
+    const double share = shares.share(layers[index].after, facts.type);
+    terms.weights_mb += facts.weight_bytes * 1e-6;
+    terms.tensors_mb += share * (facts.in_bytes + facts.out_bytes) * 1e-6;
+    if (exe) terms.exe_us[kind_of(facts.type)] += exe->us * share;
   }
   return terms;
 }
@@ -197,7 +214,7 @@ OracleSum oracle_sum(const std::vector<NetworkLayer>& layers, const std::map<std
   OracleSum sum;
   const auto find = [&](const NetworkLayer& layer) -> std::optional<Phases> {
     const std::string key = layer.layer.key();
-    for (const std::string& each : {key, bare_key(key)}) {
+    for (const std::string& each : {key, bare_key(key), bare_key(without_bias(layer.layer).key())}) {
       if (const auto found = measured.find(each); found != measured.end()) return found->second;
     }
     return std::nullopt;

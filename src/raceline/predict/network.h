@@ -52,13 +52,15 @@ struct NetworkPrediction {
   std::tuple<bool, double, size_t> ignorance() const {
     return {unknown_layers > 0, unknown_percent(), unknown_layers};
   }
+  /// Types of layers without a model, sorted, each once.
+  std::vector<std::string> unknown_types() const;
   /// Of the FLOPs, those of layers without a model.
   double unknown_percent() const { return flops > 0 ? 100 * unknown_flops / flops : 0; }
 };
 
 /// What the calibrated time of a network is made of: its layers' times by kind (convolutions, depthwise and
 /// grouped ones, pooling, dense layers, all others). Behind the layer before it, each takes the share of its
-/// time that pairs show. Layers without a model count as layers alone.
+/// time that pairs show, and of its tensors' bytes. Layers without a model count by their bytes alone.
 NetworkTerms network_terms(std::span<const NetworkLayer> layers, const NetworkPrediction& prediction,
                            const PairShares& shares);
 
@@ -79,7 +81,8 @@ struct OracleSum {
 };
 
 /// `measured` has times by LayerDesc::key(). A layer that was not measured as it is takes the time of its
-/// shape with another epilogue, or without (key by bare_key()), where there is one.
+/// shape with another epilogue, or without (key by bare_key()), where there is one; a convolution that of one
+/// without bias: it may have its bias from a batch-norm.
 OracleSum oracle_sum(const std::vector<NetworkLayer>& layers, const std::map<std::string, Phases>& measured);
 
 /// How many batches hold so many samples, both positive: the last one need not be full.

@@ -36,7 +36,8 @@ PairShares PairShares::fit(const Dataset& rows, PhaseModel definition, const std
   std::map<Kind, std::vector<std::pair<double, double>>> found;
   for (const auto& [name, both_us] : together) {
     const LayerPair pair = LayerPair::parse(name);
-    if (without.contains(bare_key(pair.first.key())) || without.contains(bare_key(pair.second.key())))
+    if (without.contains(batchless_key(pair.first.key())) ||
+        without.contains(batchless_key(pair.second.key())))
       continue;
     const auto first = alone.find(pair.first.key()), second = alone.find(pair.second.key());
     if (first == alone.end() || second == alone.end()) continue;

@@ -28,7 +28,7 @@ class PairShares {
   /// number of threads. With s the share, the sum over pairs of |T(both) - T(first) - s T(second)| / T(both)
   /// is least; not below 0. Times are execution times by the definition. Outliers, times of single
   /// primitives, and pairs of which a layer was not measured do not count; nor do pairs with a layer whose
-  /// bare_key() is among `without`: those of networks that are to be judged.
+  /// batchless_key() is among `without`: those of networks that are to be judged.
   static PairShares fit(const Dataset& rows, PhaseModel definition,
                         const std::set<std::string>& without = {});
 

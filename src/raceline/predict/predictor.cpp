@@ -14,7 +14,7 @@
 namespace raceline {
 namespace {
 
-constexpr std::string_view format_name = "raceline-predictor/2";
+constexpr std::string_view format_name = "raceline-predictor/3";
 
 /// An enumeration as its text; what is no such text is refused.
 template <class T>
@@ -54,6 +54,7 @@ void visit(Archive& archive, Predictor& predictor) {
   archive.field("model", predictor.model);
   archive.field("notes", predictor.notes);
   archive.object("hardware", [&](Archive& inner) { predictor.hardware.visit(inner); });
+  predictor.trained.visit(archive, "trained");
   size_t count = predictor.parts.size();
   std::set<std::tuple<std::string, std::string, Phase>> seen;
   archive.list("parts", count, [&](Archive& inner, size_t index) {

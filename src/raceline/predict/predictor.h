@@ -12,6 +12,7 @@
 #include "raceline/predict/latency_model.h"
 #include "raceline/predict/network_rule.h"
 #include "raceline/predict/phase.h"
+#include "raceline/predict/trained_layers.h"
 
 namespace raceline {
 
@@ -53,6 +54,7 @@ struct Predictor {
   std::string model;               ///< name of the kind that was asked for
   std::vector<std::string> notes;  ///< provenance: dataset, its hash, settings
   Hardware hardware;
+  TrainedLayers trained;
   std::vector<PredictorPart> parts;
   std::optional<NetworkRule> networks;  ///< absent: nobody calibrated it, and only sums can be said
 

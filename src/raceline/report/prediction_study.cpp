@@ -52,6 +52,10 @@ std::string StudySubject::name() const {
                      threads > 1 ? fmt::format(", {} threads", threads) : "");
 }
 
+std::string StudySubject::name(const std::string& set) const {
+  return set == set_test ? name() : fmt::format("{}, {}", name(), set);
+}
+
 bool StudySubject::is_tensorflow() const {
   return platform.starts_with("tensorflow");
 }
@@ -82,8 +86,10 @@ std::vector<StudyKey> wanted_cells(const PredictionStudy& study) {
   const auto add_all = [&](size_t subject, std::span<const std::string_view> names) {
     for (const std::string_view name : names) {
       for (const std::string_view type : paper_types) {
-        for (const Phase phase : all_phases)
-          keys.insert({subject, std::string(name), std::string(type), phase});
+        for (const Phase phase : all_phases) {
+          for (const std::string& set : study.subjects[subject].sets)
+            keys.insert({subject, std::string(name), std::string(type), phase, set});
+        }
       }
     }
   };
@@ -92,11 +98,13 @@ std::vector<StudyKey> wanted_cells(const PredictionStudy& study) {
     add_all(subject, is_resperfnet ? std::span<const std::string_view>(resperfnet_layers) : perfnetrt_layers);
     if (study.subjects[subject].has_networks) add_all(subject, network_recipes(study.paper));
     if (!is_resperfnet) continue;
-    for (const std::string_view name : approach_recipes())
-      keys.insert({subject, std::string(name), "conv", Phase::exe});
+    for (const std::string_view name : approach_recipes()) {
+      for (const std::string& set : study.subjects[subject].sets)
+        keys.insert({subject, std::string(name), "conv", Phase::exe, set});
+    }
   }
   if (const size_t first = main_subject(study); is_resperfnet && first < study.subjects.size())
-    keys.insert({first, "resperfnet-plain", "conv", Phase::exe});
+    keys.insert({first, "resperfnet-plain", "conv", Phase::exe, study.subjects[first].sets.front()});
   return {keys.begin(), keys.end()};
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "raceline/dataset/splits.h"
 #include "raceline/predict/accuracy.h"
 #include "raceline/predict/phase.h"
 
@@ -46,16 +47,20 @@ struct StudySubject {
   bool is_judged = true;      ///< false: unoptimised beside optimised; its networks' times are shown alone
   bool has_networks = false;  ///< whole networks were measured on it
   std::string how;            ///< the command that would measure it; empty where nobody can
+  std::vector<std::string> sets{set_test};  ///< of rows that judge, each by itself; one at least
 
-  std::string name() const;    ///< "tensorflow-1.10 on GTX1080Ti"
+  std::string name() const;  ///< "tensorflow-1.10 on GTX1080Ti"
+  /// With the set, where that is a frozen one: "openvino on cpu, test-uniform".
+  std::string name(const std::string& set) const;
   bool is_tensorflow() const;  ///< of any version; the papers' other framework optimises a model first
 };
 
-/// One approach on the layers of one type, in one phase.
+/// One approach on the layers of one type, in one phase, judged by one set.
 struct StudyKey {
   size_t subject = 0;
   std::string recipe, type;
   Phase phase = Phase::exe;
+  std::string set = set_test;
   friend auto operator<=>(const StudyKey&, const StudyKey&) = default;
 };
 

@@ -54,6 +54,47 @@ std::string remark(std::initializer_list<const StudyCell*> cells) {
   return "";
 }
 
+Row approach_row(const PredictionStudy& study, size_t subject, const std::string& set) {
+  Row row{study.subjects[subject].name(set)};
+  const StudyCell* last = nullptr;
+  for (const std::string_view recipe : approach_recipes()) {
+    last = &cell_of(study, {subject, std::string(recipe), "conv", Phase::exe, set});
+    row.push_back(figure(*last, last->accuracy.mape, 2));
+  }
+  row.insert(row.end(), {noise_text(*last), fmt::format("{}", last->accuracy.rows), remark({last})});
+  return row;
+}
+
+/// A layer type and phase of one subject, judged by one set, beside what the paper has.
+Row layer_row(const PredictionStudy& study, const LayerTable& which, const StudyKey& key) {
+  const std::string_view paper = to_string(study.paper);
+  const StudySubject& subject = study.subjects[key.subject];
+  const StudyCell& cell = cell_of(study, key);
+  StudyKey own = key;
+  own.recipe = "boosted";
+  const StudyCell& ours = cell_of(study, own);
+  // Tables of one platform print one; the others print that of the subject's kind.
+  const PaperAccuracy* value =
+      paper_accuracy(paper, which.table, paper_platform(subject), which.recipe, key.type, key.phase);
+  if (value == nullptr) value = paper_accuracy(paper, which.table, "", which.recipe, key.type, key.phase);
+  const PaperAccuracy blank{};
+  const PaperAccuracy& theirs = value == nullptr ? blank : *value;
+  const Accuracy& a = cell.accuracy;
+  Row row{subject.name(key.set),
+          key.type,
+          std::string(to_string(key.phase)),
+          figure(cell, a.mape, 2),
+          printed(theirs.mape_percent),
+          figure(cell, a.rmse_us * 1e-3, 4),
+          printed(theirs.rmse_ms),
+          figure(cell, a.mae_us * 1e-3, 4),
+          printed(theirs.mae_ms)};
+  if (which.r2) row.insert(row.end(), {figure(cell, a.r2, 3), printed(theirs.r2)});
+  row.insert(row.end(), {figure(ours, ours.accuracy.mape, 2), noise_text(cell), fmt::format("{}", a.rows),
+                         remark({&cell, &ours})});
+  return row;
+}
+
 }  // namespace
 
 ReportTable approach_table(const PredictionStudy& study) {
@@ -78,14 +119,8 @@ ReportTable approach_table(const PredictionStudy& study) {
   }
   for (const bool optimisers : {false, true}) {
     for (const size_t subject : judged(study, optimisers)) {
-      Row row{study.subjects[subject].name()};
-      const StudyCell* last = nullptr;
-      for (const std::string_view recipe : columns) {
-        last = &cell_of(study, {subject, std::string(recipe), "conv", Phase::exe});
-        row.push_back(figure(*last, last->accuracy.mape, 2));
-      }
-      row.insert(row.end(), {noise_text(*last), fmt::format("{}", last->accuracy.rows), remark({last})});
-      table.rows.push_back(row);
+      for (const std::string& set : study.subjects[subject].sets)
+        table.rows.push_back(approach_row(study, subject, set));
     }
   }
   table.notes = {
@@ -109,25 +144,10 @@ ReportTable layer_table(const PredictionStudy& study, const LayerTable& which) {
   for (const size_t subject : which.subjects) {
     for (const std::string_view type : paper_types) {
       for (const Phase phase : which.phases) {
-        const StudyCell& cell =
-            cell_of(study, {subject, std::string(which.recipe), std::string(type), phase});
-        const StudyCell& ours = cell_of(study, {subject, "boosted", std::string(type), phase});
-        // Tables of one platform print one; the others print that of the subject's kind.
-        const PaperAccuracy* value = paper_accuracy(
-            paper, which.table, paper_platform(study.subjects[subject]), which.recipe, type, phase);
-        if (value == nullptr) value = paper_accuracy(paper, which.table, "", which.recipe, type, phase);
-        const PaperAccuracy blank{};
-        const PaperAccuracy& theirs = value == nullptr ? blank : *value;
-        const Accuracy& a = cell.accuracy;
-        Row row{study.subjects[subject].name(), std::string(type),
-                std::string(to_string(phase)),  figure(cell, a.mape, 2),
-                printed(theirs.mape_percent),   figure(cell, a.rmse_us * 1e-3, 4),
-                printed(theirs.rmse_ms),        figure(cell, a.mae_us * 1e-3, 4),
-                printed(theirs.mae_ms)};
-        if (which.r2) row.insert(row.end(), {figure(cell, a.r2, 3), printed(theirs.r2)});
-        row.insert(row.end(), {figure(ours, ours.accuracy.mape, 2), noise_text(cell),
-                               fmt::format("{}", a.rows), remark({&cell, &ours})});
-        table.rows.push_back(std::move(row));
+        for (const std::string& set : study.subjects[subject].sets) {
+          table.rows.push_back(
+              layer_row(study, which, {subject, std::string(which.recipe), std::string(type), phase, set}));
+        }
       }
     }
   }
