@@ -11,7 +11,6 @@ Writes results.json and table.md there, and prints the tables.
 """
 import argparse
 import gzip
-import hashlib
 import itertools
 import json
 import math
@@ -21,7 +20,7 @@ import statistics
 
 from advise_accuracy import verdicts
 from markdown import table
-from study import Study
+from study import Study, digest, spread
 
 # Percent that a type may be off in phase exe, or this many times the noise floor, where that is known and small.
 BARS = {"conv": 7, "depthwise": 7, "max_pool": 6, "average_pool": 6, "global_pool": 6, "dense": 5}
@@ -73,14 +72,6 @@ class PlatformStudy(Study):
         if not document.exists():
             document.write_text(self.run("calibrate", predictor, data, "-o", path, "--kept", self.folder / "kept", "--json"))
         return json.loads(document.read_text())
-
-
-def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def spread(values):
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
 
 
 def bar_of(kind, row):

@@ -10,14 +10,13 @@ measure, and is answered from the store. Nothing is timed. What was made is kept
 what it was made of; results.json and table.md are written there.
 """
 import argparse
-import hashlib
 import json
 import pathlib
 import statistics
 import sys
 
 from markdown import table
-from study import Study
+from study import Study, digest
 
 
 class PrimitivesStudy(Study):
@@ -27,8 +26,7 @@ class PrimitivesStudy(Study):
 
     def data(self):
         store = self.arguments.store
-        digest = hashlib.sha256(store.read_bytes()).hexdigest()
-        return self.made(self.kept(".costs.csv.gz", digest), "dataset", "export", "--costs", "--store", store)
+        return self.made(self.kept(".costs.csv.gz", digest(store)), "dataset", "export", "--costs", "--store", store)
 
     def model(self, net):
         path = self.folder / f"{net}.onnx"

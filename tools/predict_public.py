@@ -10,14 +10,13 @@ table.md there, and prints the tables.
 import argparse
 import csv
 import gzip
-import hashlib
 import io
 import json
 import math
 import pathlib
 import statistics
 
-from study import Study
+from study import Study, digest, spread
 
 GPUS = ["GTX1080Ti", "V100", "P100", "K80"]
 MODELS = ["mean", "roofline", "linear", "polynomial", "svr", "xgboost", "forest", "boosted"]
@@ -40,7 +39,7 @@ class PublicStudy(Study):
                          "--seed", seed)
 
     def imported(self, form, source):
-        path = self.kept(f".{source.name}", form, hashlib.sha256(source.read_bytes()).hexdigest())
+        path = self.kept(f".{source.name}", form, digest(source))
         return self.made(path, "dataset", "import", "--format", form, source)
 
     def trt_folds(self, count=5):
@@ -72,20 +71,16 @@ class PublicStudy(Study):
             settings = [*settings, "epochs=2"]
         for each in settings:
             words += ["--set", each]
-        content = hashlib.sha256(data.read_bytes()).hexdigest()
+        content = digest(data)
         path = self.kept(".predictor.gz", content, *words[2:])
         return self.made(path, *words)
 
     def accuracy(self, predictor, data):
         """Results by layer type; kept beside the predictor."""
-        path = self.kept(".json", predictor.name, hashlib.sha256(data.read_bytes()).hexdigest())
+        path = self.kept(".json", predictor.name, digest(data))
         if not path.exists():
             path.write_text(self.run("evaluate", predictor, data, "--json"))
         return {row["type"]: row for row in json.loads(path.read_text())["results"]}
-
-
-def spread(values):
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
 
 
 def summary(rows):
@@ -100,7 +95,8 @@ def summary(rows):
 def line_of(name, result):
     return [*name, result["mape"], f"{result['median_percent']:.2f}", f"{result['p90_percent']:.1f}",
             f"{result['within_10_percent']:.1f}", f"{result['rmse_us'] / 1000:.3f}", f"{result['r2']:.3f}",
-            f"{result['bias_percent']:+.2f}", f"{result['rank_correlation']:.4f}", "unknown" if math.isnan(result["coverage_percent"]) else f"{result['coverage_percent']:.1f}",
+            f"{result['bias_percent']:+.2f}", f"{result['rank_correlation']:.4f}",
+            "unknown" if math.isnan(result["coverage_percent"]) else f"{result['coverage_percent']:.1f}",
             f"{result['interval_factor']:.3f}"]
 
 

@@ -1,8 +1,18 @@
 """A study: what the programs make, kept so that a second run makes only what is missing."""
 import hashlib
 import os
+import statistics
 import subprocess
 import sys
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def spread(values):
+    """Mean and deviation; of one value itself."""
+    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
 
 
 class Study:
