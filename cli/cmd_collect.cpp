@@ -203,8 +203,10 @@ std::function<int()> setup_collect(CLI::App& app) {
   app.add_option("--rounds", options->collect.rounds, "Rounds of each layer")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app.add_option("--most-rounds", options->collect.most_rounds,
-                 "Rounds of a layer whose fastest round no other confirms, at most")
+  app.add_option(
+         "--most-rounds", options->collect.most_rounds,
+         "Rounds of a layer whose fastest round no other confirms, at most; twice as many of one with "
+         "fewer than two calm ones")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--round-gap", options->collect.round_gap_seconds,

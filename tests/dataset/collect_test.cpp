@@ -12,6 +12,7 @@
 #include "raceline/dataset/dataset.h"
 #include "raceline/dataset/layer_model.h"
 #include "raceline/model/onnx_reader.h"
+#include "raceline/profile/sentinel.h"
 
 namespace raceline {
 namespace {
@@ -101,6 +102,46 @@ TEST_F(CollectTest, NoTwoRoundsOfAnItemShareAProcess) {
   for (std::string layer, process; lines >> layer >> process;) processes[layer].insert(process);
   EXPECT_EQ(processes["4"].size(), 3u);
   EXPECT_EQ(processes["4"], processes["5"]) << "a process serves one round of many items";
+}
+
+TEST_F(CollectTest, EverySampleHasTheSentinelsTimeBesideIt) {
+  SampleStore store = SampleStore::temporary();
+  const CollectOptions asked = options("pass");
+  collect(items({4, 5}), store, asked);
+  EXPECT_EQ(store.sentinel_times("here", Sentinel::revision(), 1).size(), 6u);
+  for (const PlatformSample& sample : store.samples()) {
+    EXPECT_GT(sample.sentinel_us, 0);
+    EXPECT_FALSE(sample.disturbed);
+  }
+}
+
+TEST_F(CollectTest, AMachineThatIsSlowerThanItWasIsDisturbedAndItemsGetTwoMoreRoundsASitting) {
+  SampleStore store = SampleStore::temporary();
+  CollectOptions asked = options("pass");
+  Sitting earlier{.platform = "another", .device = "here"};
+  earlier = store.begin(earlier);
+  for (int round = 0; round < 40; ++round) {
+    store.append({.sitting = earlier.id,
+                  .layer = "unary 8 kind=relu",
+                  .round = round,
+                  .steps = {"compute"},
+                  .samples_us = {1},
+                  .sentinel = Sentinel::revision(),
+                  .sentinel_threads = 1,
+                  .sentinel_us = 1});
+  }
+  asked.sentinel_drift = 0.03;
+  asked.most_repeats = 1;
+  asked.most_rounds = 6;
+  // A sleep shorter than the clock's ticks would make an item unconfirmed by chance.
+  const CollectReport first = collect(items({4}), store, asked);
+  EXPECT_GE(first.samples, 5u) << "three rounds, and two more";
+  EXPECT_EQ(first.disturbed, first.samples);
+  const CollectReport second = collect(items({4}), store, asked);
+  EXPECT_GE(second.samples, 2u);
+  for (int sitting = 0; sitting < 4; ++sitting) collect(items({4}), store, asked);
+  EXPECT_EQ(store.samples().size(), 40u + 12u) << "twice the most";
+  for (const DatasetRow& row : dataset_of(store).rows) EXPECT_EQ(row.disturbed, row.platform == "toy");
 }
 
 TEST_F(CollectTest, ItemsWhoseFastestRoundNoOtherConfirmsGetMoreRounds) {

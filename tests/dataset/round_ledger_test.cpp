@@ -43,6 +43,42 @@ TEST(RoundLedgers, WantNoMoreThanTheMost) {
   EXPECT_FALSE(ledger.wants("a", "", 0, 5));
 }
 
+TEST(RoundLedgers, WantMoreRoundsLaterWhereFewerThanTwoWereCalm) {
+  RoundLedger ledger(3, 6);
+  PlatformSample disturbed = sample(100);
+  disturbed.disturbed = true;
+  ledger.enter(sample(100), false);
+  ledger.enter(disturbed, false);
+  EXPECT_FALSE(ledger.lacks_calm("a", 0)) << "the third round is to come";
+  ledger.enter(disturbed, false);
+  EXPECT_FALSE(ledger.is_unconfirmed("a", 0)) << "they agree";
+  EXPECT_FALSE(ledger.wants("a", "", 0, 3)) << "not at once";
+  EXPECT_TRUE(ledger.lacks_calm("a", 0));
+  EXPECT_TRUE(ledger.wants("a", "", 0, 11));
+  ledger.enter(disturbed, false);
+  EXPECT_TRUE(ledger.lacks_calm("a", 0));
+  ledger.enter(sample(100), false);
+  EXPECT_FALSE(ledger.lacks_calm("a", 0)) << "after five rounds, two were calm";
+  EXPECT_FALSE(ledger.wants("a", "", 0, 11));
+}
+
+TEST(RoundLedgers, WantNoMoreThanTwiceTheMostOnAMachineThatIsNeverCalm) {
+  RoundLedger ledger(3, 4);
+  PlatformSample disturbed = sample(100);
+  disturbed.disturbed = true;
+  for (int round = 0; round < 8; ++round) {
+    EXPECT_EQ(ledger.lacks_calm("a", 0), round >= 3);
+    ledger.enter(disturbed, false);
+  }
+  EXPECT_FALSE(ledger.lacks_calm("a", 0));
+}
+
+TEST(RoundLedgers, OfOneRoundOneIsCalmEnough) {
+  RoundLedger ledger(1, 3);
+  ledger.enter(sample(100), false);
+  EXPECT_FALSE(ledger.lacks_calm("a", 0));
+}
+
 TEST(RoundLedgers, AFailureIsFinalUnlessItRetriesOrWasMeasuredToo) {
   RoundLedger ledger(3, 6);
   ledger.enter(failure(), true);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <stdlib.h>  // mkdtemp
@@ -41,6 +42,9 @@ class SampleStoreTest : public testing::Test {
             .samples_us = {1, 2, 3, 4},
             .kernels = "k",
             .disturbed = true,
+            .sentinel = "work",
+            .sentinel_threads = 2,
+            .sentinel_us = 5,
             .taken_at = "2026-11-22T16:30:00Z"};
   }
 
@@ -90,14 +94,64 @@ TEST_F(SampleStoreTest, AStoreOfVersion2GrowsItsTables) {
   CostStore::open(file);
   sqlite3* handle = nullptr;
   ASSERT_EQ(sqlite3_open(file.c_str(), &handle), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(handle, "DROP TABLE sitting; DROP TABLE sample; PRAGMA user_version = 2", nullptr,
-                         nullptr, nullptr),
+  EXPECT_EQ(sqlite3_exec(handle,
+                         "DROP TABLE sitting; DROP TABLE sample; DROP TABLE sentinel; "
+                         "PRAGMA user_version = 2",
+                         nullptr, nullptr, nullptr),
             SQLITE_OK);
   sqlite3_close(handle);
   EXPECT_TRUE(SampleStore::open(file, SampleStore::Mode::read).samples().empty());
   SampleStore store = SampleStore::open(file);
   store.append(sample(store.begin(facts()), 0));
   EXPECT_EQ(store.samples().size(), 1u);
+}
+
+TEST_F(SampleStoreTest, SamplesOfVersion3HaveNoSentinelUntilTheyGetOne) {
+  const std::filesystem::path file = folder_ / "store.db";
+  Sitting sitting;
+  {
+    SampleStore store = SampleStore::open(file);
+    sitting = store.begin(facts());
+    store.append(sample(sitting, 0));
+  }
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &handle), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(handle, "DROP TABLE sentinel; PRAGMA user_version = 3", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(handle);
+  PlatformSample bare = sample(sitting, 0);
+  bare.sentinel.clear();
+  bare.sentinel_threads = 0;
+  bare.sentinel_us = 0;
+  const SampleStore old = SampleStore::open(file, SampleStore::Mode::read);
+  EXPECT_EQ(old.samples(), std::vector{bare});
+  EXPECT_TRUE(old.sentinel_times("d", "work", 2).empty());
+  SampleStore store = SampleStore::open(file);
+  store.append(sample(sitting, 1));
+  EXPECT_EQ(store.samples(), (std::vector{bare, sample(sitting, 1)}));
+}
+
+TEST_F(SampleStoreTest, TheSentinelsTimesAreThoseOfTheMachineAndItsThreads) {
+  SampleStore store = SampleStore::temporary();
+  const auto add = [&](const std::string& device, const std::string& work, int threads, double us) {
+    Sitting sitting = facts();
+    sitting.platform = fmt::format("toy{}", us);
+    sitting.device = device;
+    PlatformSample one = sample(store.begin(sitting), 0);
+    one.sentinel = work;
+    one.sentinel_threads = threads;
+    one.sentinel_us = us;
+    store.append(one);
+  };
+  add("d", "work", 2, 6);
+  add("d", "work", 2, 5);
+  add("d", "work", 1, 7);
+  add("d", "other", 2, 8);
+  add("e", "work", 2, 9);
+  EXPECT_EQ(store.sentinel_times("d", "work", 2), (std::vector<double>{5, 6})) << "of all platforms";
+  SampleStore merged = SampleStore::temporary();
+  EXPECT_EQ(merged.merge(store), 5);
+  EXPECT_EQ(merged.sentinel_times("e", "work", 2), std::vector<double>{9});
 }
 
 }  // namespace

@@ -285,10 +285,11 @@ TEST_F(StoreFile, AStoreOfVersion1KeepsItsCostsAndLearnsOfRuns) {
   sqlite3* handle = nullptr;
   ASSERT_EQ(sqlite3_open(path().c_str(), &handle), SQLITE_OK);
   // What version 1 wrote: the same table of costs, and no other.
-  EXPECT_EQ(
-      sqlite3_exec(handle, "DROP TABLE run; DROP TABLE sitting; DROP TABLE sample; PRAGMA user_version = 1",
-                   nullptr, nullptr, nullptr),
-      SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(handle,
+                         "DROP TABLE run; DROP TABLE sitting; DROP TABLE sample; DROP TABLE sentinel; "
+                         "PRAGMA user_version = 1",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
   sqlite3_close(handle);
 
   const std::string before = read_file(path());
@@ -334,9 +335,9 @@ TEST_F(StoreFile, OtherFilesAreRefusedAndLeftAlone) {
   fs::remove(path());
 
   { CostStore::open(path()).save(row(1)); }
-  run("PRAGMA user_version = 4");
+  run("PRAGMA user_version = 5");
   refused("newer");
-  run("PRAGMA user_version = 3; ALTER TABLE run ADD COLUMN more TEXT");
+  run("PRAGMA user_version = 4; ALTER TABLE run ADD COLUMN more TEXT");
   refused("damaged");
   run("PRAGMA user_version = 1; ALTER TABLE cost RENAME TO was; CREATE VIEW cost AS SELECT * FROM was");
   refused("damaged");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/hash.h"
 #include "raceline/base/text.h"
+#include "raceline/dataset/calm_watch.h"
 #include "raceline/dataset/dataset.h"
 #include "raceline/dataset/layer_model.h"
 #include "raceline/dataset/round_ledger.h"
@@ -27,7 +29,7 @@ class Collector {
       : items_(items),
         store_(store),
         options_(options),
-        sentinel_(options.clock, options.sentinel_threads),
+        watch_(options.clock, options.sentinel_threads, options.sentinel_drift),
         ledger_(options.rounds, options.most_rounds) {}
 
   CollectReport run() {
@@ -38,11 +40,14 @@ class Collector {
     all_ = items_.size() * rounds();
     // What an earlier sitting left first: the slowest items come last, and may take longer than there is
     // time.
-    confirm(every_item(), 0);
-    confirm(every_item(), 1);
+    for (const int repeat : {0, 1}) {
+      confirm(every_item(), repeat);
+      calm_down(every_item(), repeat);
+    }
     repeat_due();
     measure_all(every_item(), 0);
     repeat_due();
+    for (const int repeat : {0, 1}) calm_down(every_item(), repeat);
     report_.complete = !stopped();
     report_.seconds = (options_.clock() - begin) * 1e-6;
     return report_;
@@ -99,13 +104,15 @@ class Collector {
   }
 
   void begin_sitting() {
+    watch_.learn(store_, options_.device);
     sitting_ = sitting_of(worker_->facts());
     std::map<std::string, bool> ours;
     for (const Sitting& other : store_.sittings()) ours[other.id] = other.same_platform(sitting_);
-    store_.visit([&](const PlatformSample& sample) {
+    store_.visit([&](PlatformSample&& sample) {
       const bool of_a_primitive = !sample.primitive.empty();
-      if (ours[sample.sitting] && of_a_primitive == options_.primitives)
-        ledger_.enter(sample, options_.retry_failed);
+      if (!ours[sample.sitting] || of_a_primitive != options_.primitives) return;
+      watch_.judge(sample);
+      ledger_.enter(sample, options_.retry_failed);
     });
     sitting_ = store_.begin(sitting_);
   }
@@ -121,8 +128,9 @@ class Collector {
     });
   }
 
-  /// All rounds of these items. Those whose fastest round no other confirms get more when there are as many
-  /// of them as items in a pass: soon enough for the machine to be in the same state.
+  /// All rounds of these items. Those whose fastest round no other confirms, or of which too few were calm,
+  /// get more when there are as many of them as items in a pass: soon enough for the machine to be in the
+  /// same state.
   void measure_all(const std::vector<size_t>& order, int repeat) {
     std::vector<size_t> unconfirmed;
     for (size_t next = 0; next < order.size() && !stopped();) {
@@ -186,6 +194,15 @@ class Collector {
     all_ += order.size() * static_cast<size_t>(options_.most_rounds - options_.rounds);
     for (size_t next = 0; next < order.size() && !stopped();)
       take_pass(order, next, repeat, options_.rounds, options_.most_rounds);
+  }
+
+  /// Two more rounds of those items of which too few were calm: not at once, since the machine would still be
+  /// as it was, and not more of them in a sitting.
+  void calm_down(std::vector<size_t> order, int repeat) {
+    std::erase_if(order, [&](size_t index) { return !ledger_.lacks_calm(items_[index].name, repeat); });
+    all_ += 2 * order.size();
+    const int end = 2 * options_.most_rounds;
+    for (size_t next = 0; next < order.size() && !stopped();) take_pass(order, next, repeat, end - 2, end);
   }
 
   size_t rounds() const { return static_cast<size_t>(options_.rounds); }
@@ -281,35 +298,24 @@ class Collector {
       worker_->open(request, options_.deadline_seconds);
       TimingTurn turn(options_.lock);
       if (!turn.take([this] { return !stopped(); })) return;
-      MeasuredOnWorker measured;
-      bool disturbed = true;
-      double least = 0;
-      for (int attempt = 0; attempt <= options_.most_repeats && disturbed; ++attempt) {
-        const double before = calm_us();
-        measured = worker_->measure(options_.budget_us, options_.runs, options_.deadline_seconds);
-        const double slower = std::max(before, sentinel_.time_us());
-        least = least == 0 ? slower : std::min(least, slower);
-        disturbed = drifts(slower);
+      MeasuredOnWorker calmest;
+      double least_us = std::numeric_limits<double>::infinity();
+      for (int attempts_left = options_.most_repeats; attempts_left >= 0; --attempts_left) {
+        // A round that begins disturbed would be taken again anyway.
+        const double before = watch_.look_us(options_.budget_us);
+        MeasuredOnWorker measured =
+            worker_->measure(options_.budget_us, options_.runs, options_.deadline_seconds);
+        const double slower = std::max(before, watch_.look_us());
+        if (slower < least_us) {
+          least_us = slower;
+          calmest = std::move(measured);
+        }
+        if (watch_.is_calm(least_us)) break;
       }
-      // It does not come back: this is the machine's speed now.
-      if (disturbed) sentinel_.accept(least);
-      save(item, primitive, repeat, measured, disturbed);
+      save(item, primitive, repeat, calmest, least_us);
     } catch (const WorkerError& error) {
       fail(item, primitive, repeat, error.kind(), error.what());
     }
-  }
-
-  bool drifts(double sentinel_us) const {
-    return sentinel_us > (1 + options_.sentinel_drift) * sentinel_.best_us();
-  }
-
-  /// The sentinel's time when the machine is calm, or after as long as a round takes: a round that begins
-  /// disturbed would be taken again anyway.
-  double calm_us() {
-    const double end = options_.clock() + options_.budget_us;
-    double us = sentinel_.time_us();
-    while (drifts(us) && options_.clock() < end) us = sentinel_.time_us();
-    return us;
   }
 
   PlatformSample sample_of(const CollectItem& item, const std::string& primitive, int repeat) {
@@ -322,14 +328,14 @@ class Collector {
   }
 
   void save(const CollectItem& item, const std::string& primitive, int repeat,
-            const MeasuredOnWorker& measured, bool disturbed) {
+            const MeasuredOnWorker& measured, double sentinel_us) {
     PlatformSample sample = sample_of(item, primitive, repeat);
     set_runs(sample, measured.runs);
     sample.kernels = measured.kernels;
-    sample.disturbed = disturbed;
+    watch_.note(sample, sentinel_us);
     store_.append(sample);
     ++report_.samples;
-    report_.disturbed += disturbed ? 1 : 0;
+    report_.disturbed += sample.disturbed ? 1 : 0;
     ledger_.enter_now(sample);
   }
 
@@ -364,7 +370,7 @@ class Collector {
   std::span<const CollectItem> items_;
   SampleStore& store_;
   const CollectOptions& options_;
-  Sentinel sentinel_;
+  CalmWatch watch_;
   std::optional<WorkerClient> worker_;
   bool has_served_ = false;  ///< whether this process of it was asked for a round
   Sitting sitting_;

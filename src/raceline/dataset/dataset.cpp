@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "raceline/base/text.h"
+#include "raceline/dataset/calm.h"
 #include "raceline/dataset/layer_type.h"
 
 namespace raceline {
@@ -38,11 +39,12 @@ DatasetRow row_of(const Sitting& sitting, const std::vector<PlatformSample>& sam
   std::vector<double> totals;
   DatasetRow row;
   row.runs = 0;
+  int calm = 0;
   for (const PlatformSample& sample : samples) {
     rounds.push_back(runs_of(sample));
     totals.push_back(round_total_us(rounds.back()));
     row.runs += static_cast<int>(rounds.back().size());
-    row.disturbed = row.disturbed || sample.disturbed;
+    calm += sample.disturbed ? 0 : 1;
     row.taken_at = std::max(row.taken_at, sample.taken_at);
   }
   const PlatformSample& first = samples.front();
@@ -56,6 +58,7 @@ DatasetRow row_of(const Sitting& sitting, const std::vector<PlatformSample>& sam
   std::tie(row.set, row.group) = parts_of(first.origin);
   row.repeat = first.repeat;
   row.rounds = static_cast<int>(rounds.size());
+  row.disturbed = calm < std::min(least_calm_rounds, row.rounds);
   for (const PhaseModel model : {PhaseModel::perfnetrt, PhaseModel::resperfnet}) {
     const PhaseLabel label = phase_label(rounds, model);
     row.p10[static_cast<size_t>(model)] = label.p10;

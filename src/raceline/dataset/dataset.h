@@ -28,7 +28,7 @@ struct DatasetRow {
   int rounds = 1, runs = 1;
   std::array<Phases, 2> p10{}, median{};  ///< by PhaseModel; the label is p10
   bool outlier = false;                   ///< is_outlier()
-  bool disturbed = false;                 ///< in one of its rounds the machine was slower than it can be
+  bool disturbed = false;                 ///< the machine was calm in fewer than two of its rounds
   std::string taken_at;                   ///< of the last round: ISO 8601, UTC
 
   /// The label: microseconds of the phases by a definition.

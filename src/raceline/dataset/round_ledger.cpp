@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "raceline/base/random.h"
+#include "raceline/dataset/calm.h"
 #include "raceline/dataset/dataset.h"
 #include "raceline/dataset/layer_type.h"
 #include "raceline/dataset/phases.h"
@@ -33,6 +34,7 @@ void RoundLedger::enter(const PlatformSample& sample, bool retries) {
   const std::vector<RawTimes> runs = runs_of(sample);
   if (sample.trouble.empty() && !runs.empty()) {
     entry.totals_us.push_back(round_total_us(runs));
+    entry.calm += sample.disturbed ? 0 : 1;
     entry.failed = false;
     if (const auto asked = entries_.find({sample.layer, asking, sample.repeat}); asked != entries_.end())
       asked->second.failed = false;
@@ -58,18 +60,33 @@ const RoundLedger::Entry& RoundLedger::entry(const std::string& item, const std:
   return found == entries_.end() ? nothing : found->second;
 }
 
+bool RoundLedger::is_unconfirmed(const Entry& entry) const {
+  const int taken = static_cast<int>(entry.totals_us.size());
+  return !entry.failed && taken >= rounds_ && taken < most_rounds_ && is_outlier(entry.totals_us);
+}
+
+bool RoundLedger::lacks_calm(const Entry& entry) const {
+  const int taken = static_cast<int>(entry.totals_us.size());
+  return !entry.failed && most_rounds_ > rounds_ && taken >= rounds_ && taken < 2 * most_rounds_ &&
+         entry.calm < std::min(least_calm_rounds, rounds_);
+}
+
 bool RoundLedger::wants(const std::string& item, const std::string& primitive, int repeat, int round) const {
   const Entry& found = entry(item, primitive, repeat);
   const int taken = static_cast<int>(found.totals_us.size());
-  return !found.failed && taken <= round &&
-         taken < (is_outlier(found.totals_us) ? std::max(rounds_, most_rounds_) : rounds_);
+  if (found.failed || taken > round) return false;
+  return taken < rounds_ || (round < most_rounds_ ? is_unconfirmed(found) : lacks_calm(found));
 }
 
 bool RoundLedger::is_unconfirmed(const std::string& item, int repeat) const {
   return std::ranges::any_of(primitives(item), [&](const std::string& primitive) {
-    const Entry& found = entry(item, primitive, repeat);
-    return static_cast<int>(found.totals_us.size()) >= rounds_ &&
-           wants(item, primitive, repeat, most_rounds_);
+    return is_unconfirmed(entry(item, primitive, repeat));
+  });
+}
+
+bool RoundLedger::lacks_calm(const std::string& item, int repeat) const {
+  return std::ranges::any_of(primitives(item), [&](const std::string& primitive) {
+    return lacks_calm(entry(item, primitive, repeat));
   });
 }
 

@@ -25,7 +25,8 @@ struct RepetitionRule {
 /// A repetition (repeat 1) is counted apart from the first measurement (0).
 class RoundLedger {
  public:
-  /// rounds: of each item; most_rounds: of one whose fastest round no other confirms, is_outlier().
+  /// rounds: of each item; most_rounds: of one whose fastest round no other confirms, is_outlier(). Where
+  /// that is more, one of which fewer than `least_calm_rounds` were undisturbed may have twice as many.
   RoundLedger(int rounds, int most_rounds) : rounds_(rounds), most_rounds_(most_rounds) {}
 
   /// Enters a sample of an earlier sitting: a round, or a failure, which keeps the item from being tried
@@ -35,10 +36,13 @@ class RoundLedger {
   /// The same of a sample of this moment, whose failure is final, and which may lack its time.
   void enter_now(const PlatformSample& sample);
 
-  /// Whether a round of this number, from 0, is still to be taken.
+  /// Whether a round of this number, from 0, is still to be taken: below `rounds` by any item, then up to
+  /// `most_rounds` by an unconfirmed one, beyond by one that lacks calm.
   bool wants(const std::string& item, const std::string& primitive, int repeat, int round) const;
   /// Whether all rounds were taken of some primitive of the item, none confirms the fastest, and more may be.
   bool is_unconfirmed(const std::string& item, int repeat) const;
+  /// Whether all rounds were taken of some primitive of the item, too few were undisturbed, and more may be.
+  bool lacks_calm(const std::string& item, int repeat) const;
   /// Whether each primitive that is known for the item had so many rounds, or failed.
   bool has_rounds(const std::string& item, int repeat, int rounds) const;
   bool has_failed(const std::string& item, const std::string& primitive, int repeat) const;
@@ -57,11 +61,14 @@ class RoundLedger {
  private:
   struct Entry {
     std::vector<double> totals_us;  ///< round_total_us() of its rounds
+    int calm = 0;                   ///< of these, undisturbed ones
     bool failed = false;
     double last = 0;  ///< when its last round was taken, in the system's seconds
   };
   using Key = std::tuple<std::string, std::string, int>;
 
+  bool is_unconfirmed(const Entry& entry) const;
+  bool lacks_calm(const Entry& entry) const;
   const Entry& entry(const std::string& item, const std::string& primitive, int repeat) const;
 
   int rounds_, most_rounds_;

@@ -51,7 +51,17 @@ bool insert(Database& database, const PlatformSample& sample) {
   add.bind(11, int64_t{sample.disturbed});
   add.bind(12, sample.taken_at.empty() ? now_utc() : sample.taken_at);
   add.step();
-  return database.changes() == 1;
+  if (database.changes() != 1) return false;
+  if (!sample.sentinel.empty()) {
+    Statement beside = database.prepare("INSERT INTO sentinel VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    beside.bind(0, sample.sitting);
+    beside.bind(1, int64_t{sample.round});
+    beside.bind(2, sample.sentinel);
+    beside.bind(3, int64_t{sample.sentinel_threads});
+    beside.bind(4, sample.sentinel_us);
+    beside.step();
+  }
+  return true;
 }
 
 int small(Database& database, const Statement& statement, int column) {
@@ -98,9 +108,11 @@ Sitting SampleStore::begin(Sitting facts) {
 }
 
 void SampleStore::append(const PlatformSample& sample) {
+  Transaction transaction(state_->database);
   if (!insert(state_->database, sample)) {
     throw IoError(fmt::format("round {} of '{}' is in the store already", sample.round, sample.layer));
   }
+  transaction.commit();
 }
 
 std::vector<Sitting> SampleStore::sittings() const {
@@ -116,8 +128,12 @@ std::vector<Sitting> SampleStore::sittings() const {
 
 void SampleStore::visit(const std::function<void(PlatformSample&&)>& visitor) const {
   if (state_->version < 3) return;
+  const std::string_view beside =
+      state_->version < 4 ? "SELECT sample.*, '', 0, 0.0 FROM sample "
+                          : "SELECT sample.*, coalesce(revision, ''), coalesce(threads, 0), "
+                            "coalesce(us, 0.0) FROM sample LEFT JOIN sentinel USING(sitting, round) ";
   Statement rows = state_->database.prepare(
-      "SELECT * FROM sample ORDER BY layer, primitive, repeat, taken_at, sitting, round");
+      fmt::format("{}ORDER BY layer, primitive, repeat, taken_at, sitting, round", beside));
   while (rows.step()) {
     PlatformSample sample{.sitting = rows.text(0),
                           .layer = rows.text(1),
@@ -130,6 +146,9 @@ void SampleStore::visit(const std::function<void(PlatformSample&&)>& visitor) co
                           .samples_us = rows.reals(9),
                           .kernels = rows.text(10),
                           .disturbed = rows.integer(11) != 0,
+                          .sentinel = rows.text(13),
+                          .sentinel_threads = small(state_->database, rows, 14),
+                          .sentinel_us = rows.real(15),
                           .taken_at = rows.text(12)};
     const std::string steps = rows.text(8);
     if (!steps.empty()) {
@@ -147,6 +166,21 @@ std::vector<PlatformSample> SampleStore::samples() const {
   std::vector<PlatformSample> all;
   visit([&](PlatformSample&& sample) { all.push_back(std::move(sample)); });
   return all;
+}
+
+std::vector<double> SampleStore::sentinel_times(const std::string& device, const std::string& sentinel,
+                                                int threads) const {
+  std::vector<double> times;
+  if (state_->version < 4) return times;
+  Statement rows = state_->database.prepare(
+      "SELECT us FROM (SELECT us FROM sentinel JOIN sitting ON sitting.id = sentinel.sitting "
+      "WHERE sitting.device = ? AND sentinel.revision = ? AND sentinel.threads = ? "
+      "ORDER BY sitting.started_at DESC, sentinel.round DESC LIMIT 20000) ORDER BY us");
+  rows.bind(0, device);
+  rows.bind(1, sentinel);
+  rows.bind(2, int64_t{threads});
+  while (rows.step()) times.push_back(rows.real(0));
+  return times;
 }
 
 int SampleStore::merge(const SampleStore& other) {

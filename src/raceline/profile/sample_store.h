@@ -42,6 +42,9 @@ struct PlatformSample {
   std::vector<double> samples_us;  ///< durations, a row of all steps for each run
   std::string kernels;             ///< names that the platform gave its kernels, if it tells
   bool disturbed = false;          ///< the machine was slower than it can be
+  std::string sentinel;            ///< Sentinel::revision(); empty: none watched
+  int sentinel_threads = 0;        ///< that it was asked for
+  double sentinel_us = 0;          ///< the slower one of its times before and after
   std::string taken_at;            ///< ISO 8601, UTC; empty: now
   friend bool operator==(const PlatformSample&, const PlatformSample&) = default;
 };
@@ -65,6 +68,9 @@ class SampleStore {
   void visit(const std::function<void(PlatformSample&&)>& visitor) const;
   /// All of them, in the same order.
   std::vector<PlatformSample> samples() const;
+  /// Times of this sentinel beside the machine's latest 20,000 samples that have one, ascending.
+  std::vector<double> sentinel_times(const std::string& device, const std::string& sentinel,
+                                     int threads) const;
   /// Adds the other store's sittings and samples that are not here; the number of samples added.
   int merge(const SampleStore& other);
 

@@ -4,14 +4,17 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <string_view>
 #include <thread>
+
+#include <fmt/format.h>
 
 #include "raceline/device/machine.h"
 
 namespace raceline {
 namespace {
 
-constexpr int steps = 16000;
+constexpr int brief_steps = 16000, thorough_steps = 800'000;
 /// Threads with a core each take as long as one, but for what opening a region takes.
 constexpr double region_us = 2;
 constexpr double region_share = 1.05;
@@ -24,7 +27,7 @@ using Vector = float __attribute__((vector_size(16)));
 
 /// Independent chains, enough to keep all of a core's units for floats at work: another thread on the same
 /// core cannot run beside them, as it could beside one chain.
-float burn() {
+float burn(int steps) {
   constexpr int chains = 12;
   Vector sums[chains];
   for (int i = 0; i < chains; ++i) sums[i] = Vector{} + 1.0f + static_cast<float>(i);
@@ -38,10 +41,10 @@ float burn() {
   return total;
 }
 
-void burn_on(int threads) {
+void burn_on(int threads, int steps) {
   float total = 0;
 #pragma omp parallel num_threads(threads) reduction(+ : total)
-  total += burn();
+  total += burn(steps);
   volatile float sink = total;
   static_cast<void>(sink);
 }
@@ -56,17 +59,21 @@ bool pause_a_moment() {
 
 }  // namespace
 
-Sentinel::Sentinel(Clock clock, int threads)
-    : Sentinel(std::move(clock), std::clamp(threads, 1, std::max(1, Machine::detect().physical_cores)),
-               burn_on, pause_a_moment) {}
+Sentinel::Sentinel(Clock clock, int threads, Look look)
+    : Sentinel(
+          std::move(clock), std::clamp(threads, 1, std::max(1, Machine::detect().physical_cores)),
+          [steps = look == Look::brief ? brief_steps : thorough_steps](int used) { burn_on(used, steps); },
+          pause_a_moment) {
+  if (look == Look::thorough) runs_ = 1;
+}
 
 Sentinel::Sentinel(Clock clock, int threads, std::function<void(int threads)> work,
                    std::function<bool()> pause)
     : clock_(std::move(clock)), threads_(threads), work_(std::move(work)), pause_(std::move(pause)) {}
 
-double Sentinel::best_of_three(int threads) const {
+double Sentinel::look_us(int threads) const {
   double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < runs_; ++i) {
     const double begin = clock_();
     work_(threads);
     best = std::min(best, clock_() - begin);
@@ -74,9 +81,18 @@ double Sentinel::best_of_three(int threads) const {
   return best;
 }
 
+std::string Sentinel::revision() {
+#ifdef __OPTIMIZE__
+  constexpr std::string_view optimised = "optimised";
+#else
+  constexpr std::string_view optimised = "plain";
+#endif
+  return fmt::format("{} steps, {}, {}", thorough_steps, __VERSION__, optimised);
+}
+
 double Sentinel::time_us() {
-  const double us = best_of_three(threads_);
-  if (best_us_ == 0) best_us_ = threads_ > 1 ? region_share * best_of_three(1) + region_us : us;
+  const double us = look_us(threads_);
+  if (best_us_ == 0) best_us_ = threads_ > 1 ? region_share * look_us(1) + region_us : us;
   best_us_ = std::min(best_us_, us);
   return us;
 }

@@ -1,6 +1,8 @@
 // Whether the machine runs as fast as it can: a fixed piece of arithmetic, timed now and then.
 #pragma once
+#include <cstdint>
 #include <functional>
+#include <string>
 
 #include "raceline/profile/clock.h"
 
@@ -12,14 +14,20 @@ namespace raceline {
 /// as fast as one).
 class Sentinel {
  public:
+  /// The best of three looks of 40 us, beside rounds that are as short; or one look of 2 ms, which meets
+  /// whoever uses the same core now and then.
+  enum class Look : uint8_t { brief, thorough };
+
   /// threads: those measured on; no more are looked at than the machine has cores.
-  explicit Sentinel(Clock clock, int threads = 1);
+  explicit Sentinel(Clock clock, int threads = 1, Look look = Look::brief);
   /// work: one run of it on so many threads; pause: lets a moment pass, or says false: it has waited long
   /// enough. For tests.
   Sentinel(Clock clock, int threads, std::function<void(int threads)> work, std::function<bool()> pause = {});
 
-  /// Best of three runs on all threads at once.
+  /// What a look takes on all threads at once.
   double time_us();
+  /// Of the arithmetic of thorough looks: times of one revision may be compared.
+  static std::string revision();
   /// Fastest time so far; 0 before the first. Never much above the time on one thread: that the threads share
   /// a core is seen from the beginning.
   double best_us() const { return best_us_; }
@@ -32,10 +40,11 @@ class Sentinel {
   void accept(double us) { best_us_ = us; }
 
  private:
-  double best_of_three(int threads) const;
+  double look_us(int threads) const;
 
   Clock clock_;
   int threads_;
+  int runs_ = 3;  ///< of a look: the best counts
   std::function<void(int)> work_;
   std::function<bool()> pause_;
   double best_us_ = 0;

@@ -1,7 +1,7 @@
-// Version 3 of the schema: a table of layers' costs, as in version 1, one of whole runs, added by version 2,
-// and two of samples that platforms gave. Older files are read as they are and grow the tables that they lack
-// when they are opened for writing. A file of a newer version, or with other tables of these names, is no
-// store of ours and is not touched.
+// Version 4 of the schema: a table of layers' costs, as in version 1, one of whole runs, added by version 2,
+// two of samples that platforms gave, and one of the sentinel's times beside these samples. Older files are
+// read as they are and grow the tables that they lack when they are opened for writing. A file of a newer
+// version, or with other tables of these names, is no store of ours and is not touched.
 #include "raceline/profile/store_file.h"
 
 #include <array>
@@ -20,7 +20,7 @@ struct Table {
   std::string_view name, what, sql;
 };
 
-constexpr std::array<Table, 4> tables{{
+constexpr std::array<Table, 5> tables{{
     {1, "cost", "costs",
      "CREATE TABLE cost(layer TEXT NOT NULL, primitive TEXT NOT NULL, revision TEXT NOT NULL, device TEXT "
      "NOT NULL, "
@@ -43,6 +43,9 @@ constexpr std::array<Table, 4> tables{{
      "INTEGER NOT NULL, round INTEGER NOT NULL, origin TEXT NOT NULL, trouble TEXT NOT NULL, why TEXT NOT "
      "NULL, steps TEXT NOT NULL, samples BLOB NOT NULL, kernels TEXT NOT NULL, disturbed INTEGER NOT NULL, "
      "taken_at TEXT NOT NULL, PRIMARY KEY(sitting, layer, primitive, repeat, round)) STRICT, WITHOUT ROWID"},
+    {4, "sentinel", "the sentinel's times",
+     "CREATE TABLE sentinel(sitting TEXT NOT NULL, round INTEGER NOT NULL, revision TEXT NOT NULL, threads "
+     "INTEGER NOT NULL, us REAL NOT NULL, PRIMARY KEY(sitting, round)) STRICT, WITHOUT ROWID"},
 }};
 constexpr int schema_version = tables.back().since;
 

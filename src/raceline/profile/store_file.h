@@ -15,7 +15,8 @@ struct StoreFile {
 
   mutable Database database;
   /// Of the schema as it stands in the file: an older one that may not be written lacks the later tables.
-  /// 1: costs of layers; 2: whole runs too; 3: samples of platforms too.
+  /// 1: costs of layers; 2: whole runs too; 3: samples of platforms too; 4: the
+  /// sentinel's times beside these.
   int64_t version = 0;
 
  private:
