@@ -287,6 +287,20 @@ TEST(Splits, LayersOfGivenNetworksLeaveTrainingAtAnyBatch) {
   EXPECT_EQ(batchless_key(transposed), transposed);
 }
 
+TEST(Splits, LayersThatDifferInTheBatchAloneAreOneWhereTheirParametersRepeatIt) {
+  const auto expect_one = [](const std::string& at_two, const std::string& at_four) {
+    EXPECT_EQ(batchless_key(at_two), batchless_key(at_four));
+  };
+  expect_one("reshape 2x1024x1x1 dims=2x1024", "reshape 4x1024x1x1 dims=4x1024");
+  expect_one("reshape 24x49x32 dims=2x12x49x32", "reshape 48x49x32 dims=4x12x49x32");
+  expect_one("slice 2x17x43x43 start=0x3x0x0 size=2x5x43x43",
+             "slice 4x17x43x43 start=0x3x0x0 size=4x5x43x43");
+  expect_one("resize 2x7x22x22 mode=linear sizes=2x7x44x44", "resize 4x7x22x22 mode=linear sizes=4x7x44x44");
+  expect_one("expand 1x1x768* dims=2x1x768", "expand 1x1x768* dims=4x1x768");
+  EXPECT_NE(batchless_key("slice 2x17x43x43 start=0x3x0x0 size=2x5x43x43"),
+            batchless_key("slice 2x17x43x43 start=0x3x0x0 size=2x6x43x43"));
+}
+
 TEST(Gzip, PackedTextReadsBackAndDamageIsRefused) {
   const std::filesystem::path file = std::filesystem::temp_directory_path() / "raceline-gzip-test.gz";
   std::string text;

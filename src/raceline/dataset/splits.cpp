@@ -28,6 +28,15 @@ LayerDesc bare(const std::string& name) {
   return layer;
 }
 
+/// Extents of the result, where the op's parameters spell them out; else null.
+std::vector<int64_t>* extents_of_result(OpParams& params) {
+  if (auto* reshape = std::get_if<ReshapeParams>(&params)) return &reshape->dims;
+  if (auto* expand = std::get_if<ExpandParams>(&params)) return &expand->dims;
+  if (auto* slice = std::get_if<SliceParams>(&params)) return &slice->size;
+  if (auto* resize = std::get_if<ResizeParams>(&params)) return &resize->sizes;
+  return nullptr;
+}
+
 bool is_divided(const DatasetRow& row) {
   return !is_frozen(row) && row.set != set_pairs && row.set != set_models;
 }
@@ -47,6 +56,8 @@ std::string batchless_key(const std::string& name) {
     if (operand.present && !operand.constant && operand.desc.shape.rank() > 0)
       operand.desc.shape = operand.desc.shape.with(0, 1);
   }
+  std::vector<int64_t>* extents = extents_of_result(layer.params);
+  if (extents != nullptr && !extents->empty()) extents->front() = 1;
   return layer.key();
 }
 

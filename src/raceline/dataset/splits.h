@@ -30,8 +30,9 @@ bool is_judged(const DatasetRow& row);
 /// LayerDesc::parse().
 std::string bare_key(const std::string& layer);
 
-/// bare_key() with the first extent of each operand that is no constant as 1: layers that differ in the batch
-/// alone have the same. A product whose first operand is transposed keeps its extents.
+/// bare_key() with the first extent of each operand that is no constant as 1, and that of the result where
+/// parameters spell it out: layers that differ in the batch alone have the same. A product whose first
+/// operand is transposed keeps its extents.
 std::string batchless_key(const std::string& layer);
 
 /// What is never on two sides of a split: a layer, by bare_key(), or the whole staircase that it belongs to,
