@@ -122,7 +122,7 @@ void calibrate(std::vector<Row>& rows, NetworkRule& rule) {
     measured.push_back(row.measured_us);
     rule.networks.push_back(fmt::format("{} batch {}", row.network, row.batch));
   }
-  rule.composition = Composition::fit(terms, measured);
+  rule.composition = Composition::fit_families(names, terms, measured);
   const std::vector<double> left_out = leave_one_out(names, terms, measured);
   std::vector<double> guesses, times;
   for (size_t index = 0; index < rows.size(); ++index) {

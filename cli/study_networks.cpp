@@ -127,7 +127,7 @@ std::string calibrate(std::vector<StudyNetwork>& rows, const std::vector<Network
     of[index]->calibrated.us = us[index];
     of[index]->calibrated.reason = std::isnan(us[index]) ? "fewer than two other families of networks" : "";
   }
-  return Composition::fit(known, measured_us).to_string();
+  return Composition::fit_families(names, known, measured_us).to_string();
 }
 
 double total_us(const SubjectRows* rows, const std::string& net, int64_t batch, PhaseModel definition) {

@@ -23,8 +23,8 @@ struct Nets {
   std::vector<double> measured_us;
 };
 
-Nets some_nets(size_t count, double noise = 0) {
-  Random random(4);
+Nets some_nets(size_t count, double noise = 0, uint64_t seed = 4) {
+  Random random(seed);
   Nets nets;
   for (size_t net = 0; net < count; ++net) {
     for (const double batch : {1.0, 4.0, 16.0}) {
@@ -45,7 +45,7 @@ Nets some_nets(size_t count, double noise = 0) {
 
 TEST(Compositions, FindWhatASumLeavesOut) {
   const Nets nets = some_nets(8);
-  const Composition found = Composition::fit(nets.terms, nets.measured_us);
+  const Composition found = Composition::fit_families(nets.names, nets.terms, nets.measured_us);
   for (size_t row = 0; row < nets.terms.size(); ++row)
     EXPECT_NEAR(found.us(nets.terms[row]) / nets.measured_us[row], 1, 1e-3);
   EXPECT_NE(found.to_string().find("2 us a layer"), std::string::npos) << found.to_string();
@@ -54,6 +54,42 @@ TEST(Compositions, FindWhatASumLeavesOut) {
   more.tensors_mb += 1;
   EXPECT_NEAR(found.us(more), found.us(nets.terms[0]), 1e-2) << "tensors cost nothing here";
   EXPECT_NE(found.to_string().find("0.8 conv"), std::string::npos) << found.to_string();
+}
+
+TEST(Compositions, StayTheSumWhereTheyAreHeld) {
+  const Nets nets = some_nets(8);
+  const Composition held = Composition::fit(nets.terms, nets.measured_us, 1e9);
+  for (const NetworkTerms& net : nets.terms)
+    EXPECT_NEAR(held.us(net), net.ends_us + net.exe_us.at("conv") + net.exe_us.at("dense"), 0.1);
+}
+
+TEST(Compositions, OfFewNoisyFamiliesStayNearASumThatIsRight) {
+  const auto sum_us = [](const NetworkTerms& net) {
+    return net.ends_us + net.exe_us.at("conv") + net.exe_us.at("dense");
+  };
+  double free_error = 0, chosen_error = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Nets nets = some_nets(4, 0, seed);
+    Random random(seed);
+    for (size_t row = 0; row < nets.terms.size(); ++row)
+      nets.measured_us[row] = sum_us(nets.terms[row]) * std::exp(0.1 * random.normal());
+    const Composition free = Composition::fit(nets.terms, nets.measured_us, 0);
+    const Composition chosen = Composition::fit_families(nets.names, nets.terms, nets.measured_us);
+    for (const NetworkTerms& other : some_nets(8, 0, seed + 100).terms) {
+      free_error += std::abs(std::log(free.us(other) / sum_us(other)));
+      chosen_error += std::abs(std::log(chosen.us(other) / sum_us(other)));
+    }
+  }
+  EXPECT_LT(chosen_error, 0.7 * free_error);
+}
+
+TEST(Compositions, OfOneFamilyStayTheSum) {
+  const Nets nets = some_nets(1);
+  const Composition found = Composition::fit_families(nets.names, nets.terms, nets.measured_us);
+  for (const NetworkTerms& net : nets.terms) {
+    const double sum = net.ends_us + net.exe_us.at("conv") + net.exe_us.at("dense");
+    EXPECT_NEAR(found.us(net) / sum, 1, 1e-3);
+  }
 }
 
 TEST(Compositions, OfANetworkKnowNothingOfIt) {
@@ -84,7 +120,7 @@ TEST(Compositions, WithoutOtherNetworksAreNotKnown) {
 
 TEST(Compositions, KeepTheTimeOfTypesThatNoNetworkHad) {
   const Nets nets = some_nets(8);
-  const Composition found = Composition::fit(nets.terms, nets.measured_us);
+  const Composition found = Composition::fit(nets.terms, nets.measured_us, 0);
   NetworkTerms net = nets.terms[0];
   const double before = found.us(net);
   net.exe_us["softmax"] = 7;

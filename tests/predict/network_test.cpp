@@ -75,7 +75,7 @@ TEST(Networks, TakeWhatACalibratedPredictorMakesOfTheirSum) {
         {.layers = 4, .ends_us = 0, .exe_us = {{"conv", 100 * size}, {"other", 10 * size * size}}});
     measured.push_back(5 + 80 * size + 20 * size * size);
   }
-  predictor.networks->composition = Composition::fit(terms, measured);
+  predictor.networks->composition = Composition::fit(terms, measured, 0);
   predictor.networks->conformal = Conformal::fit(std::vector<double>(20, 1.0), std::vector<double>(20, 1.25));
   const NetworkPrediction prediction = predict_network(layers, predictor);
   ASSERT_TRUE(prediction.calibrated);

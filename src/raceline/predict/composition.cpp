@@ -1,5 +1,8 @@
 #include "raceline/predict/composition.h"
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
 #include <limits>
 #include <set>
 #include <utility>
@@ -9,8 +12,44 @@
 #include "raceline/predict/least_squares.h"
 
 namespace raceline {
+namespace {
 
-Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<const double> measured_us) {
+/// Networks of some families.
+struct Known {
+  std::vector<std::string> names;
+  std::vector<NetworkTerms> networks;
+  std::vector<double> measured_us;
+};
+
+/// Each network by what `fit` makes of those of all other families; NaN where fewer than `least` are left.
+std::vector<double> left_out(std::span<const std::string> names, std::span<const NetworkTerms> networks,
+                             std::span<const double> measured_us, size_t least,
+                             const std::function<Composition(const Known&)>& fit) {
+  std::map<std::string_view, Composition> without;
+  std::vector<double> us;
+  for (size_t index = 0; index < names.size(); ++index) {
+    const std::string_view family = network_family(names[index]);
+    std::set<std::string_view> others;
+    Known known;
+    for (size_t other = 0; other < names.size() && !without.contains(family); ++other) {
+      if (network_family(names[other]) == family) continue;
+      others.insert(network_family(names[other]));
+      known.names.push_back(names[other]);
+      known.networks.push_back(networks[other]);
+      known.measured_us.push_back(measured_us[other]);
+    }
+    if (others.size() >= least) without[family] = fit(known);
+    const auto found = without.find(family);
+    us.push_back(found == without.end() ? std::numeric_limits<double>::quiet_NaN()
+                                        : found->second.us(networks[index]));
+  }
+  return us;
+}
+
+}  // namespace
+
+Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<const double> measured_us,
+                             double hold) {
   std::set<std::string> types;
   for (const NetworkTerms& each : networks) {
     for (const auto& [type, us] : each.exe_us) types.insert(type);
@@ -24,7 +63,13 @@ Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<c
     }
     rows.push_back(std::move(row));
   }
-  const std::vector<double> prices = fit_prices(rows, measured_us);
+  // A start of 10 us, 1 us a call, and megabytes that come at 25 GB/s are nothing unusual; nor is half of a
+  // time.
+  std::vector<double> sum{0, 0, 1, 0, 0}, spread{10, 1, 0.5, 40, 40};
+  sum.resize(sum.size() + types.size(), 1);
+  spread.resize(sum.size(), 0.5);
+  const std::vector<double> prices =
+      fit_prices(rows, measured_us, {.prices = sum, .spread = spread, .hold = hold});
   Composition composition;
   composition.start_us_ = prices[0];
   composition.call_us_ = prices[1];
@@ -34,6 +79,30 @@ Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<c
   size_t column = 5;
   for (const std::string& type : types) composition.factors_[type] = prices[column++];
   return composition;
+}
+
+Composition Composition::fit_families(std::span<const std::string> names,
+                                      std::span<const NetworkTerms> networks,
+                                      std::span<const double> measured_us) {
+  // From as good as free to as good as the sum itself; that, where no two families are there to tell.
+  constexpr double freest = 0, tightest = 1e6;
+  double best_hold = tightest, least = std::numeric_limits<double>::infinity();
+  for (const double hold : {freest, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, tightest}) {
+    const std::vector<double> guesses = left_out(names, networks, measured_us, 1, [&](const Known& known) {
+      return fit(known.networks, known.measured_us, hold);
+    });
+    double sum = 0;
+    size_t count = 0;
+    for (size_t index = 0; index < guesses.size(); ++index) {
+      if (std::isnan(guesses[index])) continue;
+      sum += std::abs(std::log(std::max(guesses[index], 1e-3) / measured_us[index]));
+      ++count;
+    }
+    if (count == 0 || sum >= least) continue;
+    least = sum;
+    best_hold = hold;
+  }
+  return fit(networks, measured_us, best_hold);
 }
 
 double Composition::us(const NetworkTerms& network) const {
@@ -81,25 +150,9 @@ std::string_view network_family(std::string_view name) {
 
 std::vector<double> leave_one_out(std::span<const std::string> names, std::span<const NetworkTerms> networks,
                                   std::span<const double> measured_us, size_t least) {
-  std::map<std::string_view, Composition> without;
-  std::vector<double> us;
-  for (size_t index = 0; index < names.size(); ++index) {
-    const std::string_view name = network_family(names[index]);
-    std::set<std::string_view> others;
-    std::vector<NetworkTerms> terms;
-    std::vector<double> times;
-    for (size_t other = 0; other < names.size() && !without.contains(name); ++other) {
-      if (network_family(names[other]) == name) continue;
-      others.insert(network_family(names[other]));
-      terms.push_back(networks[other]);
-      times.push_back(measured_us[other]);
-    }
-    if (others.size() >= least) without[name] = Composition::fit(terms, times);
-    const auto found = without.find(name);
-    us.push_back(found == without.end() ? std::numeric_limits<double>::quiet_NaN()
-                                        : found->second.us(networks[index]));
-  }
-  return us;
+  return left_out(names, networks, measured_us, least, [](const Known& known) {
+    return Composition::fit_families(known.names, known.networks, known.measured_us);
+  });
 }
 
 }  // namespace raceline

@@ -120,7 +120,8 @@ std::vector<double> NormalEquations::solve_non_negative() const {
   return c;
 }
 
-std::vector<double> fit_prices(std::span<const std::vector<double>> rows, std::span<const double> y) {
+std::vector<double> fit_prices(std::span<const std::vector<double>> rows, std::span<const double> y,
+                               const Anchor& anchor) {
   constexpr int rounds = 8;
   constexpr double small = 0.02;  // errors below this are all the same
   std::vector<double> prices, weight(y.size(), 1), scaled;
@@ -130,6 +131,11 @@ std::vector<double> fit_prices(std::span<const std::vector<double>> rows, std::s
       scaled = rows[row];
       for (double& each : scaled) each /= y[row];
       equations.add(scaled, 1, weight[row]);
+    }
+    for (size_t column = 0; column < anchor.prices.size(); ++column) {
+      std::vector<double> held(anchor.prices.size());
+      held[column] = 1 / anchor.spread[column];
+      equations.add(held, anchor.prices[column] / anchor.spread[column], anchor.hold);
     }
     prices = equations.solve_non_negative();
     for (size_t row = 0; row < rows.size(); ++row) {

@@ -27,9 +27,17 @@ class NormalEquations {
   std::vector<double> a_, b_;
 };
 
+/// What prices are held near while rows say little of them: one for each column, or none at all.
+struct Anchor {
+  std::span<const double> prices;
+  std::span<const double> spread;  ///< how far off each may well be
+  double hold = 0;  ///< a price that is off by its spread counts as much as so many rows that are off by all
+};
+
 /// The prices c >= 0 for which sum c_k x_k comes nearest to y, all positive, on the logarithm: relative least
 /// squares, reweighted so that the absolute error of the logarithm counts and outliers do not lead. Rows are
 /// as long as each other.
-std::vector<double> fit_prices(std::span<const std::vector<double>> rows, std::span<const double> y);
+std::vector<double> fit_prices(std::span<const std::vector<double>> rows, std::span<const double> y,
+                               const Anchor& anchor = {});
 
 }  // namespace raceline
