@@ -134,6 +134,33 @@ TEST(Predictors, FlagLayersBeyondTheTrainingRowsAndWidenTheirIntervals) {
   EXPECT_NEAR(far, near * near, 1e-9);
 }
 
+TEST(Predictors, FlagLayersThatDifferInWhatNoExtentShows) {
+  const Predictor predictor = some_predictor();
+  const auto beyond = [&](const std::string& layer) {
+    return predictor.predict(std::vector{facts_of(LayerDesc::parse(layer))}, Phase::exe)[0]->beyond;
+  };
+  EXPECT_EQ(beyond("conv2d 2x64x32x32 64x64x3x3* pads_begin=1x1 pads_end=1x1"), "");
+  EXPECT_EQ(beyond("conv2d 2x64x32x32 64x64x3x3* dilation=2x2 pads_begin=2x2 pads_end=2x2"), "dilation");
+  EXPECT_EQ(beyond("conv2d 2x64x32x32 64x64x9x1* pads_begin=4x0 pads_end=4x0"), "kernel height");
+}
+
+TEST(Predictors, OfTheFirstRangesAloneAreReadAndKnowNoOthers) {
+  std::string text = some_predictor().to_text();
+  for (const char* key : {"\"low\": [", "\"high\": ["}) {
+    size_t end = text.find(']', text.find(key));
+    for (size_t column = oldest_ranges; column < range_names().size(); ++column) {
+      const size_t comma = text.rfind(',', end);
+      text.erase(comma, end - comma);
+      end = comma;
+    }
+  }
+  const Predictor old = Predictor::parse(text);
+  EXPECT_EQ(old.parts[0].range.low.size(), oldest_ranges);
+  const std::vector dilated{
+      facts_of(LayerDesc::parse("conv2d 2x64x32x32 64x64x3x3* dilation=2x2 pads_begin=2x2 pads_end=2x2"))};
+  EXPECT_EQ(old.predict(dilated, Phase::exe)[0]->beyond, "");
+}
+
 TEST(Predictors, GiveAPositiveTimeWhateverTheModelSays) {
   Predictor predictor = some_predictor();
   auto trees = std::make_unique<TreeModel>(TreeModel::xgboost_kind, FeatureSet::raw);
@@ -205,7 +232,7 @@ TEST(Predictors, KeepWhatTheyKnowOfWholeNetworks) {
   const std::vector<NetworkTerms> terms{
       {.layers = 3, .ends_us = 4, .exe_us = {{"conv", 50}}},
       {.layers = 9, .ends_us = 1, .exe_us = {{"conv", 500}, {"dense", 20}}}};
-  rule.composition = Composition::fit(terms, std::vector<double>{70, 450});
+  rule.composition = Composition::fit(terms, std::vector<double>{70, 450}, 0);
   rule.networks = {"a batch 1", "b batch 1"};
   const std::string text = predictor.to_text();
   const Predictor again = Predictor::parse(text);

@@ -209,9 +209,24 @@ constexpr std::array<std::string_view, 16> works{"constant",
                                                  "bytes beyond cache",
                                                  "tiles 128x64"};
 
-constexpr std::array<std::string_view, 13> ranges{
-    "batch", "image", "kernel", "stride",   "channels_in", "channels_out",    "m",
-    "n",     "k",     "flops",  "bytes in", "bytes out",   "bytes of weights"};
+// New ones come last: files written before know the first ones.
+constexpr std::array<std::string_view, 17> ranges{"batch",
+                                                  "image",
+                                                  "kernel",
+                                                  "stride",
+                                                  "channels_in",
+                                                  "channels_out",
+                                                  "m",
+                                                  "n",
+                                                  "k",
+                                                  "flops",
+                                                  "bytes in",
+                                                  "bytes out",
+                                                  "bytes of weights",
+                                                  "kernel height",
+                                                  "kernel width",
+                                                  "dilation",
+                                                  "groups"};
 
 }  // namespace
 
@@ -282,7 +297,11 @@ std::vector<double> range_features(const LayerFacts& f) {
           log1(f.flops),
           log1(f.in_bytes),
           log1(f.out_bytes),
-          log1(f.weight_bytes)};
+          log1(f.weight_bytes),
+          log1(f.kernel_h),
+          log1(f.kernel_w),
+          log1(f.dilation),
+          log1(f.group)};
 }
 
 }  // namespace raceline

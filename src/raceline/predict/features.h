@@ -39,8 +39,9 @@ std::span<const std::string_view> work_names();
 std::vector<double> work_of(const LayerFacts& facts, const Hardware& hardware);
 
 /// Columns that the range of training rows is remembered of, so that a layer beyond it is told (extents,
-/// work, traffic; logarithms).
+/// work, traffic; logarithms). A predictor's file may know the first `oldest_ranges` of them only.
 std::span<const std::string_view> range_names();
+inline constexpr size_t oldest_ranges = 13;
 std::vector<double> range_features(const LayerFacts& facts);
 
 }  // namespace raceline

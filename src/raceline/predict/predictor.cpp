@@ -88,7 +88,7 @@ void TrainingRange::extend(const LayerFacts& facts) {
 std::string_view TrainingRange::beyond(const LayerFacts& facts) const {
   constexpr double rounding = 1e-9;
   const std::vector<double> row = range_features(facts);
-  for (size_t column = 0; column < row.size(); ++column) {
+  for (size_t column = 0; column < low.size(); ++column) {
     if (row[column] < low[column] - rounding || row[column] > high[column] + rounding)
       return range_names()[column];
   }
@@ -98,9 +98,10 @@ std::string_view TrainingRange::beyond(const LayerFacts& facts) const {
 void TrainingRange::visit(Archive& archive) {
   archive.field("low", low);
   archive.field("high", high);
-  const size_t wanted = range_names().size();
-  if (low.size() != wanted || high.size() != wanted) {
-    archive.refuse("low", fmt::format("{} and {} numbers, wanted {}", low.size(), high.size(), wanted));
+  const size_t most = range_names().size();
+  if (low.size() != high.size() || low.size() < oldest_ranges || low.size() > most) {
+    archive.refuse("low", fmt::format("{} and {} numbers, wanted {} to {} and as many", low.size(),
+                                      high.size(), oldest_ranges, most));
   }
 }
 

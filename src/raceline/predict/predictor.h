@@ -25,7 +25,7 @@ struct Prediction {
   std::string beyond;
 };
 
-/// The range of training rows in each of range_names().
+/// The range of training rows in each of range_names(), or in the first of them.
 struct TrainingRange {
   std::vector<double> low, high;
 
