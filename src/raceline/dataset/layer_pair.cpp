@@ -15,25 +15,12 @@ namespace raceline {
 namespace {
 
 constexpr std::string_view between_keys = " then ";
-constexpr std::array<PairKind, 19> kinds{{{"conv", "add"},
-                                          {"conv", "mul"},
-                                          {"conv", "batch_norm"},
-                                          {"conv", "prelu"},
-                                          {"conv", "max_pool"},
-                                          {"conv", "global_pool"},
-                                          {"conv", "lrn"},
-                                          {"conv", "concat"},
-                                          {"conv", "conv"},
-                                          {"conv", "depthwise"},
-                                          {"depthwise", "conv"},
-                                          {"depthwise", "prelu"},
-                                          {"add", "activation"},
-                                          {"add", "conv"},
-                                          {"max_pool", "conv"},
-                                          {"max_pool", "lrn"},
-                                          {"lrn", "max_pool"},
-                                          {"dense", "dense"},
-                                          {"dense", "softmax"}}};
+constexpr std::array<PairKind, 20> kinds{
+    {{"conv", "add"},       {"conv", "mul"},         {"conv", "batch_norm"}, {"conv", "prelu"},
+     {"conv", "max_pool"},  {"conv", "global_pool"}, {"conv", "lrn"},        {"conv", "concat"},
+     {"conv", "conv"},      {"conv", "depthwise"},   {"depthwise", "conv"},  {"depthwise", "prelu"},
+     {"add", "activation"}, {"add", "conv"},         {"max_pool", "conv"},   {"max_pool", "lrn"},
+     {"lrn", "max_pool"},   {"dense", "dense"},      {"dense", "softmax"},   {"depthwise", "batch_norm"}}};
 
 /// Whether the second operand is the result of the first layer, as it stands.
 bool fits(const LayerDesc& first, const LayerDesc& second) {
