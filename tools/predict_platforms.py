@@ -33,12 +33,14 @@ DIFFERENT = 10  # percent that platforms differ by, to be told apart
 class PlatformStudy(Study):
     def __init__(self, arguments):
         super().__init__(arguments.raceline, arguments.output)
-        self.quick, self.model = arguments.quick, arguments.model
+        self.model, self.settings = arguments.model, arguments.settings
+        if arguments.quick and self.model == "boosted":
+            self.settings = [*self.settings, "rounds=50"]
         self.seeds = [1] if arguments.quick else list(range(1, arguments.seeds + 1))
 
     def predictor(self, data, seed, phases="pre,exe,post"):
         words = ["train", data, "--model", self.model, "--phases", phases, "--seed", seed]
-        words += ["--set", "rounds=50"] if self.quick and self.model == "boosted" else []
+        words += [word for setting in self.settings for word in ("--set", setting)]
         return self.made(self.kept(".predictor.gz", digest(data), *words[2:]), *words)
 
     def printed(self, suffix, *words):
@@ -159,6 +161,7 @@ def main():
     parser.add_argument("data", type=pathlib.Path, nargs="+", help="datasets of tools/collect-datasets")
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True)
     parser.add_argument("--model", default="boosted")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="NAME=VALUE", help="of the model")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="few trees, one seed: to try the script")
     arguments = parser.parse_args()

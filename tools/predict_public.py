@@ -16,6 +16,7 @@ import math
 import pathlib
 import statistics
 
+import markdown
 from study import Study, digest, spread
 
 GPUS = ["GTX1080Ti", "V100", "P100", "K80"]
@@ -103,9 +104,8 @@ def line_of(name, result):
 COLUMNS = ["MAPE %", "median %", "p90 %", "<= 10 %", "RMSE ms", "R2", "bias %", "rank", "in 90 %", "factor"]
 
 
-def markdown(title, header, rows):
-    lines = [f"**{title}**", "", "| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
+def titled(title, header, rows):
+    return "\n".join([f"**{title}**", "", *markdown.table(header, (list(map(str, row)) for row in rows))]) + "\n"
 
 
 def tensorflow(study, results):
@@ -122,8 +122,8 @@ def tensorflow(study, results):
             result = results[f"{kind} {gpu} {model} 8000"] = summary(rows)
             table.append(line_of([kind, gpu, model, result["rows"]], result))
             print(*table[-1], sep="  ", flush=True)
-    return markdown("TensorFlow 1.10, at most 8,000 training rows, test rows by layer",
-                    ["layer", "GPU", "model", "test rows", *COLUMNS], table)
+    return titled("TensorFlow 1.10, at most 8,000 training rows, test rows by layer",
+                  ["layer", "GPU", "model", "test rows", *COLUMNS], table)
 
 
 def curve(study, results):
@@ -140,7 +140,7 @@ def curve(study, results):
             row.append(summary(rows)["mape"])
         table.append(row)
         print(*row, sep="  ", flush=True)
-    return markdown("MAPE % on conv GTX 1080 Ti by training rows, three seeds", ["model", *map(str, sizes)], table)
+    return titled("MAPE % on conv GTX 1080 Ti by training rows, three seeds", ["model", *map(str, sizes)], table)
 
 
 def trt(study, results):
@@ -162,7 +162,7 @@ def trt(study, results):
         results[f"trt all {model}"] = {"mape_percent": whole, "rows": total}
         table.append([model, "all rows", total, f"{whole:.2f}", *[""] * (len(COLUMNS) - 1)])
         print(*table[-1], sep="  ", flush=True)
-    return markdown("TensorRT V100 FP32, five folds over in_h", ["model", "layer", "test rows", *COLUMNS], table)
+    return titled("TensorRT V100 FP32, five folds over in_h", ["model", "layer", "test rows", *COLUMNS], table)
 
 
 def transfer(study, results):
@@ -185,8 +185,8 @@ def transfer(study, results):
         print(*table[-1], sep="  ", flush=True)
     results["transfer mean"] = {"mape_percent": statistics.mean(means)}
     table.append(["mean", f"{statistics.mean(means):.2f}", "", "", "", ""])
-    return markdown("Transfer: convolutions of each GPU from 30 rows and the other three's predictors, five draws",
-                    ["GPU", "MAPE %", "median %", "bias %", "worst draw", "linear from the same 30 rows"], table)
+    return titled("Transfer: convolutions of each GPU from 30 rows and the other three's predictors, five draws",
+                  ["GPU", "MAPE %", "median %", "bias %", "worst draw", "linear from the same 30 rows"], table)
 
 
 def nets(study, results):
@@ -200,8 +200,8 @@ def nets(study, results):
         result = results[f"conv {GPUS[0]} {model} {' '.join(settings)} 8000"] = summary(rows)
         table.append(line_of([model, " ".join(settings) or "as published", result["rows"]], result))
         print(*table[-1], sep="  ", flush=True)
-    return markdown("Nets on conv GTX 1080 Ti, at most 8,000 training rows", ["model", "settings", "test rows", *COLUMNS],
-                    table)
+    return titled("Nets on conv GTX 1080 Ti, at most 8,000 training rows", ["model", "settings", "test rows", *COLUMNS],
+                  table)
 
 
 PARTS = {"tensorflow": tensorflow, "curve": curve, "trt": trt, "transfer": transfer, "nets": nets}

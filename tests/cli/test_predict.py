@@ -64,6 +64,15 @@ class Predict(ToyPlatforms):
             self.assertAlmostEqual(100 * held / len(own), result["coverage_percent"], places=1)
         self.refused("evaluate", linear, data, "--rows", self.folder / "none" / "rows.csv", words=["rows.csv"])
 
+    def test_intervals_without_an_end_are_counted_apart(self):
+        data = self.dataset(conv=12, dense=60)
+        linear = self.predictor(data)
+        by_type = {row["type"]: row for row in self.json_of("evaluate", linear, data, "--level", 99)["results"]}
+        few = by_type["conv"]  # too few rows to say where 99 of 100 lie
+        self.assertEqual((few["unbounded_rows"], few["coverage_rows"]), (few["rows"], 0))
+        self.assertGreater(few["rows"], 0)
+        self.assertIn("more have no end", self.run_program("evaluate", linear, data, "--level", 99).stdout)
+
     def test_what_can_be_read_of_a_predictor_is_printed(self):
         linear = self.predictor(self.dataset(conv=60, dense=60), model="linear")
         parts = self.json_of("predict", "--predictor", linear, "--describe")["parts"]

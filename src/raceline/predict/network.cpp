@@ -214,10 +214,10 @@ OracleSum oracle_sum(const std::vector<NetworkLayer>& layers, const std::map<std
   OracleSum sum;
   const auto find = [&](const NetworkLayer& layer) -> std::optional<Phases> {
     const std::string key = layer.layer.key();
-    for (const std::string& each : {key, bare_key(key), bare_key(without_bias(layer.layer).key())}) {
-      if (const auto found = measured.find(each); found != measured.end()) return found->second;
-    }
-    return std::nullopt;
+    auto found = measured.find(key);
+    if (found == measured.end()) found = measured.find(bare_key(key));
+    if (found == measured.end()) found = measured.find(bare_key(without_bias(layer.layer).key()));
+    return found == measured.end() ? std::nullopt : std::optional(found->second);
   };
   for (const NetworkLayer& layer : layers) {
     ++sum.layers;
