@@ -92,7 +92,7 @@ class Collect(support.CliTest):
     def test_raceline_measures_its_own_layers_by_each_primitive(self):
         data = self.folder / "own.csv"
         report = self.json_of("collect", "--platform", "raceline", "--primitives", "--layers", "conv", "--samples", 2,
-                              "--most-ms", 1, "--store", self.store, "--round-gap", 0, "--rounds", 1, "--budget", 2,
+                              "--most-ms", 1, "--store", self.store, "--round-gap", 0, "--rounds", 1, "--most-rounds", 1, "--budget", 2,
                               "-o", data)
         self.assertTrue(report["complete"])
         rows = self.rows_of(data)
@@ -107,7 +107,7 @@ class Collect(support.CliTest):
     def test_pairs_of_layers_say_what_a_platform_joins(self):
         data = self.folder / "pairs.csv"
         collect = ["collect", "--platform", "raceline", "--mode", "unoptimised", "--pairs", 5, "--most-ms", 0.05,
-                   "--most-memory", 0.1, "--store", self.store, "--round-gap", 0, "--rounds", 1, "--budget", 1]
+                   "--most-memory", 0.1, "--store", self.store, "--round-gap", 0, "--rounds", 1, "--most-rounds", 1, "--budget", 1]
         listed = self.run_program(*collect, "--dry-run").stdout.splitlines()
         report = self.json_of(*collect, "-o", data)
         self.assertEqual((report["failed"], report["items"]), (0, len(listed)))

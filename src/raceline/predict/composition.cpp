@@ -1,6 +1,7 @@
 #include "raceline/predict/composition.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -63,11 +64,12 @@ Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<c
     }
     rows.push_back(std::move(row));
   }
-  // A start of 10 us, 1 us a call, and megabytes that come at 25 GB/s are nothing unusual; nor is half of a
-  // time.
-  std::vector<double> sum{0, 0, 1, 0, 0}, spread{10, 1, 0.5, 40, 40};
+  // How far off each may well be: half of a time; prices by what the networks alone would have them be.
+  std::vector<double> sum{0, 0, 1, 0, 0}, spread = fit_prices(rows, measured_us);
   sum.resize(sum.size() + types.size(), 1);
-  spread.resize(sum.size(), 0.5);
+  constexpr std::array<double, 5> least{10, 1, 0.5, 40, 40};  // us, us a call, -, us a MB
+  for (size_t price = 0; price < spread.size(); ++price)
+    spread[price] = sum[price] > 0 ? 0.5 : std::max(least[price], spread[price]);
   const std::vector<double> prices =
       fit_prices(rows, measured_us, {.prices = sum, .spread = spread, .hold = hold});
   Composition composition;
