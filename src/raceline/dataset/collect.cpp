@@ -128,9 +128,8 @@ class Collector {
     });
   }
 
-  /// All rounds of these items. Those whose fastest round no other confirms, or of which too few were calm,
-  /// get more when there are as many of them as items in a pass: soon enough for the machine to be in the
-  /// same state.
+  /// All rounds of these items. Those whose fastest round no other confirms get more when there are as many
+  /// of them as items in a pass: soon enough for the machine to be in the same state.
   void measure_all(const std::vector<size_t>& order, int repeat) {
     std::vector<size_t> unconfirmed;
     for (size_t next = 0; next < order.size() && !stopped();) {
