@@ -22,7 +22,6 @@ class Scheduler {
   Schedule build() {
     for (const ValueId input : graph_.inputs()) add_copy(input, plain_interface(graph_.desc(input)));
     for (size_t index = 0; index < plan_.steps.size(); ++index) add_step(index);
-    group_by_device();
     find_last_uses();
     share_blocks();
     place_outputs();
@@ -79,35 +78,6 @@ class Scheduler {
     for (const ValueId output : step.outputs) {
       if (graph_.is_output(output)) need(output, plain_interface(graph_.desc(output)));
     }
-  }
-
-  /// One processor works at a time, and going from one to another takes a wait: where branches lie on two
-  /// devices, each goes on as far as it can. On each device the order stays.
-  void group_by_device() {
-    std::vector<Op>& ops = schedule_.ops;
-    std::vector<size_t> maker(schedule_.copies.size(), ops.size());
-    for (size_t index = 0; index < ops.size(); ++index) {
-      for (const int32_t copy : ops[index].outputs) maker[static_cast<size_t>(copy)] = index;
-    }
-    std::vector<bool> done(ops.size() + 1);
-    done.back() = true;  // who makes the graph's inputs and constants
-    const auto is_ready = [&](const Op& op) {
-      return std::ranges::all_of(
-          op.inputs, [&](int32_t copy) { return copy == absent || done[maker[static_cast<size_t>(copy)]]; });
-    };
-    std::vector<Op> ordered;
-    for (size_t first = 0; ordered.size() < ops.size();) {
-      while (done[first]) ++first;
-      size_t next = first;
-      for (size_t index = first; !ordered.empty() && index < ops.size(); ++index) {
-        if (done[index] || ops[index].device != ordered.back().device || !is_ready(ops[index])) continue;
-        next = index;
-        break;
-      }
-      done[next] = true;
-      ordered.push_back(std::move(ops[next]));
-    }
-    ops = std::move(ordered);
   }
 
   int32_t output_copy(const Graph::Output& output) {

@@ -48,8 +48,7 @@ struct Schedule {
 };
 
 /// Conversions run just before their result is first used, those that graph outputs need right after their
-/// producer; but what can run on the device that is at work comes before what another is needed for. Throws
-/// PlanError when a primitive's view does not have the size of what it views.
+/// producer. Throws PlanError when a primitive's view does not have the size of what it views.
 Schedule make_schedule(const BoundPlan& plan, const Graph& graph);
 
 }  // namespace raceline
