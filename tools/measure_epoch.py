@@ -21,6 +21,7 @@ import tempfile
 
 import numpy
 import onnx
+from bench_suite.program import Failed, Raceline
 from markdown import table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -55,13 +56,6 @@ class Worker:
         self.process.wait()
 
 
-def raceline(program, *words):
-    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, words))}\n{done.stderr}")
-    return done.stdout
-
-
 def input_shapes(model):
     graph = onnx.load(model).graph
     constants = {each.name for each in graph.initializer}
@@ -75,12 +69,12 @@ def npy(array):
     return file.getvalue()
 
 
-def measured_us(platform, mode, model, shapes, batches):
+def measured_us(platform, mode, model, batches):
     """So many runs, each with its copies."""
     worker = Worker(platform)
     worker.ask("put", model.read_bytes(), hash="a0")
     inputs = {}
-    for index, (name, shape) in enumerate(shapes.items()):
+    for index, (name, shape) in enumerate(input_shapes(model).items()):
         inputs[name] = f"b{index}"
         worker.ask("put", npy(numpy.random.default_rng(1).standard_normal(shape, numpy.float32)), hash=inputs[name])
     worker.ask("open", model="a0", inputs=inputs, threads=1, mode=mode)
@@ -101,17 +95,19 @@ def main():
     parser.add_argument("--mode", default="optimised")
     parser.add_argument("--predictor", required=True)
     arguments = parser.parse_args()
-    rows, errors = [], []
+    raceline, rows, errors = Raceline(arguments.raceline), [], []
     with tempfile.TemporaryDirectory() as folder:
         for net, batch in itertools.product(arguments.networks.split(","), map(int, arguments.batch.split(","))):
             model = pathlib.Path(folder) / f"{net}.onnx"
-            raceline(arguments.raceline, "zoo", "write", net, "--batch", batch, "-o", model)
-            shapes = input_shapes(model)
-            said = json.loads(raceline(arguments.raceline, "predict", model, "--predictor", arguments.predictor, "--samples",
-                                       arguments.samples, "--json"))["networks"][0]["epoch_us"]
-            us = measured_us(arguments.platform, arguments.mode, model, shapes, math.ceil(arguments.samples / batch))
-            errors.append(abs(said / us - 1))
-            rows.append([net, str(batch), f"{us / 1e6:.3f}", f"{said / 1e6:.3f}", f"{100 * (said / us - 1):+.1f}"])
+            try:
+                raceline.run(["zoo", "write", net, "--batch", batch, "-o", model])
+                said = raceline.json("predict", model, "--predictor", arguments.predictor, "--samples", arguments.samples)
+            except Failed as error:
+                sys.exit(f"measure_epoch: {error}")
+            said_us = said["networks"][0]["epoch_us"]
+            us = measured_us(arguments.platform, arguments.mode, model, math.ceil(arguments.samples / batch))
+            errors.append(abs(said_us / us - 1))
+            rows.append([net, str(batch), f"{us / 1e6:.3f}", f"{said_us / 1e6:.3f}", f"{100 * (said_us / us - 1):+.1f}"])
     print("\n".join(table(["network", "batch", f"epoch of {arguments.samples}, s", "predicted, s", "off by %"], rows)))
     print(f"off by {100 * statistics.mean(errors):.1f} % in the mean of {len(errors)}")
 

@@ -115,7 +115,7 @@ TEST_F(CollectTest, EverySampleHasTheSentinelsTimeBesideIt) {
   }
 }
 
-TEST_F(CollectTest, AMachineThatIsSlowerThanItWasIsDisturbedAndItemsGetTwoMoreRoundsASitting) {
+TEST_F(CollectTest, AMachineThatIsSlowerThanItWasIsDisturbedAndItemsGetRoundsUpToTwiceTheMost) {
   SampleStore store = SampleStore::temporary();
   CollectOptions asked = options("pass");
   Sitting earlier{.platform = "another", .device = "here"};

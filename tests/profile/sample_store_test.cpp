@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 #include <stdlib.h>  // mkdtemp
 
+#include "execute_sql.h"
 #include "raceline/base/error.h"
 #include "raceline/profile/store.h"
 
@@ -48,18 +48,21 @@ class SampleStoreTest : public testing::Test {
             .taken_at = "2026-11-22T16:30:00Z"};
   }
 
+  /// A store of one sample in a file; its sitting.
+  static Sitting write_one(const std::filesystem::path& file) {
+    SampleStore store = SampleStore::open(file);
+    Sitting sitting = store.begin(facts());
+    store.append(sample(sitting, 0));
+    return sitting;
+  }
+
   std::filesystem::path folder_;
 };
 
 TEST_F(SampleStoreTest, KeepsWhatItIsGivenBesideTheCosts) {
   const std::filesystem::path file = folder_ / "store.db";
-  Sitting sitting;
-  {
-    SampleStore store = SampleStore::open(file);
-    sitting = store.begin(facts());
-    store.append(sample(sitting, 0));
-    EXPECT_THROW(store.append(sample(sitting, 0)), IoError) << "nothing is written over";
-  }
+  const Sitting sitting = write_one(file);
+  EXPECT_THROW(SampleStore::open(file).append(sample(sitting, 0)), IoError) << "nothing is written over";
   EXPECT_TRUE(CostStore::open(file).rows().empty());
   const SampleStore again = SampleStore::open(file, SampleStore::Mode::read);
   ASSERT_EQ(again.sittings().size(), 1u);
@@ -92,14 +95,9 @@ TEST_F(SampleStoreTest, SamplesWithoutStepsAndStepsWithoutSamplesAreDamage) {
 TEST_F(SampleStoreTest, AStoreOfVersion2GrowsItsTables) {
   const std::filesystem::path file = folder_ / "store.db";
   CostStore::open(file);
-  sqlite3* handle = nullptr;
-  ASSERT_EQ(sqlite3_open(file.c_str(), &handle), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(handle,
-                         "DROP TABLE sitting; DROP TABLE sample; DROP TABLE sentinel; "
-                         "PRAGMA user_version = 2",
-                         nullptr, nullptr, nullptr),
-            SQLITE_OK);
-  sqlite3_close(handle);
+  execute_sql(file,
+              "DROP TABLE sitting; DROP TABLE sample; DROP TABLE sentinel; "
+              "PRAGMA user_version = 2");
   EXPECT_TRUE(SampleStore::open(file, SampleStore::Mode::read).samples().empty());
   SampleStore store = SampleStore::open(file);
   store.append(sample(store.begin(facts()), 0));
@@ -108,17 +106,8 @@ TEST_F(SampleStoreTest, AStoreOfVersion2GrowsItsTables) {
 
 TEST_F(SampleStoreTest, SamplesOfVersion3HaveNoSentinelUntilTheyGetOne) {
   const std::filesystem::path file = folder_ / "store.db";
-  Sitting sitting;
-  {
-    SampleStore store = SampleStore::open(file);
-    sitting = store.begin(facts());
-    store.append(sample(sitting, 0));
-  }
-  sqlite3* handle = nullptr;
-  ASSERT_EQ(sqlite3_open(file.c_str(), &handle), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(handle, "DROP TABLE sentinel; PRAGMA user_version = 3", nullptr, nullptr, nullptr),
-            SQLITE_OK);
-  sqlite3_close(handle);
+  const Sitting sitting = write_one(file);
+  execute_sql(file, "DROP TABLE sentinel; PRAGMA user_version = 3");
   PlatformSample bare = sample(sitting, 0);
   bare.sentinel.clear();
   bare.sentinel_threads = 0;

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "execute_sql.h"
 #include "raceline/base/error.h"
 #include "raceline/base/file.h"
 #include "raceline/base/random.h"
@@ -282,15 +283,10 @@ TEST_F(StoreFile, AStoreOfVersion1KeepsItsCostsAndLearnsOfRuns) {
   const RunKey key{"graph", "plan", "race", "machine", 2, true};
   const RunRow whole{"", "", "", "", {3, 1, 2}, "2026-11-22T16:30:00Z"};
   { CostStore::open(path()).save(row(1)); }
-  sqlite3* handle = nullptr;
-  ASSERT_EQ(sqlite3_open(path().c_str(), &handle), SQLITE_OK);
   // What version 1 wrote: the same table of costs, and no other.
-  EXPECT_EQ(sqlite3_exec(handle,
-                         "DROP TABLE run; DROP TABLE sitting; DROP TABLE sample; DROP TABLE sentinel; "
-                         "PRAGMA user_version = 1",
-                         nullptr, nullptr, nullptr),
-            SQLITE_OK);
-  sqlite3_close(handle);
+  execute_sql(path(),
+              "DROP TABLE run; DROP TABLE sitting; DROP TABLE sample; DROP TABLE sentinel; "
+              "PRAGMA user_version = 1");
 
   const std::string before = read_file(path());
   {
@@ -324,12 +320,7 @@ TEST_F(StoreFile, OtherFilesAreRefusedAndLeftAlone) {
   refused("not an SQLite file");
   fs::remove(path());
 
-  const auto run = [&](const char* sql) {
-    sqlite3* handle = nullptr;
-    ASSERT_EQ(sqlite3_open(path().c_str(), &handle), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(handle, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(handle);
-    sqlite3_close(handle);
-  };
+  const auto run = [&](const char* sql) { execute_sql(path(), sql); };
   run("CREATE TABLE bookmarks(url TEXT); PRAGMA user_version = 7");
   refused("some other SQLite file");
   fs::remove(path());

@@ -196,7 +196,7 @@ class Collector {
   }
 
   /// Two more rounds of those items of which too few were calm: not at once, since the machine would still be
-  /// as it was, and not more of them in a sitting.
+  /// as it was.
   void calm_down(std::vector<size_t> order, int repeat) {
     std::erase_if(order, [&](size_t index) { return !ledger_.lacks_calm(items_[index].name, repeat); });
     all_ += 2 * order.size();

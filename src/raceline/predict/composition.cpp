@@ -64,14 +64,15 @@ Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<c
     }
     rows.push_back(std::move(row));
   }
-  // How far off each may well be: half of a time; prices by what the networks alone would have them be.
-  std::vector<double> sum{0, 0, 1, 0, 0}, spread = fit_prices(rows, measured_us);
-  sum.resize(sum.size() + types.size(), 1);
-  constexpr std::array<double, 5> least{10, 1, 0.5, 40, 40};  // us, us a call, -, us a MB
-  for (size_t price = 0; price < spread.size(); ++price)
-    spread[price] = sum[price] > 0 ? 0.5 : std::max(least[price], spread[price]);
-  const std::vector<double> prices =
-      fit_prices(rows, measured_us, {.prices = sum, .spread = spread, .hold = hold});
+  std::vector<double> prices = fit_prices(rows, measured_us);
+  if (hold > 0) {
+    std::vector<double> sum{0, 0, 1, 0, 0}, spread(prices.size(), 0.5);  // a factor may be off by half
+    sum.resize(prices.size(), 1);
+    // A price by what the networks alone would have it be; by so many us, us a call and us a MB at least.
+    constexpr std::array<std::pair<size_t, double>, 4> columns{{{0, 10}, {1, 1}, {3, 40}, {4, 40}}};
+    for (const auto& [column, least] : columns) spread[column] = std::max(least, prices[column]);
+    prices = fit_prices(rows, measured_us, {.prices = sum, .spread = spread, .hold = hold});
+  }
   Composition composition;
   composition.start_us_ = prices[0];
   composition.call_us_ = prices[1];

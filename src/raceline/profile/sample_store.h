@@ -41,7 +41,7 @@ struct PlatformSample {
   std::vector<std::string> steps;  ///< names of the raw steps
   std::vector<double> samples_us;  ///< durations, a row of all steps for each run
   std::string kernels;             ///< names that the platform gave its kernels, if it tells
-  bool disturbed = false;          ///< the machine was slower than it can be
+  bool disturbed = false;          ///< the machine was slower than it mostly is
   std::string sentinel;            ///< Sentinel::revision(); empty: none watched
   int sentinel_threads = 0;        ///< that it was asked for
   double sentinel_us = 0;          ///< the slower one of its times before and after
