@@ -1,8 +1,10 @@
 #include "raceline/dataset/collect.h"
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <set>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <stdlib.h>  // mkdtemp
@@ -115,9 +117,9 @@ TEST_F(CollectTest, EverySampleHasTheSentinelsTimeBesideIt) {
   }
 }
 
-TEST_F(CollectTest, AMachineThatIsSlowerThanItWasIsDisturbedAndItemsGetRoundsUpToTwiceTheMost) {
+TEST_F(CollectTest, WhatACrowdedMachineMeasuredGetsTwoMoreRoundsOnceItIsCalm) {
   SampleStore store = SampleStore::temporary();
-  CollectOptions asked = options("pass");
+  CollectOptions asked = options("self.run = lambda: time.sleep(0.1)");  // rounds agree
   Sitting earlier{.platform = "another", .device = "here"};
   earlier = store.begin(earlier);
   for (int round = 0; round < 40; ++round) {
@@ -130,18 +132,52 @@ TEST_F(CollectTest, AMachineThatIsSlowerThanItWasIsDisturbedAndItemsGetRoundsUpT
                   .sentinel_threads = 1,
                   .sentinel_us = 1});
   }
+  double slowness = 1;
+  asked.clock = [&, now = steady_clock()] { return slowness * now(); };
   asked.sentinel_drift = 0.03;
   asked.most_repeats = 1;
   asked.most_rounds = 6;
-  // A sleep shorter than the clock's ticks would make an item unconfirmed by chance.
+  const auto toy = [&] {
+    const std::vector<DatasetRow> rows = dataset_of(store).rows;
+    return *std::ranges::find(rows, "toy", &DatasetRow::platform);
+  };
   const CollectReport first = collect(items({4}), store, asked);
-  EXPECT_GE(first.samples, 5u) << "three rounds, and two more";
-  EXPECT_EQ(first.disturbed, first.samples);
-  const CollectReport second = collect(items({4}), store, asked);
-  EXPECT_GE(second.samples, 2u);
-  for (int sitting = 0; sitting < 4; ++sitting) collect(items({4}), store, asked);
-  EXPECT_EQ(store.samples().size(), 40u + 12u) << "twice the most";
-  for (const DatasetRow& row : dataset_of(store).rows) EXPECT_EQ(row.disturbed, row.platform == "toy");
+  EXPECT_EQ(first.samples, 3u);
+  EXPECT_EQ(first.disturbed, 3u);
+  EXPECT_TRUE(toy().disturbed);
+  EXPECT_EQ(collect(items({4}), store, asked).samples, 0u) << "it would still be as it was";
+  slowness = 1e-6;
+  const CollectReport calm = collect(items({4}), store, asked);
+  EXPECT_EQ(calm.samples, 2u);
+  EXPECT_EQ(calm.disturbed, 0u);
+  EXPECT_FALSE(toy().disturbed);
+  EXPECT_EQ(collect(items({4}), store, asked).samples, 0u);
+}
+
+TEST_F(CollectTest, RepetitionsThatAreDueComeBeforeTheTwoMoreRoundsOfACrowdedMachine) {
+  SampleStore store = SampleStore::temporary();
+  CollectOptions asked = options("self.run = lambda: time.sleep(0.1)");
+  double slowness = 1;
+  asked.clock = [&, now = steady_clock()] { return slowness * now(); };
+  asked.sentinel_drift = 1;
+  asked.most_rounds = 6;
+  asked.most_repeats = 0;
+  collect(items({9}), store, asked);  // learns what is calm
+  slowness = 1000;
+  collect(items({4}), store, asked);
+  slowness = 1;
+  asked.repeat_rows = 1;
+  asked.repeat_after_seconds = 0;
+  const size_t before = store.samples().size();
+  EXPECT_EQ(collect(items({4}), store, asked).samples, 5u);
+  ASSERT_EQ(store.samples().size(), before + 5);
+  std::map<int, std::vector<int>> rounds;  // by repeat, in the order taken of a sitting
+  for (const PlatformSample& sample : store.samples()) {
+    if (!sample.disturbed && sample.layer == items({4})[0].name)
+      rounds[sample.repeat].push_back(sample.round);
+  }
+  EXPECT_EQ(rounds[1], (std::vector<int>{0, 1, 2})) << "of the sitting's samples these come first";
+  EXPECT_EQ(rounds[0], (std::vector<int>{3, 4}));
 }
 
 TEST_F(CollectTest, ItemsWhoseFastestRoundNoOtherConfirmsGetMoreRounds) {

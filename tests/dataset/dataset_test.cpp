@@ -58,6 +58,28 @@ std::string dense_of(int64_t inputs, int64_t outputs) {
          "* trans_b=1";
 }
 
+TEST(Datasets, JudgeRoundsByAllThatIsKnownOfTheirMachine) {
+  SampleStore store = SampleStore::temporary();
+  const Sitting measured = store.begin(sitting());
+  const auto add = [&](const std::string& layer, int round, double sentinel_us, bool was_disturbed) {
+    PlatformSample each = sample(measured, layer, round, 100);
+    each.disturbed = was_disturbed;
+    if (sentinel_us > 0) {
+      each.sentinel = "1";
+      each.sentinel_threads = 1;
+      each.sentinel_us = sentinel_us;
+    }
+    store.append(each);
+  };
+  const std::string early = dense_of(1, 1), later = dense_of(2, 2), unwatched = dense_of(3, 3);
+  for (int round = 0; round < 3; ++round) add(early, round, 150, false);  // by nothing better
+  for (int round = 3; round < 40; ++round) add(later, round, 100, true);
+  for (int round = 40; round < 43; ++round) add(unwatched, round, 0, true);
+  std::map<std::string, bool> disturbed;
+  for (const DatasetRow& row : dataset_of(store).rows) disturbed[row.layer] = row.disturbed;
+  EXPECT_EQ(disturbed, (std::map<std::string, bool>{{early, true}, {later, false}, {unwatched, true}}));
+}
+
 TEST(Datasets, RowsAreMadeOfRoundsWhicheverSittingsTheyComeFrom) {
   SampleStore store = SampleStore::temporary();
   const Sitting first = store.begin(sitting()), second = store.begin(sitting());

@@ -5,6 +5,9 @@
 
 namespace raceline {
 
+/// A time of the sentinel above the reference by more than this share is not calm.
+inline constexpr double calm_drift = 0.03;
+
 /// Rounds of a layer that have to be calm for its label to be trusted.
 inline constexpr int least_calm_rounds = 2;
 
@@ -13,8 +16,8 @@ inline constexpr int least_calm_rounds = 2;
 /// latest ones: a machine that is crowded for hours is not calm because it was no calmer before.
 class Calm {
  public:
-  /// drift: a time that is above the reference by more than this share is not calm.
-  explicit Calm(double drift) : drift_(drift) {}
+  /// drift: as calm_drift.
+  explicit Calm(double drift = calm_drift) : drift_(drift) {}
 
   /// A time that is not positive says nothing.
   void learn(double us);

@@ -4,22 +4,14 @@
 
 namespace raceline {
 
-CalmWatch::CalmWatch(Clock clock, int threads, double drift)
-    : clock_(std::move(clock)),
-      threads_(threads),
-      sentinel_(clock_, threads, Sentinel::Look::thorough),
-      calm_(drift) {}
+CalmWatch::CalmWatch(Clock clock, int threads)
+    : clock_(std::move(clock)), threads_(threads), sentinel_(clock_, threads, Sentinel::Look::thorough) {}
 
-void CalmWatch::learn(const SampleStore& store, const std::string& device) {
-  for (const double us : store.sentinel_times(device, Sentinel::revision(), threads_)) calm_.learn(us);
+void CalmWatch::learn(CalmHistory& history, const std::string& device) {
+  calm_ = history.of(device, Sentinel::revision(), threads_);
   if (calm_.reference_us() > 0) return;
   sentinel_.time_us();
   calm_.learn(sentinel_.best_us());
-}
-
-void CalmWatch::judge(PlatformSample& sample) const {
-  if (sample.sentinel == Sentinel::revision() && sample.sentinel_threads == threads_)
-    sample.disturbed = !calm_.is_calm(sample.sentinel_us);
 }
 
 double CalmWatch::look_us(double patience_us) {
@@ -31,7 +23,7 @@ double CalmWatch::look_us(double patience_us) {
 
 void CalmWatch::note(PlatformSample& sample, double us) {
   calm_.learn(us);
-  sample.disturbed = !calm_.is_calm(us);
+  sample.disturbed = crowded_ = !calm_.is_calm(us);
   sample.sentinel = Sentinel::revision();
   sample.sentinel_threads = threads_;
   sample.sentinel_us = us;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "raceline/dataset/calm.h"
+#include "raceline/dataset/calm_history.h"
 #include "raceline/profile/sample_store.h"
 #include "raceline/profile/sentinel.h"
 
@@ -10,19 +11,19 @@ namespace raceline {
 
 class CalmWatch {
  public:
-  /// drift: as of Calm; threads: cores that are watched.
-  CalmWatch(Clock clock, int threads, double drift);
+  /// threads: cores that are watched.
+  CalmWatch(Clock clock, int threads);
 
-  /// Learns what the store knows of this machine; of one that it does not know, what a look takes now.
-  void learn(const SampleStore& store, const std::string& device);
-  /// Judges a sample of an earlier sitting by what is known today: the first ones were judged by little.
-  void judge(PlatformSample& sample) const;
+  /// Learns what is known of this machine; of one that nothing is known of, what a look takes now.
+  void learn(CalmHistory& history, const std::string& device);
 
-  /// What a look takes once the machine is calm, or after so long.
+  /// What a look takes once the machine is calm, or after so long; 0: now.
   double look_us(double patience_us);
   /// What a look takes now.
   double look_us() { return sentinel_.time_us(); }
   bool is_calm(double us) const { return calm_.is_calm(us); }
+  /// Whether the latest sample was disturbed, however often it was taken: the next is worth one attempt.
+  bool is_crowded() const { return crowded_; }
   /// Learns what looks took around a sample, and writes it down there.
   void note(PlatformSample& sample, double us);
 
@@ -31,6 +32,7 @@ class CalmWatch {
   int threads_;
   Sentinel sentinel_;
   Calm calm_;
+  bool crowded_ = false;
 };
 
 }  // namespace raceline

@@ -15,6 +15,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/hash.h"
 #include "raceline/base/text.h"
+#include "raceline/dataset/calm_history.h"
 #include "raceline/dataset/calm_watch.h"
 #include "raceline/dataset/dataset.h"
 #include "raceline/dataset/layer_model.h"
@@ -29,7 +30,7 @@ class Collector {
       : items_(items),
         store_(store),
         options_(options),
-        watch_(options.clock, options.sentinel_threads, options.sentinel_drift),
+        watch_(options.clock, options.sentinel_threads),
         ledger_(options.rounds, options.most_rounds) {}
 
   CollectReport run() {
@@ -37,17 +38,18 @@ class Collector {
     start_worker();
     begin_sitting();
     report_.items = items_.size();
-    all_ = items_.size() * rounds();
-    // What an earlier sitting left first: the slowest items come last, and may take longer than there is
-    // time.
+    all_ = items_.size() * static_cast<size_t>(options_.rounds);
+    // What an earlier sitting left first, if it is much: the slowest items come last, and may take longer
+    // than there is time.
+    for (const int repeat : {0, 1}) confirm(every_item(), repeat, fills_a_gap());
+    repeat_due();  // before calm_down(), after which items would not be due for an hour
+    for (const int repeat : {0, 1}) calm_down(every_item(), repeat, fills_a_gap());
+    measure_all(every_item(), 0);
+    repeat_due();
     for (const int repeat : {0, 1}) {
       confirm(every_item(), repeat);
       calm_down(every_item(), repeat);
     }
-    repeat_due();
-    measure_all(every_item(), 0);
-    repeat_due();
-    for (const int repeat : {0, 1}) calm_down(every_item(), repeat);
     report_.complete = !stopped();
     report_.seconds = (options_.clock() - begin) * 1e-6;
     return report_;
@@ -104,14 +106,14 @@ class Collector {
   }
 
   void begin_sitting() {
-    watch_.learn(store_, options_.device);
+    CalmHistory history(store_, options_.sentinel_drift);
+    watch_.learn(history, options_.device);
     sitting_ = sitting_of(worker_->facts());
     std::map<std::string, bool> ours;
     for (const Sitting& other : store_.sittings()) ours[other.id] = other.same_platform(sitting_);
     store_.visit([&](PlatformSample&& sample) {
-      const bool of_a_primitive = !sample.primitive.empty();
-      if (!ours[sample.sitting] || of_a_primitive != options_.primitives) return;
-      watch_.judge(sample);
+      if (!ours[sample.sitting] || sample.primitive.empty() == options_.primitives) return;
+      history.judge(sample, options_.device);
       ledger_.enter(sample, options_.retry_failed);
     });
     sitting_ = store_.begin(sitting_);
@@ -187,24 +189,30 @@ class Collector {
     std::erase_if(order, [&](size_t index) { return !ledger_.is_unconfirmed(items_[index].name, repeat); });
   }
 
-  /// More rounds of those items whose fastest round no other confirms, until one does.
-  void confirm(std::vector<size_t> order, int repeat) {
+  /// So many items that a gap between rounds passes by measuring the others: a round takes a second or so.
+  size_t fills_a_gap() const { return static_cast<size_t>(std::max(1.0, options_.round_gap_seconds)); }
+
+  /// More rounds of those items whose fastest round no other confirms, until one does; if there are `least`.
+  void confirm(std::vector<size_t> order, int repeat, size_t least = 1) {
     drop_confirmed(order, repeat);
+    if (order.size() < least) return;
     all_ += order.size() * static_cast<size_t>(options_.most_rounds - options_.rounds);
     for (size_t next = 0; next < order.size() && !stopped();)
       take_pass(order, next, repeat, options_.rounds, options_.most_rounds);
   }
 
-  /// Two more rounds of those items of which too few were calm: not at once, since the machine would still be
-  /// as it was.
-  void calm_down(std::vector<size_t> order, int repeat) {
-    std::erase_if(order, [&](size_t index) { return !ledger_.lacks_calm(items_[index].name, repeat); });
+  /// Two more rounds of those items of which too few were calm, once in a sitting, if there are `least` and
+  /// the machine is calm by now.
+  void calm_down(std::vector<size_t> order, int repeat, size_t least = 1) {
+    std::erase_if(order, [&](size_t index) {
+      return !ledger_.lacks_calm(items_[index].name, repeat) || calmed_.contains({index, repeat});
+    });
+    if (order.size() < least || !watch_.is_calm(watch_.look_us(1e6))) return;
+    for (const size_t index : order) calmed_.emplace(index, repeat);
     all_ += 2 * order.size();
     const int end = 2 * options_.most_rounds;
     for (size_t next = 0; next < order.size() && !stopped();) take_pass(order, next, repeat, end - 2, end);
   }
-
-  size_t rounds() const { return static_cast<size_t>(options_.rounds); }
 
   void advance(size_t index) {
     ++done_;
@@ -299,9 +307,10 @@ class Collector {
       if (!turn.take([this] { return !stopped(); })) return;
       MeasuredOnWorker calmest;
       double least_us = std::numeric_limits<double>::infinity();
-      for (int attempts_left = options_.most_repeats; attempts_left >= 0; --attempts_left) {
+      const bool crowded = watch_.is_crowded();
+      for (int attempts_left = crowded ? 0 : options_.most_repeats; attempts_left >= 0; --attempts_left) {
         // A round that begins disturbed would be taken again anyway.
-        const double before = watch_.look_us(options_.budget_us);
+        const double before = watch_.look_us(crowded ? 0 : options_.budget_us);
         MeasuredOnWorker measured =
             worker_->measure(options_.budget_us, options_.runs, options_.deadline_seconds);
         const double slower = std::max(before, watch_.look_us());
@@ -362,7 +371,7 @@ class Collector {
     const RepetitionRule rule{options_.repeat_rows, options_.repeat_after_seconds, options_.seed};
     report_.repeats_not_due = 0;
     const std::vector<size_t> again = ledger_.due_for_repetition(names, rule, report_.repeats_not_due);
-    all_ += again.size() * rounds();
+    all_ += again.size() * static_cast<size_t>(options_.rounds);
     measure_all(again, 1);
   }
 
@@ -374,7 +383,8 @@ class Collector {
   bool has_served_ = false;  ///< whether this process of it was asked for a round
   Sitting sitting_;
   RoundLedger ledger_;
-  std::set<std::string> asked_;  ///< items whose primitives the worker named in this sitting
+  std::set<std::string> asked_;              ///< items whose primitives the worker named in this sitting
+  std::set<std::pair<size_t, int>> calmed_;  ///< items and repeats that had their two more rounds
   CollectReport report_;
   size_t done_ = 0, all_ = 0;
   int next_round_ = 0;

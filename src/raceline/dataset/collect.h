@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "raceline/dataset/calm.h"
 #include "raceline/dataset/worker_client.h"
 #include "raceline/profile/measure.h"
 #include "raceline/profile/sample_store.h"
@@ -33,14 +34,14 @@ struct CollectOptions {
   std::string what;          ///< the command's arguments, for the sitting
   bool primitives = false;   ///< each way of the platform to compute a layer is measured
   int rounds = 3;
-  int most_rounds = 6;            ///< of an item whose rounds do not confirm it, RoundLedger
-  double round_gap_seconds = 60;  ///< at least, between two rounds of one item
-  double budget_us = 50'000;      ///< of timing in a round: 0.15 to 0.3 s of an item
-  int runs = 50;                  ///< kept of a round, at most
-  double deadline_seconds = 120;  ///< for opening or measuring one item
-  double sentinel_drift = 0.03;   ///< a round is repeated when its sentinel says that it was not Calm
-  int most_repeats = 3;           ///< of a disturbed round; then the calmest of them is kept, marked
-  int repeat_rows = 0;            ///< items of each type that are measured once more, for the noise floor
+  int most_rounds = 6;                 ///< of an item whose rounds do not confirm it, RoundLedger
+  double round_gap_seconds = 60;       ///< at least, between two rounds of one item
+  double budget_us = 50'000;           ///< of timing in a round: 0.15 to 0.3 s of an item
+  int runs = 50;                       ///< kept of a round, at most
+  double deadline_seconds = 120;       ///< for opening or measuring one item
+  double sentinel_drift = calm_drift;  ///< a round is repeated when its sentinel says that it was not Calm
+  int most_repeats = 3;                ///< of a disturbed round; then the calmest of them is kept, marked
+  int repeat_rows = 0;  ///< items of each type that are measured once more, for the noise floor
   double repeat_after_seconds = 3600;
   bool retry_failed = false;
   uint64_t seed = 1;  ///< of the elements, and of which items are repeated

@@ -12,6 +12,7 @@
 
 #include "raceline/base/text.h"
 #include "raceline/dataset/calm.h"
+#include "raceline/dataset/calm_history.h"
 #include "raceline/dataset/layer_type.h"
 
 namespace raceline {
@@ -113,6 +114,7 @@ Dataset dataset_of(const SampleStore& store, const DatasetQuery& query) {
     }
   };
   std::string layer;
+  CalmHistory history(store);
   store.visit([&](PlatformSample&& sample) {
     if (sample.layer != layer) end_layer();
     layer = sample.layer;
@@ -124,6 +126,7 @@ Dataset dataset_of(const SampleStore& store, const DatasetQuery& query) {
       ++troubles[sample.trouble];
       return;
     }
+    history.judge(sample, s.device);
     of_layer[{s.platform, s.accelerator, s.mode, s.device, s.threads, s.versions, sample.layer,
               sample.primitive, sample.repeat}]
         .push_back(std::move(sample));
