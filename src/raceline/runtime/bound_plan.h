@@ -31,7 +31,7 @@ struct BoundConversion {
   const Primitive* primitive = nullptr;
 };
 
-/// Steps in the order in which they run: by the last node each covers. Conversions in the plan's order.
+/// Steps by the last node each covers: on one device they run in this order. Conversions in the plan's order.
 struct BoundPlan {
   std::vector<BoundStep> steps;
   std::vector<BoundConversion> conversions;

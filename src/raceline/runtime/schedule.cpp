@@ -22,6 +22,7 @@ class Scheduler {
   Schedule build() {
     for (const ValueId input : graph_.inputs()) add_copy(input, plain_interface(graph_.desc(input)));
     for (size_t index = 0; index < plan_.steps.size(); ++index) add_step(index);
+    group_by_device();
     find_last_uses();
     share_blocks();
     place_outputs();
@@ -78,6 +79,48 @@ class Scheduler {
     for (const ValueId output : step.outputs) {
       if (graph_.is_output(output)) need(output, plain_interface(graph_.desc(output)));
     }
+  }
+
+  /// One processor works at a time, and going from one to another takes a wait: where branches lie on two
+  /// devices, each goes on as far as it can, and hands over last what others take, since that is waited for.
+  /// Of what is ready, the first of the plan goes first.
+  void group_by_device() {
+    std::vector<Op>& ops = schedule_.ops;
+    std::vector<size_t> maker(schedule_.copies.size(), ops.size());
+    for (size_t index = 0; index < ops.size(); ++index) {
+      for (const int32_t copy : ops[index].outputs) maker[static_cast<size_t>(copy)] = index;
+    }
+    std::vector<bool> done(ops.size() + 1);
+    done.back() = true;  // who makes the graph's inputs and constants
+    const auto is_ready = [&](const Op& op) {
+      return std::ranges::all_of(
+          op.inputs, [&](int32_t copy) { return copy == absent || done[maker[static_cast<size_t>(copy)]]; });
+    };
+    const auto hands_over = [&](const Op& op) {
+      return copy_of(op.outputs[0]).interface.device != op.device;
+    };
+    size_t first = 0;  // of those that are not done: always ready
+    const auto next_on = [&](const DeviceId& device) {
+      size_t last_choice = ops.size();
+      for (size_t index = first; index < ops.size(); ++index) {
+        if (done[index] || ops[index].device != device || !is_ready(ops[index])) continue;
+        if (!hands_over(ops[index])) return index;
+        last_choice = std::min(last_choice, index);
+      }
+      return last_choice;
+    };
+    std::vector<Op> ordered;
+    for (DeviceId device; ordered.size() < ops.size();) {
+      while (done[first]) ++first;
+      size_t next = next_on(device);
+      if (next == ops.size()) {
+        device = ops[first].device;
+        next = next_on(device);
+      }
+      done[next] = true;
+      ordered.push_back(std::move(ops[next]));
+    }
+    ops = std::move(ordered);
   }
 
   int32_t output_copy(const Graph::Output& output) {

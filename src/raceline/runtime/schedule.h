@@ -38,6 +38,9 @@ struct Block {
   size_t offset = 0;        ///< in the parent, in bytes
 };
 
+/// Names the order of ops in plans that use several devices: what was timed in another is timed anew.
+inline constexpr int order_revision = 1;
+
 struct Schedule {
   std::vector<Op> ops;
   std::vector<Copy> copies;
@@ -48,7 +51,9 @@ struct Schedule {
 };
 
 /// Conversions run just before their result is first used, those that graph outputs need right after their
-/// producer. Throws PlanError when a primitive's view does not have the size of what it views.
+/// producer; but what can run on the device that is at work comes before what another is needed for, and
+/// copies to another come last of it. Throws PlanError when a primitive's view does not have the size of what
+/// it views.
 Schedule make_schedule(const BoundPlan& plan, const Graph& graph);
 
 }  // namespace raceline

@@ -52,8 +52,8 @@ class Session {
   /// place is not as wanted, Error naming the step when a kernel fails.
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
   /// As run(), timing each step by the clock of its device; times has steps().size() entries. What waiting
-  /// for an accelerator takes beyond its steps belongs to the last of them: the copy back, unless the CPU
-  /// goes on with something that needs nothing from there.
+  /// for an accelerator takes beyond its steps belongs to the last of them: a copy back, unless none is
+  /// ready.
   void run_timed(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                  std::span<double> times_us);
   /// As run_timed(), but of an accelerator each command is looked at, so that its idle time is told apart;

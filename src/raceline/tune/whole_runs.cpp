@@ -8,6 +8,7 @@
 #include "raceline/base/error.h"
 #include "raceline/base/hash.h"
 #include "raceline/primitive/on_threads.h"
+#include "raceline/runtime/schedule.h"
 #include "raceline/search/build_problem.h"
 
 namespace raceline {
@@ -65,6 +66,8 @@ std::string plan_signature(const Plan& plan, const PrimitiveRegistry& registry) 
     text += fmt::format("{}|{}|{}|{}\n", fmt::join(step.covers, "+"), step.primitive, step.threads,
                         revision(step.primitive));
   }
+  const auto crosses = [](const PlanConversion& each) { return each.from.device != each.to.device; };
+  if (std::ranges::any_of(plan.conversions, crosses)) text += fmt::format("order {}\n", order_revision);
   for (const PlanConversion& conversion : plan.conversions) {
     text += fmt::format("{}|{}|{}|{}|{}|{}\n", conversion.tensor, conversion.from.to_string(),
                         conversion.to.to_string(), conversion.primitive, conversion.threads,
