@@ -48,8 +48,9 @@ struct Row {
   OracleSum oracle;       ///< of its measured layers
   NetworkPrediction sum;  ///< of its predicted layers
   NetworkTerms terms;
-  double unknown_percent = 0;  ///< share of layers without a model in the time of measured layers
-  double calibrated_us = 0;    ///< by networks of other families; NaN where there are too few
+  double unknown_percent = 0;       ///< share of layers without a model in the time of measured layers
+  double calibrated_us = 0;         ///< by networks of other families; NaN where there are too few
+  double by_other_networks_us = 0;  ///< by all other networks, of its family too
 };
 
 /// Measured networks of the zoo with their times, at each batch. What is none of the zoo, or has no time of
@@ -124,9 +125,11 @@ void calibrate(std::vector<Row>& rows, NetworkRule& rule) {
   }
   rule.composition = Composition::fit_families(names, terms, measured);
   const std::vector<double> left_out = leave_one_out(names, terms, measured);
+  const std::vector<double> by_other_networks = leave_one_out(names, terms, measured, LeaveOut::network);
   std::vector<double> guesses, times;
   for (size_t index = 0; index < rows.size(); ++index) {
     rows[index].calibrated_us = left_out[index];
+    rows[index].by_other_networks_us = by_other_networks[index];
     if (std::isnan(left_out[index])) continue;
     guesses.push_back(plausible_us(left_out[index]));
     times.push_back(measured[index]);
@@ -194,7 +197,7 @@ Noise noise_of_networks(const Dataset& own, PhaseModel phases) {
 
 void print(const std::vector<Row>& rows, const NetworkRule& rule, const Noise& noise, const Seen& seen,
            const Options& options) {
-  Judgement oracle, sum, calibrated;
+  Judgement oracle, sum, calibrated, by_other_networks;
   Json list = Json::array();
   std::vector<std::vector<std::string>> table{{"network", "batch", "measured", "oracle sum", "%", "sum", "%",
                                                "calibrated", "%", "no model", "not measured"}};
@@ -206,6 +209,7 @@ void print(const std::vector<Row>& rows, const NetworkRule& rule, const Noise& n
     oracle.add(row, oracle_us);
     sum.add(row, row.sum.total_us);
     calibrated.add(row, row.calibrated_us);
+    by_other_networks.add(row, row.by_other_networks_us);
     table.push_back({row.network, fmt::format("{}", row.batch), human_us(row.measured_us),
                      oracle_us > 0 ? human_us(oracle_us) : "", error(oracle_us, row),
                      human_us(row.sum.total_us), error(row.sum.total_us, row),
@@ -220,6 +224,8 @@ void print(const std::vector<Row>& rows, const NetworkRule& rule, const Noise& n
                     {"oracle_us", oracle_us > 0 ? Json(oracle_us) : Json(nullptr)},
                     {"sum_us", row.sum.total_us},
                     {"calibrated_us", row.calibrated_us > 0 ? Json(row.calibrated_us) : Json(nullptr)},
+                    {"by_other_networks_us",
+                     row.by_other_networks_us > 0 ? Json(row.by_other_networks_us) : Json(nullptr)},
                     {"layers", row.oracle.layers},
                     {"layers_without_model", row.sum.unknown_layers},
                     {"flops_without_model_percent", row.sum.unknown_percent()},
@@ -248,14 +254,17 @@ void print(const std::vector<Row>& rows, const NetworkRule& rule, const Noise& n
                 {"oracle", oracle.json()},
                 {"sum", sum.json()},
                 {"calibrated", calibrated.json()},
+                {"by_other_networks", by_other_networks.json()},
                 {"networks", list}});
     return;
   }
   fmt::print("{}networks take {}\n", align_table(table), rule.composition.to_string());
   if (const std::string shares = rule.shares.to_string(); !shares.empty())
     fmt::print("behind the layer before: {}\n", shares);
-  fmt::print("off by: sum of measured layers {}; of predicted layers {}; calibrated on other families {}\n",
-             oracle.text(), sum.text(), calibrated.text());
+  fmt::print(
+      "off by: sum of measured layers {}; of predicted layers {}; calibrated on other families {}, on all "
+      "other networks {}\n",
+      oracle.text(), sum.text(), calibrated.text(), by_other_networks.text());
   if (noise.networks > 0)
     fmt::print("a repeated measurement is off by {:.1f} % of {} networks\n", noise.mape_percent,
                noise.networks);

@@ -54,7 +54,7 @@ AskedNetwork asked_network(const std::filesystem::path& file, const std::vector<
   const int64_t actual = batch_of(loaded.graph);
   if (batch > 0 && batch != actual)
     throw Error(fmt::format("--batch {}: the batch of '{}' is fixed at {}", batch, file.string(), actual));
-  return {.name = loaded.name, .batch = actual, .layers = network_layers(loaded.graph)};
+  return {.name = loaded.name, .batch = actual, .layers = network_layers(loaded.graph, loaded.batch_norms)};
 }
 
 std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Workbench& bench) {

@@ -21,7 +21,8 @@ namespace {
 
 using Estimate = StudyNetwork::Estimate;
 
-/// Name, key and type of the layer before, with tabs between, of each layer.
+/// Name, key, type of the layer before and, where one is folded in, "batch_norm", with tabs between, of each
+/// layer.
 std::string layers_text(const std::string& net, int64_t batch, const Workbench& bench) {
   const ScratchFolder scratch;
   const std::filesystem::path file = scratch.path() / (net + ".onnx");
@@ -29,7 +30,8 @@ std::string layers_text(const std::string& net, int64_t batch, const Workbench& 
   write_zoo(net, file, {.batch = batch});
   std::string text;
   for (const NetworkLayer& each : asked_network(file, {}, 0, bench).layers)
-    text += fmt::format("{}\t{}\t{}\n", each.name, each.layer.key(), each.after);
+    text += fmt::format("{}\t{}\t{}\t{}\n", each.name, each.layer.key(), each.after,
+                        each.folds_batch_norm ? "batch_norm" : "");
   return text;
 }
 
@@ -37,11 +39,12 @@ std::vector<NetworkLayer> parse_layers(const std::string& text) {
   std::vector<NetworkLayer> layers;
   for (const std::string_view line : split(text, '\n')) {
     const std::vector<std::string_view> parts = split(line, '\t');
-    if (parts.size() != 3) continue;
+    if (parts.size() != 4) continue;
     NetworkLayer each;
     each.name = parts[0];
     each.layer = LayerDesc::parse(parts[1]);
     each.after = parts[2];
+    each.folds_batch_norm = !parts[3].empty();
     each.facts = facts_of(each.layer);
     layers.push_back(std::move(each));
   }
@@ -147,8 +150,9 @@ StudyNetworks study_networks(const std::vector<std::string>& names, const std::v
   for (const std::string& name : names) {
     for (const int64_t batch : batches) {
       if (is_interrupted()) return {};
-      const std::string text = kept.text(fmt::format("layers in their order of {} batch {}", name, batch),
-                                         [&] { return layers_text(name, batch, bench); });
+      const std::string text =
+          kept.text(fmt::format("layers and batch-norms in their order of {} batch {}", name, batch),
+                    [&] { return layers_text(name, batch, bench); });
       networks[{name, batch}] = parse_layers(text);
     }
   }

@@ -55,6 +55,11 @@ class Calibrate(ToyPlatforms):
         self.assertGreater(document["sum"]["mape_percent"], 15)
         # Each network is judged by the others, and the rule is one that a composition can say.
         self.assertLess(document["calibrated"]["mape_percent"], 3)
+        kept = [path.read_text() for path in (self.folder / "kept").glob("*.txt")]
+        self.assertTrue(any("\tdepthwise\tbatch_norm\n" in text or "\tconv\tbatch_norm\n" in text for text in kept),
+                        "layers whose batch-norm is folded are known")
+        self.assertLess(document["by_other_networks"]["mape_percent"], 3)
+        self.assertGreater(min(row["by_other_networks_us"] for row in document["networks"]), 0)
         self.assertEqual(document["layers_trained_on"], 0)
         self.assertEqual(set(document["calibrated"]["families"]),
                          {"lenet", "squeezenet", "mobilefacenet", "mobilenet", "resnet", "shufflenet"})

@@ -89,6 +89,21 @@ TEST(LayerPairs, AreWrittenAsModelsOfTheirTwoLayers) {
   std::filesystem::remove_all(pattern);
 }
 
+TEST(LayerPairs, OfAnActivationAndAProductAreGates) {
+  std::string pattern = std::filesystem::temp_directory_path() / "raceline-pair-XXXXXX";
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const LayerPair pair = sample({"activation", "mul"}).front();
+  EXPECT_TRUE(pair.is_gate());
+  const LayerFiles files = write_pair_model(pair, 1, pattern);
+  EXPECT_EQ(files.inputs.size(), 1u) << "x * sigmoid(x)";
+  const Graph graph = OnnxModel::load(files.model).build({}, {});
+  ASSERT_EQ(graph.nodes().size(), 2u);
+  EXPECT_EQ(graph.node(1).inputs[1], graph.node(0).inputs[0]);
+  std::filesystem::remove_all(pattern);
+  for (const PairKind& kind : pair_kinds())
+    EXPECT_EQ(sample(kind).front().is_gate(), kind.first == "activation") << kind.first << " " << kind.second;
+}
+
 TEST(LayerPairs, AreMovedByNoSplit) {
   Dataset dataset;
   for (const LayerPair& pair : sample({"conv", "add"})) {

@@ -109,6 +109,14 @@ TEST(Compositions, OfANetworkKnowNothingOfItsFamily) {
   for (size_t row = 3; row < 6; ++row) nets.measured_us[row] *= 50;
   const std::vector<double> after = leave_one_out(nets.names, nets.terms, nets.measured_us);
   for (size_t row = 0; row < 6; ++row) EXPECT_EQ(before[row], after[row]);
+  const auto without_itself = [&] {
+    return leave_one_out(nets.names, nets.terms, nets.measured_us, LeaveOut::network);
+  };
+  const std::vector<double> by_all_others = without_itself();
+  for (size_t row = 3; row < 6; ++row) nets.measured_us[row] /= 50;
+  const std::vector<double> by_others_again = without_itself();
+  EXPECT_NE(by_all_others[0], by_others_again[0]) << "its family is there if only it is left out";
+  EXPECT_EQ(by_all_others[4], by_others_again[4]);
   EXPECT_EQ(network_family("vgg16"), network_family("vgg19"));
   EXPECT_NE(network_family("mobilenet_v1"), network_family("mobilefacenet"));
 }

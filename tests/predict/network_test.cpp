@@ -1,10 +1,14 @@
 #include "raceline/predict/network.h"
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 #include <gtest/gtest.h>
 
+#include "raceline/dataset/layer_pair.h"
 #include "raceline/dataset/splits.h"
+#include "raceline/graph/passes/passes.h"
 #include "raceline/predict/models/mean_model.h"
 #include "tests/predict/support.h"
 
@@ -82,6 +86,77 @@ TEST(Networks, TakeWhatACalibratedPredictorMakesOfTheirSum) {
   EXPECT_NEAR(prediction.us(), 5 + 160 + 20, 1);
   EXPECT_NEAR(prediction.calibrated->high_us / prediction.us(), 1.25, 1e-3);
   EXPECT_EQ(prediction.total_us, 210);
+}
+
+/// depthwise convolution -> batch-norm -> relu.
+Graph normed_graph() {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {DataType::f32, Shape{1, 8, 16, 16}});
+  const auto constant = [&](const char* name, Shape shape) {
+    Tensor ones({DataType::f32, shape});
+    std::fill_n(ones.data<float>(), shape.elements(), 1.0f);
+    return graph.add_constant(name, std::move(ones));
+  };
+  const auto result = [&](NodeId node) { return graph.node(node).outputs[0]; };
+  const ConvParams params{.pads_begin = {1, 1}, .pads_end = {1, 1}, .group = 8};
+  const ValueId conv =
+      result(graph.add_node("conv", OpKind::conv2d, params, {x, constant("w", {8, 1, 3, 3})}));
+  const ValueId norm = result(graph.add_node("norm", OpKind::batch_norm, BatchNormParams{},
+                                             {conv, constant("scale", {8}), constant("shift", {8}),
+                                              constant("mean", {8}), constant("variance", {8})}));
+  graph.mark_output(result(graph.add_node("relu", OpKind::unary, UnaryParams{}, {norm})), "y");
+  return graph;
+}
+
+Graph folded_graph() {
+  return fold_batch_norm(normed_graph(), {});
+}
+
+TEST(Networks, KnowWhichLayersABatchNormWasFoldedInto) {
+  const BatchNorms written = batch_norms(normed_graph());
+  EXPECT_EQ(written, (BatchNorms{{"norm", "conv"}}));
+  const std::vector<NetworkLayer> layers = network_layers(folded_graph(), written);
+  ASSERT_EQ(layers.size(), 1u);
+  EXPECT_TRUE(layers[0].folds_batch_norm);
+  for (const NetworkLayer& layer : network_layers(normed_graph(), written))
+    EXPECT_FALSE(layer.folds_batch_norm) << "it stands there itself";
+  EXPECT_FALSE(network_layers(folded_graph())[0].folds_batch_norm) << "none was written";
+}
+
+/// Shares of pairs of a kind whose second layer takes half of its time.
+PairShares halves(const PairKind& kind) {
+  Dataset rows;
+  const auto add = [&](const std::string& name, double us) {
+    DatasetRow row;
+    row.layer = name;
+    row.p10.fill({.pre_us = 1, .exe_us = us, .post_us = 1});
+    rows.rows.push_back(std::move(row));
+  };
+  SampleReport report;
+  const SampleOptions options{.most_tensor_bytes = 4e6, .most_expected_us = 1000, .machine = {}};
+  for (const LayerPair& pair : sample_pairs(kind, 2 * PairShares::least, {}, options, report)) {
+    add(pair.first.key(), 100);
+    add(pair.second.key(), 20);
+    add(pair.name(), 110);
+  }
+  return PairShares::fit(rows, PhaseModel::resperfnet);
+}
+
+TEST(Networks, CountAFoldedBatchNormWherePairsShowThatThePlatformDoesNotFoldIt) {
+  Predictor predictor = some_predictor();
+  predictor.parts.clear();
+  add_mean(predictor, "depthwise", Phase::exe, 100);
+  add_mean(predictor, "batch_norm", Phase::exe, 20);
+  const std::vector<NetworkLayer> layers = network_layers(folded_graph(), batch_norms(normed_graph()));
+  const NetworkPrediction prediction = predict_network(layers, predictor);
+  EXPECT_EQ(prediction.total_us, 100) << "the papers' sum is of the layers";
+  const NetworkTerms unknown = network_terms(layers, prediction, {});
+  const NetworkTerms known = network_terms(layers, prediction, halves({"depthwise", "batch_norm"}));
+  double more = 0;
+  for (const auto& [kind, us] : known.exe_us) more += us;
+  for (const auto& [kind, us] : unknown.exe_us) more -= us;
+  EXPECT_DOUBLE_EQ(more, 10);
+  EXPECT_NEAR(known.tensors_mb - unknown.tensors_mb, 0.5 * 2 * 8 * 16 * 16 * 4 * 1e-6, 1e-9);
 }
 
 TEST(Networks, AreThePreprocessOfTheFirstTheSumOfAllAndThePostprocessOfTheLast) {

@@ -15,6 +15,7 @@ namespace raceline {
 namespace {
 
 constexpr int64_t opset = 13;
+constexpr const char* first_operand = "x0";  ///< of the first layer
 
 /// Names of initializers that hold what ONNX takes as operands.
 std::vector<std::string> add_operands(OnnxWriter& writer, const NodeText& node, const std::string& prefix) {
@@ -39,9 +40,10 @@ class Writing {
     files_.model = folder_ / "layer.onnx";
   }
 
-  /// Adds the layer, on its own operands but for the first where `given` names a value. All names of the
-  /// layer begin with the prefix; the result's is returned.
-  std::string add(const LayerDesc& layer, const std::string& prefix, const std::string& given, bool is_last) {
+  /// Adds the layer, on the values that are given for its first operands, and its own for the others. All
+  /// names of the layer begin with the prefix; the result's is returned.
+  std::string add(const LayerDesc& layer, const std::string& prefix, const std::vector<std::string>& given,
+                  bool is_last) {
     if (const std::string why = why_no_onnx(layer); !why.empty())
       throw UnsupportedError(fmt::format("layer '{}': {}", layer.key(), why));
     std::vector<std::string> names = add_own_operands(layer, prefix, given);
@@ -70,7 +72,7 @@ class Writing {
 
  private:
   std::vector<std::string> add_own_operands(const LayerDesc& layer, const std::string& prefix,
-                                            const std::string& given) {
+                                            const std::vector<std::string>& given) {
     std::vector<Tensor> operands = random_operands(layer, seed_);
     std::vector<std::string> names;
     for (size_t index = 0; index < layer.inputs.size(); ++index) {
@@ -79,8 +81,8 @@ class Writing {
         names.emplace_back();
         continue;
       }
-      if (index == 0 && !given.empty()) {
-        names.push_back(given);
+      if (index < given.size()) {
+        names.push_back(given[index]);
         continue;
       }
       names.push_back(fmt::format("{}{}{}", prefix, operand.constant ? "w" : "x", index));
@@ -117,14 +119,15 @@ std::string why_no_onnx(const LayerDesc& layer) {
 
 LayerFiles write_layer_model(const LayerDesc& layer, uint64_t seed, const std::filesystem::path& folder) {
   Writing writing(folder, seed);
-  writing.add(layer, "", "", true);
+  writing.add(layer, "", {}, true);
   return std::move(writing).write();
 }
 
 LayerFiles write_pair_model(const LayerPair& pair, uint64_t seed, const std::filesystem::path& folder) {
   Writing writing(folder, seed);
-  const std::string between = writing.add(pair.first, "", "", false);
-  writing.add(pair.second, "second_", between, true);
+  std::vector<std::string> given{writing.add(pair.first, "", {}, false)};
+  if (pair.is_gate()) given.push_back(first_operand);
+  writing.add(pair.second, "second_", given, true);
   return std::move(writing).write();
 }
 

@@ -26,8 +26,8 @@ std::string why_no_onnx(const LayerDesc& layer);
 /// says so, IoError.
 LayerFiles write_layer_model(const LayerDesc& layer, uint64_t seed, const std::filesystem::path& folder);
 
-/// The same of two layers: the second takes the result of the first, and its other operands as it would
-/// alone.
+/// The same of two layers: the second takes the result of the first (and its operand, if it is_gate()), and
+/// its other operands as it would alone.
 LayerFiles write_pair_model(const LayerPair& pair, uint64_t seed, const std::filesystem::path& folder);
 
 }  // namespace raceline

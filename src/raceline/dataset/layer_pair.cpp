@@ -15,12 +15,28 @@ namespace raceline {
 namespace {
 
 constexpr std::string_view between_keys = " then ";
-constexpr std::array<PairKind, 20> kinds{
-    {{"conv", "add"},       {"conv", "mul"},         {"conv", "batch_norm"}, {"conv", "prelu"},
-     {"conv", "max_pool"},  {"conv", "global_pool"}, {"conv", "lrn"},        {"conv", "concat"},
-     {"conv", "conv"},      {"conv", "depthwise"},   {"depthwise", "conv"},  {"depthwise", "prelu"},
-     {"add", "activation"}, {"add", "conv"},         {"max_pool", "conv"},   {"max_pool", "lrn"},
-     {"lrn", "max_pool"},   {"dense", "dense"},      {"dense", "softmax"},   {"depthwise", "batch_norm"}}};
+constexpr std::array<PairKind, 22> kinds{{{"conv", "add"},
+                                          {"conv", "mul"},
+                                          {"conv", "batch_norm"},
+                                          {"conv", "prelu"},
+                                          {"conv", "max_pool"},
+                                          {"conv", "global_pool"},
+                                          {"conv", "lrn"},
+                                          {"conv", "concat"},
+                                          {"conv", "conv"},
+                                          {"conv", "depthwise"},
+                                          {"depthwise", "conv"},
+                                          {"depthwise", "prelu"},
+                                          {"add", "activation"},
+                                          {"add", "conv"},
+                                          {"max_pool", "conv"},
+                                          {"max_pool", "lrn"},
+                                          {"lrn", "max_pool"},
+                                          {"dense", "dense"},
+                                          {"dense", "softmax"},
+                                          {"depthwise", "batch_norm"},
+                                          {"batch_norm", "activation"},
+                                          {"activation", "mul"}}};
 
 /// Whether the second operand is the result of the first layer, as it stands.
 bool fits(const LayerDesc& first, const LayerDesc& second) {
@@ -33,7 +49,18 @@ bool wants_plain(std::string_view second) {
   return second == "add" || second == "mul" || second == "batch_norm" || second == "prelu";
 }
 
-std::optional<LayerDesc> follower(std::string_view type, const Shape& shape, Random& random) {
+LayerDesc unary(UnaryKind kind, const Shape& shape) {
+  return LayerDesc::make(OpKind::unary, UnaryParams{kind}, {{.desc = {DataType::f32, shape}}});
+}
+
+std::optional<LayerDesc> follower(const PairKind& kind, const Shape& shape, Random& random) {
+  const std::string_view type = kind.second;
+  // As it is in most networks.
+  if (kind.first == "batch_norm" && type == "activation") return unary(UnaryKind::relu, shape);
+  if (kind.first == "activation" && type == "mul") {
+    const OperandDesc x{.desc = {DataType::f32, shape}};
+    return LayerDesc::make(OpKind::binary, BinaryParams{BinaryKind::mul}, {x, x});
+  }
   if (shape.rank() == 2) {
     if (type == "softmax") {
       return LayerDesc::make(OpKind::softmax, SoftmaxParams{.first_axis = 1, .end_axis = 2},
@@ -69,6 +96,12 @@ std::string LayerPair::name() const {
   return fmt::format("{}{}{}{}", pair_prefix, first.key(), between_keys, second.key());
 }
 
+bool LayerPair::is_gate() const {
+  const auto* binary = std::get_if<BinaryParams>(&second.params);
+  return first.op == OpKind::unary && binary != nullptr && binary->kind == BinaryKind::mul &&
+         second.inputs.size() == 2 && !first.inputs[0].constant && second.inputs[1] == first.inputs[0];
+}
+
 LayerPair LayerPair::parse(std::string_view name) {
   constexpr size_t shown = 120;
   const size_t begin = pair_prefix.size(), between = name.find(between_keys);
@@ -96,8 +129,9 @@ std::vector<LayerPair> sample_pairs(const PairKind& kind, size_t count, std::spa
   std::vector<LayerPair> pairs;
   std::set<std::string> seen;
   for (const SampledLayer& each : sample_layers(Space::raceline, kind.first, count, prior, own, report)) {
-    const LayerDesc first = wants_plain(kind.second) ? without_epilogue(each.layer) : each.layer;
-    const std::optional<LayerDesc> second = follower(kind.second, first.outputs[0].shape, random);
+    LayerDesc first = wants_plain(kind.second) ? without_epilogue(each.layer) : each.layer;
+    if (kind.first == "activation") first = unary(UnaryKind::sigmoid, first.outputs[0].shape);
+    const std::optional<LayerDesc> second = follower(kind, first.outputs[0].shape, random);
     if (!second || layer_type(*second) != kind.second || !fits(first, *second)) {
       ++report.impossible;
     } else if (!admits(*second, own, report)) {

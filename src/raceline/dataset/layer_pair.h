@@ -15,6 +15,9 @@ namespace raceline {
 struct LayerPair {
   LayerDesc first, second;  ///< output 0 of the first is operand 0 of the second
 
+  /// Whether an activation gates its own input, x * sigmoid(x) and the like: then operand 1 of the second is
+  /// operand 0 of the first.
+  bool is_gate() const;
   /// "pair KEY then KEY", by LayerDesc::key(): its name among the names of layers.
   std::string name() const;
   /// The inverse. Throws ParseError: another text, or layers that do not fit.

@@ -22,25 +22,28 @@ struct Known {
   std::vector<double> measured_us;
 };
 
-/// Each network by what `fit` makes of those of all other families; NaN where fewer than `least` are left.
+/// Each network by what `fit` makes of those of all other groups; NaN where fewer than `least` are left.
 std::vector<double> left_out(std::span<const std::string> names, std::span<const NetworkTerms> networks,
-                             std::span<const double> measured_us, size_t least,
+                             std::span<const double> measured_us, LeaveOut what, size_t least,
                              const std::function<Composition(const Known&)>& fit) {
+  const auto group_of = [what](std::string_view name) {
+    return what == LeaveOut::family ? network_family(name) : name;
+  };
   std::map<std::string_view, Composition> without;
   std::vector<double> us;
   for (size_t index = 0; index < names.size(); ++index) {
-    const std::string_view family = network_family(names[index]);
+    const std::string_view group = group_of(names[index]);
     std::set<std::string_view> others;
     Known known;
-    for (size_t other = 0; other < names.size() && !without.contains(family); ++other) {
-      if (network_family(names[other]) == family) continue;
-      others.insert(network_family(names[other]));
+    for (size_t other = 0; other < names.size() && !without.contains(group); ++other) {
+      if (group_of(names[other]) == group) continue;
+      others.insert(group_of(names[other]));
       known.names.push_back(names[other]);
       known.networks.push_back(networks[other]);
       known.measured_us.push_back(measured_us[other]);
     }
-    if (others.size() >= least) without[family] = fit(known);
-    const auto found = without.find(family);
+    if (others.size() >= least) without[group] = fit(known);
+    const auto found = without.find(group);
     us.push_back(found == without.end() ? std::numeric_limits<double>::quiet_NaN()
                                         : found->second.us(networks[index]));
   }
@@ -64,15 +67,13 @@ Composition Composition::fit(std::span<const NetworkTerms> networks, std::span<c
     }
     rows.push_back(std::move(row));
   }
-  std::vector<double> prices = fit_prices(rows, measured_us);
-  if (hold > 0) {
-    std::vector<double> sum{0, 0, 1, 0, 0}, spread(prices.size(), 0.5);  // a factor may be off by half
-    sum.resize(prices.size(), 1);
-    // A price by what the networks alone would have it be; by so many us, us a call and us a MB at least.
-    constexpr std::array<std::pair<size_t, double>, 4> columns{{{0, 10}, {1, 1}, {3, 40}, {4, 40}}};
-    for (const auto& [column, least] : columns) spread[column] = std::max(least, prices[column]);
-    prices = fit_prices(rows, measured_us, {.prices = sum, .spread = spread, .hold = hold});
-  }
+  std::vector<double> sum{0, 0, 1, 0, 0};
+  // How far off the sum is by itself: 10 us to start, 1 us a call, 40 us a MB; a factor by half.
+  std::vector<double> spread{10, 1, 0.5, 40, 40};
+  sum.resize(sum.size() + types.size(), 1);
+  spread.resize(sum.size(), 0.5);
+  const std::vector<double> prices =
+      fit_prices(rows, measured_us, {.prices = sum, .spread = spread, .hold = hold});
   Composition composition;
   composition.start_us_ = prices[0];
   composition.call_us_ = prices[1];
@@ -91,9 +92,9 @@ Composition Composition::fit_families(std::span<const std::string> names,
   constexpr double freest = 0, tightest = 1e6;
   double best_hold = tightest, least = std::numeric_limits<double>::infinity();
   for (const double hold : {freest, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, tightest}) {
-    const std::vector<double> guesses = left_out(names, networks, measured_us, 1, [&](const Known& known) {
-      return fit(known.networks, known.measured_us, hold);
-    });
+    const std::vector<double> guesses =
+        left_out(names, networks, measured_us, LeaveOut::family, 1,
+                 [&](const Known& known) { return fit(known.networks, known.measured_us, hold); });
     double sum = 0;
     size_t count = 0;
     for (size_t index = 0; index < guesses.size(); ++index) {
@@ -152,8 +153,8 @@ std::string_view network_family(std::string_view name) {
 }
 
 std::vector<double> leave_one_out(std::span<const std::string> names, std::span<const NetworkTerms> networks,
-                                  std::span<const double> measured_us, size_t least) {
-  return left_out(names, networks, measured_us, least, [](const Known& known) {
+                                  std::span<const double> measured_us, LeaveOut what, size_t least) {
+  return left_out(names, networks, measured_us, what, least, [](const Known& known) {
     return Composition::fit_families(known.names, known.networks, known.measured_us);
   });
 }

@@ -1,6 +1,7 @@
 // A network's time from its layers', calibrated on networks that were measured whole: what a plain sum leaves
 // out, in a handful of numbers that can be read.
 #pragma once
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
@@ -50,9 +51,13 @@ class Composition {
 /// "vgg" of vgg16 and vgg19, "lenet" of lenet5_caffe: networks that share most of their layers.
 std::string_view network_family(std::string_view name);
 
-/// Each network's time by what was calibrated on all networks of other families: nothing of a network is in
-/// its own calibration. NaN where fewer than `least` other families are left.
+/// What a network's own calibration lacks: networks of its name (at any batch), or its whole family.
+enum class LeaveOut : uint8_t { network, family };
+
+/// Each network's time by what was calibrated on all others: nothing of a network is in its own calibration.
+/// NaN where fewer than `least` other networks, or families, are left.
 std::vector<double> leave_one_out(std::span<const std::string> names, std::span<const NetworkTerms> networks,
-                                  std::span<const double> measured_us, size_t least = 2);
+                                  std::span<const double> measured_us, LeaveOut what = LeaveOut::family,
+                                  size_t least = 2);
 
 }  // namespace raceline

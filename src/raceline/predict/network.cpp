@@ -9,6 +9,8 @@
 namespace raceline {
 namespace {
 
+constexpr const char* batch_norm_type = "batch_norm";
+
 bool takes_activation(OpKind op) {
   switch (op) {
     case OpKind::conv2d:
@@ -105,6 +107,18 @@ void add_ends(NetworkPrediction& result, std::optional<Prediction> pre, std::opt
   result.post = std::move(post);
 }
 
+bool has_batch_norm(const NetworkLayer& layer) {
+  return layer.folds_batch_norm && layer.layer.outputs[0].shape.rank() >= 2;
+}
+
+/// The batch-norm that is folded into a layer which has one.
+LayerFacts batch_norm_of(const NetworkLayer& layer) {
+  const TensorDesc& images = layer.layer.outputs[0];
+  const OperandDesc channels{.desc = {images.type, Shape{images.shape[1]}}, .constant = true};
+  return facts_of(LayerDesc::make(OpKind::batch_norm, BatchNormParams{},
+                                  {{.desc = images}, channels, channels, channels, channels}));
+}
+
 /// What a convolution was before a batch-norm was folded into it. Other layers as they are.
 LayerDesc without_bias(LayerDesc layer) {
   constexpr size_t bias = 2;
@@ -127,13 +141,31 @@ Prediction calibrated(const std::vector<NetworkLayer>& layers, const NetworkPred
 
 }  // namespace
 
-std::vector<NetworkLayer> network_layers(const Graph& graph) {
+BatchNorms batch_norms(const Graph& graph) {
+  BatchNorms found;
+  for (const Node& node : graph.nodes()) {
+    if (node.op != OpKind::batch_norm || graph.consumers(node.inputs[0]).size() != 1) continue;
+    const NodeId before = graph.value(node.inputs[0]).producer;
+    if (before != absent && !graph.is_output(node.inputs[0])) found[node.name] = graph.node(before).name;
+  }
+  return found;
+}
+
+std::vector<NetworkLayer> network_layers(const Graph& graph, const BatchNorms& written) {
+  std::set<std::string> folding;
+  for (const auto& [name, before] : written) {
+    if (graph.find_node(name) == absent) folding.insert(before);
+  }
   std::vector<NetworkLayer> layers;
   std::vector<bool> taken(graph.nodes().size());
   std::vector<int64_t> layer_of(graph.values().size(), -1);
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
     if (taken[static_cast<size_t>(id)]) continue;
-    NetworkLayer each{.name = graph.node(id).name, .layer = graph.layer(id), .facts = {}, .after = {}};
+    NetworkLayer each{.name = graph.node(id).name,
+                      .layer = graph.layer(id),
+                      .facts = {},
+                      .after = {},
+                      .folds_batch_norm = folding.contains(graph.node(id).name)};
     if (const int64_t before = layer_before(graph, id, layer_of); before >= 0)
       each.after = layers[static_cast<size_t>(before)].facts.type;
     NodeId end = id;
@@ -175,6 +207,12 @@ NetworkTerms network_terms(std::span<const NetworkLayer> layers, const NetworkPr
     terms.weights_mb += facts.weight_bytes * 1e-6;
     terms.tensors_mb += share * (facts.in_bytes + facts.out_bytes) * 1e-6;
     if (exe) terms.exe_us[kind_of(facts.type)] += exe->us * share;
+    if (!has_batch_norm(layers[index]) || !shares.knows(facts.type, batch_norm_type)) continue;
+    const LayerFacts batch_norm = batch_norm_of(layers[index]);
+    const double left = shares.share(facts.type, batch_norm_type);
+    terms.tensors_mb += left * (batch_norm.in_bytes + batch_norm.out_bytes) * 1e-6;
+    if (const auto& alone = prediction.layers[index].batch_norm)
+      terms.exe_us[kind_of(batch_norm_type)] += alone->us * left;
   }
   return terms;
 }
@@ -186,9 +224,12 @@ NetworkPrediction predict_network(const std::vector<NetworkLayer>& layers, const
 
 std::vector<NetworkPrediction> predict_networks(std::span<const std::vector<NetworkLayer>> networks,
                                                 const Predictor& predictor, double level) {
-  std::vector<LayerFacts> all, first, last;
+  std::vector<LayerFacts> all, first, last, folded;
   for (const std::vector<NetworkLayer>& layers : networks) {
-    for (const NetworkLayer& layer : layers) all.push_back(layer.facts);
+    for (const NetworkLayer& layer : layers) {
+      all.push_back(layer.facts);
+      if (has_batch_norm(layer)) folded.push_back(batch_norm_of(layer));
+    }
     if (layers.empty()) continue;
     first.push_back(layers.front().facts);
     last.push_back(layers.back().facts);
@@ -196,12 +237,17 @@ std::vector<NetworkPrediction> predict_networks(std::span<const std::vector<Netw
   const std::vector<Fastest> exe = fastest(predictor, all, Phase::exe, level);
   const std::vector<Fastest> pre = fastest(predictor, first, Phase::pre, level);
   const std::vector<Fastest> post = fastest(predictor, last, Phase::post, level);
+  std::vector<Fastest> norms = fastest(predictor, folded, Phase::exe, level);
   std::vector<NetworkPrediction> results;
-  size_t layer = 0, end = 0;  // of the network that comes next
+  size_t layer = 0, end = 0, batch_norm = 0;  // of the network that comes next
   for (const std::vector<NetworkLayer>& layers : networks) {
     NetworkPrediction& result =
         results.emplace_back(sum_of(layers, std::span(exe).subspan(layer, layers.size())));
     layer += layers.size();
+    for (size_t index = 0; index < layers.size(); ++index) {
+      if (has_batch_norm(layers[index]))
+        result.layers[index].batch_norm = std::move(norms[batch_norm++].prediction);
+    }
     if (layers.empty()) continue;
     add_ends(result, pre[end].prediction, post[end].prediction);
     ++end;

@@ -20,10 +20,17 @@ struct NetworkLayer {
   /// Type of the layer whose result it uses and nothing else does, the last of them where there are several;
   /// empty: there is none.
   std::string after;
+  /// A batch-norm that stood behind it is folded into it, which a platform need not do.
+  bool folds_batch_norm = false;
 };
 
-/// In the order of the graph.
-std::vector<NetworkLayer> network_layers(const Graph& graph);
+/// Names of batch-norms and of the nodes whose results they alone use.
+using BatchNorms = std::map<std::string, std::string>;
+BatchNorms batch_norms(const Graph& graph);
+
+/// In the order of the graph. written: batch_norms() of the graph before passes; those that are gone by now
+/// were folded.
+std::vector<NetworkLayer> network_layers(const Graph& graph, const BatchNorms& written = {});
 
 struct NetworkPrediction {
   struct Row {
@@ -31,6 +38,9 @@ struct NetworkPrediction {
     LayerFacts facts;
     std::optional<Prediction> exe;  ///< nothing: no model knows the type
     std::string primitive;          ///< of a predictor by primitive: the one that is predicted
+    /// What the batch-norm takes that is folded into it, where it is not; nothing: there is none, or no
+    /// model.
+    std::optional<Prediction> batch_norm;
   };
   std::vector<Row> layers;
   /// The preprocess phase of the first layer and the postprocess phase of the last; nothing where no model
@@ -60,7 +70,9 @@ struct NetworkPrediction {
 
 /// What the calibrated time of a network is made of: its layers' times by kind (convolutions, depthwise and
 /// grouped ones, pooling, dense layers, all others). Behind the layer before it, each takes the share of its
-/// time that pairs show, and of its tensors' bytes. Layers without a model count by their bytes alone.
+/// time that pairs show, and of its tensors' bytes. A batch-norm that is folded into a layer counts as one
+/// behind it does, but as no layer more; not at all where pairs show nothing. Layers without a model count by
+/// their bytes alone.
 NetworkTerms network_terms(std::span<const NetworkLayer> layers, const NetworkPrediction& prediction,
                            const PairShares& shares);
 

@@ -50,9 +50,13 @@ PairShares PairShares::fit(const Dataset& rows, PhaseModel definition, const std
   return shares;
 }
 
-double PairShares::share(const std::string& first, const std::string& second) const {
+bool PairShares::knows(const std::string& first, const std::string& second) const {
   const auto found = kinds_.find({first, second});
-  return found == kinds_.end() || found->second.pairs < least ? 1 : found->second.share;
+  return found != kinds_.end() && found->second.pairs >= least;
+}
+
+double PairShares::share(const std::string& first, const std::string& second) const {
+  return knows(first, second) ? kinds_.at({first, second}).share : 1;
 }
 
 void PairShares::visit(Archive& archive, std::string_view key) {

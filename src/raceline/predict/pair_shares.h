@@ -32,7 +32,9 @@ class PairShares {
   static PairShares fit(const Dataset& rows, PhaseModel definition,
                         const std::set<std::string>& without = {});
 
-  /// 1 for a kind of fewer than `least` pairs.
+  /// Whether there are `least` pairs of the kind.
+  bool knows(const std::string& first, const std::string& second) const;
+  /// 1 for a kind that it does not know.
   double share(const std::string& first, const std::string& second) const;
   const std::map<Kind, Share>& kinds() const { return kinds_; }
   /// "conv+add 0.06, conv+lrn 1.21": of the kinds of enough pairs; empty where there is none.
