@@ -8,9 +8,8 @@
 namespace raceline::cli {
 
 LoadedModel load_graph(OpenedModel& opened, const ModelOptions& options, const Workbench& bench,
-                       const PlanSet* plans) {
-  LoadedModel loaded{
-      .name = options.path.stem().string(), .graph = {}, .inputs = {}, .plan = {}, .batch_norms = {}};
+                       const PlanSet* plans, BatchNorms* written) {
+  LoadedModel loaded{.name = options.path.stem().string(), .graph = {}, .inputs = {}, .plan = {}};
   PassOptions passes{.fusion = !options.no_fusion, .without = options.without_passes};
   if (plans != nullptr && !plans->empty()) {
     loaded.plan = choose_plan(opened.model, *plans, opened.bindings);
@@ -27,7 +26,7 @@ LoadedModel load_graph(OpenedModel& opened, const ModelOptions& options, const W
         "{}: this is about what comes before {} of its nodes, which wait for values of the run:\n  {}\n",
         loaded.name, stage.deferred, join(stage.waiting, "\n  "));
   }
-  loaded.batch_norms = batch_norms(stage.graph);
+  if (written != nullptr) *written = batch_norms(stage.graph);
   loaded.graph = run_passes(std::move(stage.graph), bench.evaluator, passes);
   return loaded;
 }

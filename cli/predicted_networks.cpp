@@ -50,11 +50,12 @@ AskedNetwork asked_network(const std::filesystem::path& file, const std::vector<
   model.shapes = shapes;
   if (batch > 0) model.batch = {batch};
   OpenedModel opened = open_model(model);
-  const LoadedModel loaded = load_graph(opened, model, bench);
+  BatchNorms written;
+  const LoadedModel loaded = load_graph(opened, model, bench, nullptr, &written);
   const int64_t actual = batch_of(loaded.graph);
   if (batch > 0 && batch != actual)
     throw Error(fmt::format("--batch {}: the batch of '{}' is fixed at {}", batch, file.string(), actual));
-  return {.name = loaded.name, .batch = actual, .layers = network_layers(loaded.graph, loaded.batch_norms)};
+  return {.name = loaded.name, .batch = actual, .layers = network_layers(loaded.graph, written)};
 }
 
 std::vector<AskedNetwork> asked_networks(const NetworkOptions& options, const Workbench& bench) {

@@ -16,7 +16,6 @@
 #include "raceline/graph/passes/passes.h"
 #include "raceline/kernels/builtin.h"
 #include "raceline/model/onnx_reader.h"
-#include "raceline/predict/network.h"
 #include "raceline/profile/store.h"
 #include "raceline/runtime/network.h"
 #include "raceline/runtime/packed_directory.h"
@@ -82,7 +81,6 @@ struct LoadedModel {
   Graph graph;
   std::vector<Tensor> inputs;  ///< in the order of graph.inputs()
   Plan plan;                   ///< of the plans given, the one that fits
-  BatchNorms batch_norms;      ///< before the passes
 
   /// The shapes as a Plan stores them.
   std::map<std::string, std::string> shapes() const;

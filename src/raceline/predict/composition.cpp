@@ -1,7 +1,6 @@
 #include "raceline/predict/composition.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
